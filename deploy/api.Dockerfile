@@ -1,0 +1,31 @@
+# api and worker: one image, two commands.
+FROM node:24.11.1-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+COPY services/api/package.json services/api/
+COPY services/dashboard/package.json services/dashboard/
+COPY services/supervisor/package.json services/supervisor/
+RUN npm install --no-save --no-audit --no-fund
+COPY tsconfig.base.json prisma.config.ts ./
+COPY proto proto
+COPY prisma prisma
+COPY services/api services/api
+COPY services/dashboard services/dashboard
+RUN cd proto && ../node_modules/.bin/buf generate \
+ && cd .. && PRISMA_SCHEMA_ENGINE_BINARY=/usr/local/bin/node node_modules/.bin/prisma generate \
+ && node_modules/.bin/tsc -p services/api/tsconfig.build.json \
+ && npm run build -w services/dashboard \
+ && npm prune --omit=dev
+
+FROM node:24.11.1-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/services/api/package.json services/api/package.json
+COPY --from=build /app/services/api/dist services/api/dist
+COPY --from=build /app/services/dashboard/dist services/dashboard/dist
+COPY --from=build /app/prisma/migrations prisma/migrations
+COPY --from=build /app/package.json package.json
+USER node
+EXPOSE 3000
+CMD ["node", "services/api/dist/server.js"]

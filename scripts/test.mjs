@@ -1,0 +1,181 @@
+// Every check of both languages, in order, ending with one line of counts. `--only NAME` runs the steps whose name holds it.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { run, setup } from "./setup.mjs";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const VENV = join(ROOT, "services/trainer-py/.venv/bin");
+const CI = process.env.CI === "true";
+const bin = (name) => join(ROOT, "node_modules/.bin", name);
+const only = process.argv[process.argv.indexOf("--only") + 1] ?? "";
+const wanted = (name) => !process.argv.includes("--only") || name.includes(only);
+const reports = mkdtempSync(join(tmpdir(), "valence-test-"));
+
+let passed = 0;
+let failed = 0;
+const loud = [];
+
+async function step(name, work) {
+	if (!wanted(name)) return;
+	const started = Date.now();
+	console.log(`» ${name} …`);
+	let counts;
+	try {
+		counts = await work();
+	} catch (error) {
+		console.log(error.message.trimEnd());
+		counts = error.counts ?? { passed: 0, failed: 1 };
+	}
+	passed += counts?.passed ?? 1;
+	failed += counts?.failed ?? 0;
+	const outcome = counts?.failed ? "FAILED" : "ok";
+	const detail = counts?.passed === undefined ? "" : ` (${counts.passed} passed, ${counts.failed} failed)`;
+	console.log(`  ${outcome} ${((Date.now() - started) / 1000).toFixed(1)} s${detail}`);
+}
+
+/** Runs a test runner; its own report is what counts, an empty one is a failure. */
+async function tests(command, args, env, count) {
+	let output = "";
+	let broke = null;
+	try {
+		output = await run(command, args, { env });
+	} catch (error) {
+		broke = error;
+		output = error.message;
+	}
+	const counts = count(output);
+	if (counts.passed + counts.failed === 0 || (broke && counts.failed === 0)) counts.failed += 1;
+	if (counts.failed > 0) throw Object.assign(new Error(output), { counts });
+	return counts;
+}
+
+const jest = (name, paths, env) => {
+	const report = join(reports, `${name}.json`);
+	const args = [
+		"--experimental-vm-modules",
+		"--disable-warning=ExperimentalWarning",
+		join(ROOT, "node_modules/jest/bin/jest.js"),
+	];
+	return tests(
+		process.execPath,
+		[...args, "--json", `--outputFile=${report}`, "--maxWorkers=2", "--forceExit", ...paths],
+		env,
+		() => {
+			if (!existsSync(report)) return { passed: 0, failed: 0 };
+			const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(readFileSync(report, "utf8"));
+			return { passed: numPassedTests, failed: numFailedTests + numRuntimeErrorTestSuites };
+		},
+	);
+};
+
+const pytest = (paths) =>
+	tests(join(VENV, "pytest"), ["-q", ...paths], {}, (output) => {
+		const number = (word) => Number(output.match(new RegExp(`(\\d+) ${word}`))?.[1] ?? 0);
+		if (number("skipped") > 0) loud.push(`NOT RUN: ${number("skipped")} Python tests (pytest -rs says why)`);
+		return { passed: number("passed"), failed: number("failed") + number("errors?") };
+	});
+
+const answers = (port) =>
+	new Promise((resolve) => {
+		const socket = connect(port, "127.0.0.1")
+			.on("connect", () => resolve(true) ?? socket.destroy())
+			.on("error", () => resolve(false));
+	});
+
+await step("set-up", () => setup({ forTests: true }).then(() => undefined));
+if (failed > 0) finish();
+
+await step("format and lint TypeScript", () =>
+	run(bin("biome"), ["ci", "--error-on-warnings", "."]).then(() => undefined),
+);
+await step("lint Python", async () => {
+	await run(join(VENV, "ruff"), ["check", "services/trainer-py", "test/trainer", "bench"]);
+	await run(join(VENV, "ruff"), ["format", "--check", "services/trainer-py", "test/trainer", "bench"]);
+});
+for (const project of ["services/api", "services/supervisor", "services/dashboard", "test"]) {
+	if (!existsSync(join(ROOT, project, "tsconfig.json"))) continue;
+	await step(`types of ${project}`, () =>
+		run(bin("tsc"), ["--noEmit", "-p", `${project}/tsconfig.json`]).then(() => undefined),
+	);
+}
+await step("types of services/trainer-py", () =>
+	run(join(VENV, "mypy"), [], { cwd: join(ROOT, "services/trainer-py") }).then(() => undefined),
+);
+await step("lint proto", () => run(bin("buf"), ["lint"], { cwd: join(ROOT, "proto") }).then(() => undefined));
+await step("breaking changes of proto", async () => {
+	const base = await breakingBase();
+	console.log(`  compared with ${base}`);
+	await run(bin("buf"), ["breaking", "--against", `../.git#ref=${base},subdir=proto`], { cwd: join(ROOT, "proto") });
+});
+await step("Prisma schema", () =>
+	run(bin("prisma"), ["validate"], { env: { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath } }).then(() => undefined),
+);
+await step("Python tests", () => pytest(["test/trainer"]));
+await step("compose file and images", () => jest("deploy", ["test/deploy"], {}));
+await step("supervisor", () => jest("supervisor", ["test/supervisor"], {}));
+if (existsSync(join(ROOT, "test/dashboard"))) await step("dashboard", () => jest("dashboard", ["test/dashboard"], {}));
+
+const backends = ["test/api", "test/contract", "test/failure"].filter((folder) => existsSync(join(ROOT, folder)));
+if (wanted("embedded")) {
+	const { startPostgres } = await import("../services/supervisor/dist/embedded-postgres.js");
+	const home = mkdtempSync(join(tmpdir(), "valence-home-"));
+	mkdirSync(home, { recursive: true });
+	const postgres = await startPostgres({ home });
+	try {
+		for (const folder of backends) {
+			const env = { VALENCE_TEST_POSTGRES: postgres.url, VALENCE_TEST_REDIS: "" };
+			await step(`${folder} on the embedded PostgreSQL`, () =>
+				jest(`embedded-${folder.replace("/", "-")}`, [folder], env),
+			);
+		}
+	} finally {
+		await postgres.stop();
+	}
+}
+if (wanted("services")) {
+	const missing = [!(await answers(5432)) && "PostgreSQL on 5432", !(await answers(6379)) && "Redis on 6379"].filter(
+		Boolean,
+	);
+	if (missing.length > 0) {
+		loud.push(`NOT RUN on PostgreSQL and Redis servers: ${missing.join(" and ")} does not answer`);
+		if (CI) failed += 1;
+	} else {
+		const env = {
+			VALENCE_TEST_POSTGRES: process.env.VALENCE_TEST_POSTGRES ?? "postgresql://postgres@127.0.0.1:5432/postgres",
+			VALENCE_TEST_REDIS: process.env.VALENCE_TEST_REDIS ?? "redis://127.0.0.1:6379",
+		};
+		for (const folder of backends) {
+			await step(`${folder} on PostgreSQL and Redis services`, () =>
+				jest(`services-${folder.replace("/", "-")}`, [folder], env),
+			);
+		}
+	}
+}
+if (existsSync(join(ROOT, "test/e2e")) && wanted("end to end")) {
+	const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
+	if (existsSync(chromium)) await step("end to end in Chromium", () => jest("e2e", ["test/e2e"], {}));
+	else {
+		loud.push(`NOT RUN in a browser: ${chromium} is not there; CHROMIUM names another`);
+		if (CI) failed += 1;
+	}
+}
+finish();
+
+/** The last release, else the commit before, else the present one (a first commit breaks nothing). */
+async function breakingBase() {
+	const git = (...args) => run("git", args, { quiet: true }).then((out) => out.trim());
+	return (
+		(await git("describe", "--tags", "--abbrev=0").catch(() => "")) ||
+		(await git("rev-parse", "--verify", "--quiet", "HEAD~1").catch(() => "")) ||
+		(await git("rev-parse", "HEAD"))
+	);
+}
+
+function finish() {
+	for (const line of loud) console.log(`!! ${line}`);
+	console.log(`\n${passed} passed, ${failed} failed`);
+	process.exit(failed === 0 ? 0 : 1);
+}

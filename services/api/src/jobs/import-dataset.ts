@@ -1,0 +1,89 @@
+// Imports one dataset from its staged files.
+import type { FastifyInstance } from "fastify";
+import fp from "fastify-plugin";
+import type { ImportFinished, ImportProblem } from "../generated/proto/trainer/v1/trainer.js";
+import { RemoteError } from "../grpc.js";
+import { perform } from "../ownership.js";
+import { appendEvent, type Claim, guarded } from "../plugins/jobs.js";
+
+const CONCURRENCY = 2;
+const MOST_PROBLEMS = 100;
+/** Watchers see progress about this often; a stage is always told. */
+const PROGRESS_MS = 1_000;
+
+interface StoredFile {
+	role: string;
+	uploadKey: string;
+	displayName: string;
+	sha256: string;
+}
+
+export default fp(
+	async (app) => {
+		app.queue.work("import", CONCURRENCY, (id, shutdown) =>
+			perform(app, id, shutdown, (claim, signal, heard) => importDataset(app, claim, signal, heard)),
+		);
+	},
+	{ name: "import-dataset", dependencies: ["queue", "jobs", "trainer"] },
+);
+
+async function importDataset(
+	app: FastifyInstance,
+	claim: Claim,
+	signal: AbortSignal,
+	heard: () => void,
+): Promise<void> {
+	const dataset = await app.persist(() => app.prisma.dataset.findUniqueOrThrow({ where: { id: claim.id } }));
+	const files = dataset.files as unknown as StoredFile[];
+	const request = {
+		datasetId: dataset.id,
+		files: files.map(({ role, uploadKey, displayName, sha256 }) => ({ role, uploadKey, displayName, sha256 })),
+		ruleJson: JSON.stringify(dataset.rule),
+		digest: dataset.digest,
+	};
+	const problems: ImportProblem[] = [];
+	let stage = "";
+	let told = 0;
+	try {
+		for await (const { event } of app.trainer.importDataset(request, signal)) {
+			heard();
+			if (event?.$case === "problem" && problems.length < MOST_PROBLEMS) problems.push(event.value);
+			if (event?.$case === "progress" && (event.value.stage !== stage || Date.now() - told >= PROGRESS_MS)) {
+				stage = event.value.stage;
+				told = Date.now();
+				await app.persist(() => guarded(app, claim, (tx) => appendEvent(tx, claim.id, "progress", event.value)));
+			}
+			if (event?.$case === "finished") {
+				await app.persist(() => onFinished(app, claim, event.value, problems));
+				await discardUploads(app, files);
+				return;
+			}
+		}
+	} catch (error) {
+		if (problems.length > 0) {
+			await app.persist(() =>
+				guarded(app, claim, (tx) =>
+					tx.dataset.update({ where: { id: claim.id }, data: { problems: problems as object[] } }),
+				),
+			);
+		}
+		throw error;
+	}
+	throw new RemoteError("trainer_crashed", "the import ended without a result");
+}
+
+const onFinished = (app: FastifyInstance, claim: Claim, finished: ImportFinished, problems: ImportProblem[]) =>
+	guarded(app, claim, async (tx) => {
+		const { datasetKey, splitDigest, statistics } = finished;
+		await tx.dataset.update({
+			where: { id: claim.id },
+			data: { artifactKey: datasetKey, splitDigest, statistics: statistics as object, problems: problems as object[] },
+		});
+		await app.jobs.end(tx, claim, "SUCCEEDED");
+	});
+
+/** Best effort: the trainer sweeps staged files after a day. */
+const discardUploads = (app: FastifyInstance, files: StoredFile[]) =>
+	app.trainer
+		.deleteArtifacts(files.map((file) => file.uploadKey))
+		.catch((err) => app.log.warn({ err }, "uploads stay staged"));

@@ -1,0 +1,107 @@
+// From a request to the rows of an experiment and its runs, all at once or not at all.
+import { randomUUID } from "node:crypto";
+import { type Static, Type } from "@fastify/type-provider-typebox";
+import type { FastifyInstance } from "fastify";
+import { ApiError } from "./errors.js";
+import { expand } from "./expansion.js";
+import type { Prisma } from "./generated/prisma/client.js";
+import { digest, protocolHash } from "./hash.js";
+import type { Answer, Remember } from "./plugins/idempotency.js";
+import { Cutoffs, MaskTest, Text, Uuid } from "./schemas.js";
+import { wholeExperiment } from "./views/experiment.js";
+
+const QUEUED_AT_ONCE = 25;
+const Field = Type.String({ minLength: 1, maxLength: 100 });
+const ModelRequest = Type.Object(
+	{
+		model: Text(100),
+		params: Type.Optional(Type.Record(Field, Type.Unknown())),
+		grid: Type.Optional(
+			Type.Record(Field, Type.Array(Type.Unknown(), { minItems: 1, maxItems: 1000, uniqueItems: true }), {
+				description: "Values to try of each field; every combination becomes a run.",
+			}),
+		),
+	},
+	{ additionalProperties: false },
+);
+export const NewExperiment = Type.Object(
+	{
+		name: Type.Optional(Text(200)),
+		dataset: Uuid,
+		models: Type.Array(ModelRequest, { minItems: 1, maxItems: 50 }),
+		seeds: Type.Array(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 }), {
+			minItems: 1,
+			maxItems: 1000,
+			uniqueItems: true,
+			default: [1],
+		}),
+		protocol: Type.Object(
+			{
+				maskTest: { ...MaskTest, default: "train" } as typeof MaskTest,
+				cutoffs: { ...Cutoffs, default: [20, 50] } as typeof Cutoffs,
+			},
+			{ additionalProperties: false, default: {} },
+		),
+	},
+	{ additionalProperties: false },
+);
+
+export async function launch(
+	app: FastifyInstance,
+	request: Static<typeof NewExperiment>,
+	remember: Remember,
+): Promise<Answer> {
+	const { dataset: datasetId, models, seeds, protocol } = request;
+	const dataset = await app.prisma.dataset.findUnique({ where: { id: datasetId }, include: { job: true } });
+	const splitDigest = dataset?.splitDigest;
+	if (dataset?.job.state !== "SUCCEEDED" || !splitDigest) {
+		const message = dataset ? `is ${dataset.job.state}` : "is not known";
+		const problem = { pointer: "/dataset", code: "dataset_not_ready", message };
+		throw new ApiError("dataset_not_ready", `The dataset ${message}.`, [problem]);
+	}
+	const planned = await expand(app.catalogue, models, seeds);
+	const id = randomUUID();
+	const runs = planned.map((run, position) => ({
+		...run,
+		id: randomUUID(),
+		experimentId: id,
+		datasetId,
+		position,
+		config: run.config as Prisma.InputJsonObject,
+		configHash: digest({ model: run.model, config: run.config }),
+	}));
+	const runIds = runs.map((run) => run.id);
+	const named = [...new Set(planned.map((run) => run.model))].join(", ");
+	const answer = await app.prisma.$transaction(async (tx) => {
+		await tx.experiment.create({
+			data: {
+				id,
+				name: request.name ?? `${named} on ${dataset.name}`,
+				datasetId,
+				spec: request as unknown as Prisma.InputJsonObject,
+				maskTest: protocol.maskTest,
+				cutoffs: protocol.cutoffs,
+				protocolHash: protocolHash(splitDigest, protocol.maskTest, protocol.cutoffs),
+			},
+		});
+		await app.jobs.create(tx, runIds, "run");
+		await tx.run.createMany({ data: runs });
+		const body = await wholeExperiment(tx, id);
+		const made = { status: 202, location: `/experiments/${id}`, body };
+		await remember(tx, made);
+		return made;
+	});
+	await enqueue(app, runIds);
+	return answer;
+}
+
+/** The rows are the promise: when the queue is away, the reconciler adds what is missing. */
+async function enqueue(app: FastifyInstance, runIds: string[]): Promise<void> {
+	try {
+		for (let next = 0; next < runIds.length; next += QUEUED_AT_ONCE) {
+			await Promise.all(runIds.slice(next, next + QUEUED_AT_ONCE).map((id) => app.queue.add("run", id, 0)));
+		}
+	} catch (err) {
+		app.log.warn({ err }, "runs wait for the reconciler");
+	}
+}

@@ -1,0 +1,165 @@
+// app.jobs: the life of a job, and the only place that changes jobs.state.
+// QUEUED → RUNNING → SUCCEEDED | FAILED | CANCELLED, QUEUED → CANCELLED; RUNNING → QUEUED when its owner gives it back.
+import fp from "fastify-plugin";
+import { type JobKind, type JobState, Prisma, type PrismaClient } from "../generated/prisma/client.js";
+import type { Transaction } from "./prisma.js";
+
+/** A worker's right to speak for a job: every write carries the lease. */
+export interface Claim {
+	id: string;
+	kind: JobKind;
+	lease: number;
+	crashes: number;
+}
+
+/** The claim is no longer ours; whoever sees this stops without another write. */
+export class LeaseLost extends Error {}
+
+export const FINAL_STATES: JobState[] = ["SUCCEEDED", "FAILED", "CANCELLED"];
+export const isFinal = (state: JobState) => FINAL_STATES.includes(state);
+
+/** Times an owner may vanish before the job is given up: the third crash is no accident. */
+export const CRASH_BUDGET = 3;
+export const EVENT_CHANNEL = "job_events";
+
+export interface Failure {
+	code: string;
+	message: string;
+}
+
+/** A job after its owner has given it back, or was found to be lost. */
+export interface Released {
+	id: string;
+	kind: JobKind;
+	lease: number;
+	state: JobState;
+}
+
+type Outcome = "SUCCEEDED" | "FAILED" | "CANCELLED";
+const owned = (claim: Claim) => Prisma.sql`id = ${claim.id}::uuid AND lease = ${claim.lease} AND state = 'RUNNING'`;
+
+export type Jobs = ReturnType<typeof createJobs>;
+declare module "fastify" {
+	interface FastifyInstance {
+		jobs: Jobs;
+	}
+}
+
+/** Adds what watchers see. The row lock makes the sequence of one job gap-free in commit order. */
+export async function appendEvent(tx: Transaction, id: string, type: string, data: object): Promise<void> {
+	await tx.$executeRaw`
+		WITH next AS (UPDATE jobs SET event_seq = event_seq + 1 WHERE id = ${id}::uuid RETURNING event_seq)
+		INSERT INTO job_events (job_id, seq, type, data) SELECT ${id}::uuid, event_seq, ${type}, ${JSON.stringify(data)}::jsonb FROM next`;
+	await tx.$executeRaw`SELECT pg_notify(${EVENT_CHANNEL}, ${id})`;
+}
+
+/** A transaction of the job's owner: holds the job's row while it writes. Throws LeaseLost when it has another owner. */
+export function guarded<T>(
+	app: { prisma: PrismaClient },
+	claim: Claim,
+	write: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+	return app.prisma.$transaction(async (tx) => {
+		const rows = await tx.$queryRaw<unknown[]>`SELECT 1 FROM jobs WHERE ${owned(claim)} FOR UPDATE`;
+		if (rows.length === 0) throw new LeaseLost();
+		return write(tx);
+	});
+}
+
+function createJobs(prisma: PrismaClient) {
+	const changed = (tx: Transaction, id: string, state: JobState, error?: Failure) =>
+		appendEvent(tx, id, "state", error ? { state, error } : { state });
+
+	async function end(tx: Transaction, claim: Claim, state: Outcome, error?: Failure): Promise<void> {
+		const rows = await tx.$executeRaw`
+			UPDATE jobs SET state = ${state}::"JobState", finished_at = now(), error_code = ${error?.code ?? null},
+				error_message = ${error?.message ?? null} WHERE ${owned(claim)}`;
+		if (rows === 0) throw new LeaseLost();
+		await changed(tx, claim.id, state, error);
+	}
+
+	/** RUNNING → QUEUED; a crash is counted, and one past the budget fails the job; a cancel that was asked for is done. */
+	async function handBack(which: Prisma.Sql, crash?: Failure): Promise<Released[]> {
+		const counted = crash ? 1 : 0;
+		return prisma.$transaction(async (tx) => {
+			const jobs = await tx.$queryRaw<Released[]>`
+				WITH given AS (
+					SELECT id, CASE WHEN cancel_requested_at IS NOT NULL THEN 'CANCELLED'
+						WHEN ${counted} = 1 AND crashes + 1 >= ${CRASH_BUDGET} THEN 'FAILED' ELSE 'QUEUED' END AS next
+					FROM jobs WHERE ${which})
+				UPDATE jobs SET state = next::"JobState", crashes = crashes + ${counted}, heartbeat_at = NULL,
+					queued_at = CASE WHEN next = 'QUEUED' THEN now() ELSE queued_at END,
+					finished_at = CASE WHEN next <> 'QUEUED' THEN now() END,
+					error_code = CASE WHEN next = 'FAILED' THEN ${crash?.code ?? null} END,
+					error_message = CASE WHEN next = 'FAILED' THEN ${crash?.message ?? null} END
+				FROM given WHERE jobs.id = given.id RETURNING jobs.id, kind, lease, state`;
+			for (const { id, state } of jobs) await changed(tx, id, state, state === "CANCELLED" ? undefined : crash);
+			return jobs;
+		});
+	}
+
+	return {
+		/** Inside the transaction that inserts the row which the job belongs to. */
+		async create(tx: Transaction, ids: string[], kind: JobKind): Promise<void> {
+			await tx.job.createMany({ data: ids.map((id) => ({ id, kind, eventSeq: 1 })) });
+			await tx.jobEvent.createMany({
+				data: ids.map((id) => ({ jobId: id, seq: 1, type: "state", data: { state: "QUEUED" } })),
+			});
+		},
+
+		/** Null when the job is not QUEUED any more: a duplicate delivery. */
+		async claim(id: string): Promise<Claim | null> {
+			return prisma.$transaction(async (tx) => {
+				const [claim] = await tx.$queryRaw<Claim[]>`
+					UPDATE jobs SET state = 'RUNNING', lease = lease + 1, started_at = coalesce(started_at, now()), heartbeat_at = now()
+					WHERE id = ${id}::uuid AND state = 'QUEUED' AND cancel_requested_at IS NULL
+					RETURNING id, kind, lease, crashes`;
+				if (claim) await changed(tx, id, "RUNNING");
+				return claim ?? null;
+			});
+		},
+
+		/** Renews the lease and learns of a cancel request in one statement. */
+		async heartbeat(claim: Claim): Promise<"continue" | "cancel" | "lost"> {
+			const [row] = await prisma.$queryRaw<{ cancel: boolean }[]>`
+				UPDATE jobs SET heartbeat_at = now() WHERE ${owned(claim)} RETURNING cancel_requested_at IS NOT NULL AS cancel`;
+			return row ? (row.cancel ? "cancel" : "continue") : "lost";
+		},
+
+		end,
+
+		/** Gives a job back. Returns its state: QUEUED again, CANCELLED when that was asked for, FAILED past the budget. */
+		async release(claim: Claim, crash?: Failure): Promise<JobState> {
+			const [job] = await handBack(Prisma.sql`${owned(claim)} FOR UPDATE`, crash);
+			if (!job) throw new LeaseLost();
+			return job.state;
+		},
+
+		/** QUEUED jobs end at once; RUNNING ones at their owner's next heartbeat. False when the job is final already. */
+		async requestCancel(id: string): Promise<boolean> {
+			return prisma.$transaction(async (tx) => {
+				const [job] = await tx.$queryRaw<{ state: JobState }[]>`
+					UPDATE jobs SET cancel_requested_at = coalesce(cancel_requested_at, now()),
+						state = CASE state WHEN 'QUEUED' THEN 'CANCELLED' ELSE state END,
+						finished_at = CASE state WHEN 'QUEUED' THEN now() END
+					WHERE id = ${id}::uuid AND state IN ('QUEUED', 'RUNNING') RETURNING state`;
+				if (job?.state === "CANCELLED") await changed(tx, id, "CANCELLED");
+				return job !== undefined;
+			});
+		},
+
+		/** Gives back the jobs whose owner has not been heard of for `expiry` ms. */
+		async reap(expiry: number): Promise<Released[]> {
+			const stale = Prisma.sql`state = 'RUNNING' AND heartbeat_at < now() - ${expiry}::float8 * interval '1 millisecond'`;
+			const error = { code: "worker_lost", message: "the worker was not heard of any more" };
+			return handBack(Prisma.sql`${stale} FOR UPDATE SKIP LOCKED`, error);
+		},
+	};
+}
+
+export default fp(
+	async (app) => {
+		app.decorate("jobs", createJobs(app.prisma));
+	},
+	{ name: "jobs", dependencies: ["prisma"] },
+);

@@ -1,0 +1,92 @@
+// app.trainer: the trainer process as promises and async iterables.
+import { Metadata } from "@grpc/grpc-js";
+import fp from "fastify-plugin";
+import {
+	type EvaluateRequest,
+	type EvaluateResponse,
+	type ImportDatasetRequest,
+	type ImportDatasetResponse,
+	type ListModelsResponse,
+	type PruneCheckpointsRequest,
+	TrainerServiceClient,
+	type TrainRequest,
+	type TrainResponse,
+	type UploadFileResponse,
+} from "../generated/proto/trainer/v1/trainer.js";
+import { CHANNEL_OPTIONS, insecure, ready, remoteError, serverStream, unary } from "../grpc.js";
+
+const CHUNK_BYTES = 1 << 20;
+
+export interface Trainer {
+	listModels(): Promise<ListModelsResponse>;
+	/** Streams bytes with back-pressure; a failing source cancels the call, and nothing stays staged. */
+	uploadFile(bytes: AsyncIterable<Uint8Array>): Promise<UploadFileResponse>;
+	importDataset(request: ImportDatasetRequest, signal: AbortSignal): AsyncGenerator<ImportDatasetResponse>;
+	train(request: TrainRequest, signal: AbortSignal): AsyncGenerator<TrainResponse>;
+	evaluate(request: EvaluateRequest, signal: AbortSignal): AsyncGenerator<EvaluateResponse>;
+	pruneCheckpoints(request: PruneCheckpointsRequest): Promise<void>;
+	deleteArtifacts(keys: string[]): Promise<void>;
+	/** Rejects when the process does not answer. */
+	reach(): Promise<void>;
+}
+
+declare module "fastify" {
+	interface FastifyInstance {
+		trainer: Trainer;
+	}
+}
+
+export default fp(
+	async (app) => {
+		const client = new TrainerServiceClient(app.config.trainerAddress, insecure(), CHANNEL_OPTIONS);
+		const timeout = app.config.timings.unaryCall;
+
+		async function uploadFile(bytes: AsyncIterable<Uint8Array>): Promise<UploadFileResponse> {
+			let ended = false;
+			let call!: ReturnType<typeof client.uploadFile>;
+			const answer = new Promise<UploadFileResponse>((resolve, reject) => {
+				call = client.uploadFile(new Metadata(), (error, response) => {
+					ended = true;
+					call.emit("drain"); // a refused upload must not wait for a buffer that nobody empties
+					if (error) reject(remoteError(error));
+					else resolve(response);
+				});
+			});
+			answer.catch(() => undefined);
+			call.on("error", () => undefined);
+			try {
+				for await (const chunk of bytes) {
+					for (let start = 0; start < chunk.length && !ended; start += CHUNK_BYTES) {
+						const part = Buffer.from(chunk.subarray(start, start + CHUNK_BYTES));
+						if (!call.write({ chunk: part, last: false })) await new Promise((drained) => call.once("drain", drained));
+					}
+					if (ended) break;
+				}
+				call.write({ chunk: Buffer.alloc(0), last: true });
+				call.end();
+			} catch (error) {
+				call.cancel();
+				await answer.catch(() => undefined);
+				throw error;
+			}
+			return answer;
+		}
+
+		app.decorate("trainer", {
+			listModels: () => unary(client.listModels.bind(client), {}, timeout),
+			uploadFile,
+			importDataset: (request, signal) => serverStream(client.importDataset(request), signal),
+			train: (request, signal) => serverStream(client.train(request), signal),
+			evaluate: (request, signal) => serverStream(client.evaluate(request), signal),
+			async pruneCheckpoints(request) {
+				await unary(client.pruneCheckpoints.bind(client), request, timeout);
+			},
+			async deleteArtifacts(keys) {
+				if (keys.length > 0) await unary(client.deleteArtifacts.bind(client), { keys }, timeout);
+			},
+			reach: () => ready(client),
+		} satisfies Trainer);
+		app.addHook("onClose", async () => client.close());
+	},
+	{ name: "trainer" },
+);

@@ -1,0 +1,29 @@
+import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import { after, newestFirst, pageOf } from "../cursor.js";
+import { page, pageQuery, problems, Text, Uuid } from "../schemas.js";
+import { CheckpointView, checkpointInclude, checkpointView } from "../views/run.js";
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+	app.get(
+		"/checkpoints",
+		{
+			schema: {
+				summary: "Checkpoints, newest first",
+				tags: ["checkpoints"],
+				querystring: pageQuery({ run: Type.Optional(Uuid), model: Type.Optional(Text(100)) }),
+				response: { 200: page(CheckpointView), ...problems },
+			},
+		},
+		async (request) => {
+			const { limit, cursor, run, model } = request.query;
+			const rows = await app.prisma.checkpoint.findMany({
+				where: { ...after(cursor), ...(run && { runId: run }), ...(model && { run: { model } }) },
+				include: checkpointInclude,
+				orderBy: [...newestFirst],
+				take: limit + 1,
+			});
+			return pageOf(rows, limit, checkpointView);
+		},
+	);
+};
+export default routes;

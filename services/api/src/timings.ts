@@ -1,0 +1,69 @@
+// Every time limit of the control plane, in milliseconds, with its reason. TIMING_SCALE divides them in tests.
+export interface Timings {
+	/** A live worker writes this often; also how fast a cancel request reaches it: cancel must free the device within 5 s. */
+	heartbeat: number;
+	/** Three missed heartbeats and a database restart fit in; then another worker takes the job. */
+	leaseExpiry: number;
+	/** How often stale leases are looked for: a killed worker's job moves on within expiry + this, under 30 s. */
+	reaperInterval: number;
+	/** How often QUEUED jobs are compared with the queue: an emptied Redis is noticed within a minute at most. */
+	reconcilerInterval: number;
+	/** A freshly queued job may still be on its way into the queue. */
+	reconcilerGrace: number;
+	/** The trainer speaks every second while it makes progress, and kills a silent child itself after 120 s. */
+	trainerSilence: number;
+	/** Writers outlive a PostgreSQL restart this long before they give their job up. */
+	databaseRetry: number;
+	/** A trainer that is away is asked again this often; what waits for it stays QUEUED. After a crash, twice as long each. */
+	trainerRetry: number;
+	/** A trainer whose slots are all taken is asked again this often; each time costs two events. */
+	trainerBusy: number;
+	/** Deadline of unary calls to the trainer, uploads excepted. */
+	unaryCall: number;
+	/** Deadline of a recommendation; people wait for it. */
+	recommendCall: number;
+	/** Loading and verifying a large checkpoint from disk. */
+	warmCall: number;
+	/** A request waits this long for the queue, then leaves its jobs to the reconciler. */
+	queueAnswer: number;
+	/** BullMQ's lock; renewed at half of it, so an event loop blocked for 10 s does no harm. */
+	queueLock: number;
+	/** BullMQ's own check for lost locks. It only redelivers; the claim decides. */
+	queueStalled: number;
+	/** An orderly end: abort runs, hand jobs back, close. The supervisor kills after 10 s. */
+	shutdown: number;
+}
+
+const DEFAULTS: Timings = {
+	heartbeat: 2_000,
+	leaseExpiry: 20_000,
+	reaperInterval: 5_000,
+	reconcilerInterval: 10_000,
+	reconcilerGrace: 5_000,
+	trainerSilence: 130_000,
+	databaseRetry: 60_000,
+	trainerRetry: 1_000,
+	trainerBusy: 5_000,
+	unaryCall: 10_000,
+	recommendCall: 5_000,
+	warmCall: 120_000,
+	queueAnswer: 2_000,
+	queueLock: 20_000,
+	queueStalled: 5_000,
+	shutdown: 6_000,
+};
+
+/** Calls and the shutdown are never shortened: a slow machine would fail them for no reason. */
+const UNSCALED: ReadonlySet<string> = new Set([
+	"queueAnswer",
+	"unaryCall",
+	"recommendCall",
+	"warmCall",
+	"shutdown",
+	"databaseRetry",
+]);
+
+export function timings(scale: number): Timings {
+	const scaled = Object.entries(DEFAULTS).map(([name, value]) => [name, UNSCALED.has(name) ? value : value / scale]);
+	return Object.fromEntries(scaled) as Timings;
+}

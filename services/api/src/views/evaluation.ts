@@ -1,0 +1,33 @@
+import { type Static, Type } from "@fastify/type-provider-typebox";
+import type { Prisma } from "../generated/prisma/client.js";
+import { JobError, MaybeNumber, Nullable, Protocol, State, Uuid } from "../schemas.js";
+import { errorOf } from "./job.js";
+
+export const EvaluationView = Type.Object({
+	id: Uuid,
+	runId: Uuid,
+	checkpointId: Uuid,
+	split: Type.String(),
+	protocol: Protocol,
+	state: State,
+	error: JobError,
+	metrics: Nullable(Type.Record(Type.String(), MaybeNumber)),
+	users: Nullable(Type.Integer()),
+	seconds: MaybeNumber,
+});
+
+export const evaluationInclude = { job: true } as const satisfies Prisma.EvaluationInclude;
+type Row = Prisma.EvaluationGetPayload<{ include: typeof evaluationInclude }>;
+
+export const evaluationView = (row: Row): Static<typeof EvaluationView> => ({
+	id: row.id,
+	runId: row.runId,
+	checkpointId: row.checkpointId,
+	split: row.split,
+	protocol: { maskTest: row.maskTest, cutoffs: row.cutoffs, hash: row.protocolHash },
+	state: row.job.state,
+	error: errorOf(row.job),
+	metrics: row.metrics as Record<string, number | null> | null,
+	users: row.users,
+	seconds: row.seconds,
+});

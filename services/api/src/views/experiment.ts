@@ -1,0 +1,130 @@
+// How experiments appear in answers, with what follows from their runs.
+import { type Static, Type } from "@fastify/type-provider-typebox";
+import { ApiError } from "../errors.js";
+import { Prisma } from "../generated/prisma/client.js";
+import type { Transaction } from "../plugins/prisma.js";
+import { MaybeNumber, Named, Nullable, Protocol, State, Time, Uuid } from "../schemas.js";
+import { finite } from "./job.js";
+import { bestMetrics, RunSummary, runSummary, summaryInclude } from "./run.js";
+
+const Group = Type.Object({
+	model: Type.String(),
+	config: Type.Record(Type.String(), Type.Unknown()),
+	configHash: Type.String(),
+	seeds: Type.Array(Type.Integer()),
+	metrics: Type.Record(Type.String(), Type.Object({ mean: MaybeNumber, deviation: MaybeNumber, n: Type.Integer() }), {
+		description: "Mean and sample deviation over the seeds that have the metric.",
+	}),
+});
+
+export const ExperimentView = Type.Object({
+	id: Uuid,
+	name: Type.String(),
+	dataset: Named,
+	state: State,
+	createdAt: Time,
+	protocol: Protocol,
+	spec: Type.Record(Type.String(), Type.Unknown()),
+	runCounts: Type.Record(Type.String(), Type.Integer()),
+	progress: Type.Number(),
+	models: Type.Array(Type.String()),
+	best: Nullable(Type.Object({ runId: Uuid, model: Type.String(), metric: Type.String(), value: Type.Number() })),
+	runs: Type.Optional(Type.Array(RunSummary)),
+	groups: Type.Optional(Type.Array(Group)),
+});
+type View = Static<typeof ExperimentView>;
+type RunView = Static<typeof RunSummary>;
+
+/** state of an experiment from its runs' states, as SQL over `jobs j`. */
+export const EXPERIMENT_STATE = Prisma.sql`CASE
+	WHEN bool_and(j.state = 'QUEUED') THEN 'QUEUED'
+	WHEN bool_or(j.state IN ('QUEUED', 'RUNNING')) THEN 'RUNNING'
+	WHEN bool_or(j.state = 'FAILED') THEN 'FAILED'
+	WHEN bool_or(j.state = 'CANCELLED') THEN 'CANCELLED'
+	ELSE 'SUCCEEDED' END`;
+
+interface Aggregate {
+	experiment_id: string;
+	state: View["state"];
+	counts: Record<string, number>;
+	progress: number;
+	models: string[];
+	best: { runId: string; model: string; value: number } | null;
+}
+
+export const experimentInclude = {
+	dataset: { select: { id: true, name: true } },
+} as const satisfies Prisma.ExperimentInclude;
+type Row = Prisma.ExperimentGetPayload<{ include: typeof experimentInclude }>;
+
+/** Views of many experiments with one aggregate query over their runs. */
+export async function experimentViews(prisma: Transaction, rows: Row[]): Promise<View[]> {
+	const ids = rows.map((row) => row.id);
+	const aggregates = await prisma.$queryRaw<Aggregate[]>`
+		SELECT r.experiment_id, ${EXPERIMENT_STATE} AS state,
+			jsonb_build_object('QUEUED', count(*) FILTER (WHERE j.state = 'QUEUED'), 'RUNNING', count(*) FILTER (WHERE j.state = 'RUNNING'),
+				'SUCCEEDED', count(*) FILTER (WHERE j.state = 'SUCCEEDED'), 'FAILED', count(*) FILTER (WHERE j.state = 'FAILED'),
+				'CANCELLED', count(*) FILTER (WHERE j.state = 'CANCELLED')) AS counts,
+			avg(CASE WHEN j.finished_at IS NOT NULL THEN 1 ELSE least(1, (r.epoch + r.epoch_fraction) / coalesce(r.max_epochs, 1e9)) END)::float8 AS progress,
+			array_agg(DISTINCT r.model) AS models,
+			(array_agg(jsonb_build_object('runId', r.id, 'model', r.model, 'value', r.best_value) ORDER BY r.best_value DESC)
+				FILTER (WHERE r.best_value IS NOT NULL AND r.best_value <> 'NaN'))[1] AS best
+		FROM runs r JOIN jobs j ON j.id = r.id WHERE r.experiment_id = ANY(${ids}::uuid[]) GROUP BY r.experiment_id`;
+	const byId = new Map(aggregates.map((aggregate) => [aggregate.experiment_id, aggregate]));
+	return rows.map((row) => {
+		const aggregate = byId.get(row.id);
+		const metric = `recall@${row.cutoffs[0]}`;
+		return {
+			id: row.id,
+			name: row.name,
+			dataset: row.dataset,
+			state: aggregate?.state ?? "SUCCEEDED",
+			createdAt: row.createdAt.toISOString(),
+			protocol: { maskTest: row.maskTest, cutoffs: row.cutoffs, hash: row.protocolHash },
+			spec: row.spec as Record<string, unknown>,
+			runCounts: aggregate?.counts ?? {},
+			progress: aggregate?.progress ?? 1,
+			models: aggregate?.models ?? [],
+			best: aggregate?.best ? { ...aggregate.best, metric } : null,
+		};
+	});
+}
+
+/** One experiment with its runs. */
+export async function wholeExperiment(prisma: Transaction, id: string): Promise<View> {
+	const row = await prisma.experiment.findUnique({ where: { id }, include: experimentInclude });
+	if (!row) throw new ApiError("not_found", "There is no experiment with this id.");
+	const [view] = (await experimentViews(prisma, [row])) as [View];
+	const rows = await prisma.run.findMany({
+		where: { experimentId: id },
+		include: summaryInclude,
+		orderBy: { position: "asc" },
+	});
+	const metrics = await bestMetrics(
+		prisma,
+		rows.map((run) => run.id),
+	);
+	const runs = rows.map((run) => runSummary(run, metrics.get(run.id) ?? {}));
+	return { ...view, runs, groups: groupsOf(runs) };
+}
+
+/** Runs that differ only in their seed, with mean and sample deviation of each metric. */
+export function groupsOf(runs: RunView[]): Static<typeof Group>[] {
+	const groups = new Map<string, RunView[]>();
+	for (const run of runs) groups.set(run.configHash, [...(groups.get(run.configHash) ?? []), run]);
+	return [...groups.values()].map((members) => {
+		const [{ model, config, configHash }] = members as [RunView];
+		const names = [...new Set(members.flatMap((run) => Object.keys(run.metrics)))].sort();
+		const metrics = names.map((name) => {
+			const values = members.map((run) => run.metrics[name]).filter((value) => typeof value === "number");
+			return [name, { ...meanAndDeviation(values), n: values.length }];
+		});
+		return { model, config, configHash, seeds: members.map((run) => run.seed), metrics: Object.fromEntries(metrics) };
+	});
+}
+
+export function meanAndDeviation(values: number[]): { mean: number | null; deviation: number | null } {
+	const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+	const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+	return { mean: finite(mean), deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null };
+}

@@ -1,0 +1,130 @@
+// How runs and checkpoints appear in answers.
+import { type Static, Type } from "@fastify/type-provider-typebox";
+import type { Prisma } from "../generated/prisma/client.js";
+import { JobError, MaybeNumber, Named, Nullable, Protocol, State, Time, Uuid } from "../schemas.js";
+import { errorOf, finite } from "./job.js";
+
+export const RunSummary = Type.Object({
+	id: Uuid,
+	experimentId: Uuid,
+	model: Type.String(),
+	seed: Type.Integer(),
+	config: Type.Record(Type.String(), Type.Unknown()),
+	configHash: Type.String(),
+	state: State,
+	epoch: Type.Integer(),
+	maxEpochs: Nullable(Type.Integer()),
+	progress: Type.Number({ description: "Part of the most epochs that is done, 0 to 1; 1 once final." }),
+	secondsLeft: MaybeNumber,
+	bestEpoch: Nullable(Type.Integer()),
+	bestValue: MaybeNumber,
+	error: JobError,
+	startedAt: Nullable(Time),
+	finishedAt: Nullable(Time),
+	trainSeconds: MaybeNumber,
+	metrics: Type.Record(Type.String(), MaybeNumber, {
+		description: "Of the best epoch: valid.recall@20, test.recall@20, ...",
+	}),
+});
+
+export const CheckpointView = Type.Object({
+	id: Uuid,
+	runId: Uuid,
+	model: Type.String(),
+	epoch: Type.Integer(),
+	sha256: Type.String(),
+	bytes: Type.Integer(),
+	isBest: Type.Boolean(),
+	isLast: Type.Boolean(),
+	createdAt: Time,
+	dataset: Named,
+	experiment: Named,
+});
+
+export const RunView = Type.Object({
+	...RunSummary.properties,
+	dataset: Named,
+	protocol: Protocol,
+	device: Nullable(Type.String()),
+	torchVersion: Nullable(Type.String()),
+	codeVersion: Nullable(Type.String()),
+	parameters: Nullable(Type.Integer()),
+	parametersSha256: Nullable(Type.String()),
+	peakMemoryBytes: Nullable(Type.Integer()),
+	stopReason: Nullable(Type.String()),
+	lease: Type.Integer(),
+	crashes: Type.Integer(),
+	cancelRequested: Type.Boolean(),
+	queuedAt: Time,
+	heartbeatAt: Nullable(Time),
+	checkpoints: Type.Array(CheckpointView),
+	log: Type.Array(Type.Object({ at: Time, level: Type.String(), message: Type.String() })),
+});
+
+export const summaryInclude = { job: true } as const satisfies Prisma.RunInclude;
+type RunRow = Prisma.RunGetPayload<{ include: typeof summaryInclude }>;
+export type BestMetrics = Record<string, number>;
+
+const iso = (date: Date | null) => date?.toISOString() ?? null;
+
+export function runSummary(run: RunRow, metrics: BestMetrics): Static<typeof RunSummary> {
+	const { job } = run;
+	const final = job.finishedAt !== null;
+	return {
+		id: run.id,
+		experimentId: run.experimentId,
+		model: run.model,
+		seed: run.seed,
+		config: run.config as Record<string, unknown>,
+		configHash: run.configHash,
+		state: job.state,
+		epoch: run.epoch,
+		maxEpochs: run.maxEpochs,
+		progress: final ? 1 : Math.min(1, (run.epoch + run.epochFraction) / (run.maxEpochs ?? Number.POSITIVE_INFINITY)),
+		secondsLeft: finite(run.secondsLeft),
+		bestEpoch: run.bestEpoch,
+		bestValue: finite(run.bestValue),
+		error: errorOf(job),
+		startedAt: iso(job.startedAt),
+		finishedAt: iso(job.finishedAt),
+		trainSeconds: finite(run.trainSeconds),
+		metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, finite(value)])),
+	};
+}
+
+export const checkpointInclude = {
+	run: {
+		select: {
+			model: true,
+			dataset: { select: { id: true, name: true } },
+			experiment: { select: { id: true, name: true } },
+		},
+	},
+} as const satisfies Prisma.CheckpointInclude;
+type CheckpointRow = Prisma.CheckpointGetPayload<{ include: typeof checkpointInclude }>;
+
+export const checkpointView = ({
+	run,
+	bytes,
+	createdAt,
+	key: _key,
+	...rest
+}: CheckpointRow): Static<typeof CheckpointView> => ({
+	...rest,
+	...run,
+	bytes: Number(bytes),
+	createdAt: createdAt.toISOString(),
+});
+
+/** Metrics of each run's best epoch, in one query. */
+export async function bestMetrics(
+	prisma: Prisma.TransactionClient,
+	runIds: string[],
+): Promise<Map<string, BestMetrics>> {
+	const rows = await prisma.$queryRaw<{ run_id: string; name: string; value: number }[]>`
+		SELECT m.run_id, m.split || '.' || m.name AS name, m.value FROM metrics m JOIN runs r ON r.id = m.run_id
+		WHERE m.run_id = ANY(${runIds}::uuid[]) AND m.epoch = r.best_epoch`;
+	const byRun = new Map<string, BestMetrics>(runIds.map((id) => [id, {}]));
+	for (const { run_id, name, value } of rows) (byRun.get(run_id) as BestMetrics)[name] = value;
+	return byRun;
+}

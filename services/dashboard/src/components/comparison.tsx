@@ -1,0 +1,36 @@
+import { Alert } from "@mantine/core";
+import { IconAlertTriangle } from "@tabler/icons-react";
+import { useQueries } from "@tanstack/react-query";
+import { comparedOf } from "../compared";
+import { seriesQuery } from "../queries";
+import type { RunDetail } from "../shapes";
+import { ConfigDifferences } from "./config-differences";
+import { Legend } from "./legend";
+import { MetricCharts } from "./metric-chart";
+import { RunMetrics } from "./run-metrics";
+
+/** Curves on top of each other, metrics side by side, and what the runs differ in. */
+export function Comparison({ runs, remove }: { runs: RunDetail[]; remove: (id: string) => void }) {
+	const series = useQueries({ queries: runs.map((run) => seriesQuery(run)) });
+	const compared = comparedOf(runs);
+	const lines = compared.map(({ run, label }, index) => ({
+		id: run.id,
+		label,
+		series: series[index]?.data?.series ?? [],
+	}));
+	const protocols = new Set(runs.map((run) => run.protocol.hash));
+	return (
+		<>
+			{protocols.size > 1 && (
+				<Alert color="orange" icon={<IconAlertTriangle size={18} />} title="These numbers do not compare" role="alert">
+					The runs were measured under {protocols.size} different protocols: another split, other masked items or other
+					cut-offs. Launch them in one experiment, or evaluate their checkpoints under one rule.
+				</Alert>
+			)}
+			<MetricCharts lines={lines} cutoff={runs[0]?.protocol.cutoffs[0] ?? 20} />
+			<Legend lines={lines} />
+			<RunMetrics compared={compared} isComparable={protocols.size === 1} remove={remove} />
+			<ConfigDifferences compared={compared} />
+		</>
+	);
+}

@@ -1,0 +1,129 @@
+import { Button, Group, Select, Stack, TagsInput, Text } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { post } from "../api";
+import { byReading, count, duration, metric, metricTitle } from "../format";
+import { cutoffProblem, MASKS } from "../protocol";
+import { isOpen, keys, useEvaluations } from "../queries";
+import type { Evaluation, RunDetail } from "../shapes";
+import { DataTable } from "./data-table";
+import { Panel } from "./facts";
+import { Loaded, ProblemAlert, StateBadge } from "./feedback";
+
+/** Measures a checkpoint once more under another rule, and lists what was measured. */
+export function Evaluations({ run }: { run: RunDetail }) {
+	const client = useQueryClient();
+	const evaluations = useEvaluations(run.id);
+	const [checkpoint, setCheckpoint] = useState<string | null>(null);
+	const [split, setSplit] = useState("test");
+	const [maskTest, setMaskTest] = useState(run.protocol.maskTest);
+	const [cutoffs, setCutoffs] = useState(run.protocol.cutoffs.map(String));
+	const problem = cutoffProblem(cutoffs);
+	const best = run.checkpoints.find((one) => one.isBest) ?? run.checkpoints[0];
+	const measure = useMutation({
+		mutationFn: () =>
+			post<Evaluation>(`/runs/${run.id}/evaluations`, {
+				checkpoint: checkpoint ?? best?.id,
+				split,
+				maskTest,
+				cutoffs: cutoffs.map(Number),
+			}),
+		onSuccess: () => client.invalidateQueries({ queryKey: keys.evaluations(run.id) }),
+	});
+	if (isOpen(run.state) || !best) return null;
+	return (
+		<Panel title="Evaluations">
+			<Stack gap="sm">
+				<Group align="end" gap="xs">
+					<Select
+						label="Checkpoint"
+						size="xs"
+						w={150}
+						data={run.checkpoints.map(({ id, epoch, isBest }) => ({
+							value: id,
+							label: `epoch ${epoch}${isBest ? ", best" : ""}`,
+						}))}
+						value={checkpoint ?? best.id}
+						onChange={setCheckpoint}
+						allowDeselect={false}
+					/>
+					<Select
+						label="Split"
+						size="xs"
+						w={110}
+						data={["test", "valid"]}
+						value={split}
+						onChange={(value) => setSplit(value ?? "test")}
+						allowDeselect={false}
+					/>
+					<Select
+						label="Masked at test"
+						size="xs"
+						w={230}
+						data={MASKS}
+						value={maskTest}
+						onChange={(value) => setMaskTest(value ?? "train")}
+						allowDeselect={false}
+					/>
+					<TagsInput label="Cut-offs" size="xs" miw={160} value={cutoffs} onChange={setCutoffs} error={problem} />
+					<Button size="xs" disabled={problem !== null} loading={measure.isPending} onClick={() => measure.mutate()}>
+						Evaluate
+					</Button>
+				</Group>
+				<ProblemAlert error={measure.error} />
+				<Loaded query={evaluations}>
+					{(items) =>
+						items.length === 0 ? (
+							<Text size="sm" c="dimmed">
+								The run was measured under its own protocol only. Choose another rule above to see what it changes.
+							</Text>
+						) : (
+							<EvaluationTable items={items} run={run} />
+						)
+					}
+				</Loaded>
+			</Stack>
+		</Panel>
+	);
+}
+
+function EvaluationTable({ items, run }: { items: Evaluation[]; run: RunDetail }) {
+	const names = [...new Set(items.flatMap((one) => Object.keys(one.metrics ?? {})))].sort((a, b) =>
+		byReading(`test.${a}`, `test.${b}`),
+	);
+	return (
+		<DataTable
+			label="Evaluations"
+			rows={items}
+			keyOf={(one) => one.id}
+			columns={[
+				{
+					title: "Measured",
+					cell: (one) =>
+						`${one.split}, epoch ${run.checkpoints.find(({ id }) => id === one.checkpointId)?.epoch ?? "?"}${one.split === "test" ? `, masks ${one.protocol.maskTest}` : ""}`,
+				},
+				{
+					title: "State",
+					cell: (one) => (
+						<>
+							<StateBadge state={one.state} />
+							{one.error && (
+								<Text size="xs" c="red">
+									{one.error.code}: {one.error.message}
+								</Text>
+							)}
+						</>
+					),
+				},
+				...names.map((name) => ({
+					title: metricTitle(`.${name}`),
+					numeric: true,
+					value: (one: Evaluation) => one.metrics?.[name],
+					cell: (one: Evaluation) => metric(one.metrics?.[name]),
+				})),
+				{ title: "Users", numeric: true, cell: (one) => count(one.users) },
+				{ title: "Time", numeric: true, cell: (one) => duration(one.seconds) },
+			]}
+		/>
+	);
+}

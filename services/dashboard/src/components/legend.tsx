@@ -1,0 +1,15 @@
+import { Group, Text } from "@mantine/core";
+import type { Line } from "../curves";
+import { ColourDot } from "./colour-dot";
+
+/** The names of the lines of all charts beside it. */
+export const Legend = ({ lines }: { lines: Line[] }) => (
+	<Group gap="4px 16px" role="group" aria-label="Legend">
+		{lines.map(({ id, label }, index) => (
+			<Group key={id} gap={6} wrap="nowrap">
+				<ColourDot index={index} />
+				<Text size="xs">{label}</Text>
+			</Group>
+		))}
+	</Group>
+);

@@ -1,0 +1,65 @@
+import { LineChart } from "@mantine/charts";
+import { Paper, SimpleGrid, Text } from "@mantine/core";
+import { colourOf, isDashed } from "../colours";
+import { curvesOf, type Line } from "../curves";
+import { metric, metricTitle, tick } from "../format";
+
+/** More labels than this on one side of a chart cover each other; the legend has them all. */
+const MOST_LABELS = 3;
+
+/** The loss and the first validation metrics of runs over their epochs. */
+export const MetricCharts = ({ lines, cutoff }: { lines: Line[]; cutoff: number }) => (
+	<SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
+		<MetricChart split="train" name="loss" lines={lines} />
+		<MetricChart split="valid" name={`recall@${cutoff}`} lines={lines} />
+		<MetricChart split="valid" name={`ndcg@${cutoff}`} lines={lines} />
+	</SimpleGrid>
+);
+
+function MetricChart({ split, name, lines }: { split: string; name: string; lines: Line[] }) {
+	const title = metricTitle(`${split}.${name}`);
+	const { curves, levels, rows } = curvesOf(lines, split, name);
+	return (
+		<Paper withBorder p="sm" component="figure" m={0} aria-label={title}>
+			<Text size="sm" fw={600} mb="xs" component="figcaption">
+				{title}
+			</Text>
+			{curves.length + levels.length === 0 ? (
+				<Text size="sm" c="dimmed" h={200} ta="center" pt={88}>
+					Nothing measured yet
+				</Text>
+			) : (
+				<LineChart
+					h={200}
+					data={rows}
+					dataKey="epoch"
+					series={curves.map(({ id, label, index }) => ({
+						name: id,
+						label,
+						color: colourOf(index),
+						...(isDashed(index) && { strokeDasharray: "5 3" }),
+					}))}
+					referenceLines={levels.map(({ value, label, index }) => ({
+						y: value,
+						color: colourOf(index),
+						label: lines.length > 1 && levels.length <= MOST_LABELS ? label : "",
+						labelPosition: "insideBottomRight",
+						ifOverflow: "extendDomain",
+						...(isDashed(index) && { strokeDasharray: "5 3" }),
+					}))}
+					withDots={rows.length < 3}
+					curveType="linear"
+					strokeWidth={1.75}
+					xAxisProps={{ type: "number", domain: [rows.length > 1 ? 0 : "dataMin", "dataMax"], allowDecimals: false }}
+					yAxisProps={{ domain: ["auto", "auto"], width: 48, tickFormatter: tick }}
+					valueFormatter={metric}
+					tooltipProps={{
+						labelFormatter: (epoch) => `Epoch ${epoch}`,
+						itemSorter: (item: { value?: unknown }) => -Number(item.value),
+					}}
+					lineChartProps={{ syncId: "epochs", margin: { top: 8, right: 8 } }}
+				/>
+			)}
+		</Paper>
+	);
+}

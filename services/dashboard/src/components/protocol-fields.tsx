@@ -1,0 +1,66 @@
+import { Select, SimpleGrid, TagsInput, TextInput } from "@mantine/core";
+import type { ReactNode } from "react";
+import { cutoffProblem, MASKS, seedProblem } from "../protocol";
+
+/** What all runs of an experiment share, as texts of a form. */
+export interface Shared {
+	name: string;
+	dataset: string | null;
+	seeds: string[];
+	maskTest: string;
+	cutoffs: string[];
+}
+
+export const sharedIsWrong = ({ dataset, seeds, cutoffs }: Shared) =>
+	dataset === null || seedProblem(seeds) !== null || cutoffProblem(cutoffs) !== null;
+
+interface Props {
+	shared: Shared;
+	onChange: (next: Partial<Shared>) => void;
+	datasets: { value: string; label: string }[];
+	/** What the service said of the field at a pointer. */
+	refused: (pointer: string) => ReactNode;
+}
+
+export const ProtocolFields = ({ shared, onChange, datasets, refused }: Props) => (
+	<SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="sm">
+		<Select
+			label="Dataset"
+			data={datasets}
+			value={shared.dataset}
+			onChange={(dataset) => onChange({ dataset })}
+			allowDeselect={false}
+			searchable
+			error={refused("/dataset")}
+		/>
+		<TextInput
+			label="Name"
+			placeholder="made from models and dataset"
+			value={shared.name}
+			maxLength={200}
+			onChange={(event) => onChange({ name: event.currentTarget.value })}
+			error={refused("/name")}
+		/>
+		<TagsInput
+			label="Seeds"
+			placeholder="one run for each"
+			value={shared.seeds}
+			onChange={(seeds) => onChange({ seeds })}
+			error={seedProblem(shared.seeds) ?? refused("/seeds")}
+		/>
+		<TagsInput
+			label="Cut-offs"
+			value={shared.cutoffs}
+			onChange={(cutoffs) => onChange({ cutoffs })}
+			error={cutoffProblem(shared.cutoffs) ?? refused("/protocol/cutoffs")}
+		/>
+		<Select
+			label="Masked at test"
+			data={MASKS}
+			value={shared.maskTest}
+			onChange={(maskTest) => onChange({ maskTest: maskTest ?? "train" })}
+			allowDeselect={false}
+			error={refused("/protocol/maskTest")}
+		/>
+	</SimpleGrid>
+);

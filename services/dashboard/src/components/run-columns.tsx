@@ -1,0 +1,81 @@
+import { Anchor, Group, Progress, Text } from "@mantine/core";
+import { Link } from "react-router";
+import { labelOf } from "../config-fields";
+import { duration, metric, metricTitle } from "../format";
+import type { Run } from "../shapes";
+import { ColourDot } from "./colour-dot";
+import type { Column } from "./data-table";
+import { StateBadge } from "./feedback";
+
+interface Options {
+	/** Configuration fields that tell the runs apart. */
+	telling: Set<string>;
+	cutoff: number;
+	/** Which line of the charts a run is; -1 for none. */
+	lineOf: (run: Run) => number;
+}
+
+export const runColumns = ({ telling, cutoff, lineOf }: Options): Column<Run>[] => [
+	{
+		title: "Run",
+		lead: true,
+		value: (run) => labelOf(run, telling),
+		cell: (run) => (
+			<div>
+				<Group gap={8} wrap="nowrap">
+					{lineOf(run) >= 0 && <ColourDot index={lineOf(run)} />}
+					<Anchor component={Link} to={`/runs/${run.id}`} size="sm">
+						{labelOf(run, telling)}
+					</Anchor>
+				</Group>
+				{run.error && (
+					<Text size="xs" c="red">
+						{run.error.code}: {run.error.message}
+					</Text>
+				)}
+			</div>
+		),
+	},
+	{ title: "State", value: (run) => run.state, cell: (run) => <StateBadge state={run.state} /> },
+	{
+		title: "Epoch",
+		width: 130,
+		value: (run) => run.epoch,
+		cell: (run) => (
+			<Group gap={8} wrap="nowrap">
+				<Text span size="sm" className="together">
+					{run.epoch}
+					{run.maxEpochs ? ` / ${run.maxEpochs}` : ""}
+				</Text>
+				{run.state === "RUNNING" && (
+					<Progress flex={1} value={run.progress * 100} aria-label={`${Math.round(run.progress * 100)} % done`} />
+				)}
+			</Group>
+		),
+	},
+	{
+		title: `Best validation ${metricTitle(`.recall@${cutoff}`)}`,
+		numeric: true,
+		value: (run) => run.bestValue,
+		cell: (run) => (
+			<span className="together">
+				{metric(run.bestValue)}
+				<Text span size="xs" c="dimmed">
+					{run.bestEpoch ? ` epoch ${run.bestEpoch}` : ""}
+				</Text>
+			</span>
+		),
+	},
+	{
+		title: metricTitle(`test.recall@${cutoff}`),
+		numeric: true,
+		value: (run) => run.metrics[`test.recall@${cutoff}`],
+		cell: (run) => metric(run.metrics[`test.recall@${cutoff}`]),
+	},
+	{
+		title: "Time",
+		numeric: true,
+		value: (run) => run.trainSeconds,
+		cell: (run) => (run.state === "RUNNING" ? `at most ${duration(run.secondsLeft)} left` : duration(run.trainSeconds)),
+	},
+];

@@ -1,0 +1,82 @@
+// A model's configuration as form fields: text in, checked values out, and what differs between runs. Ajv would check
+// the whole of JSON Schema, but it compiles code while running, which the page's policy forbids.
+
+import { plain } from "./format";
+import type { FieldSchema, Run } from "./shapes";
+
+/** The value a text stands for, or why it cannot be. Empty text means the default. */
+export function parseField(schema: FieldSchema, text: string): { value: unknown } | { problem: string } {
+	if (schema.enum) {
+		return schema.enum.includes(text) ? { value: text } : { problem: `one of ${schema.enum.join(", ")}` };
+	}
+	if (schema.type === "boolean") {
+		return text === "true" || text === "false" ? { value: text === "true" } : { problem: "true or false" };
+	}
+	if (schema.type === "integer" || schema.type === "number") {
+		const value = Number(text);
+		if (text.trim() === "" || !Number.isFinite(value)) return { problem: "a number" };
+		if (schema.type === "integer" && !Number.isInteger(value)) return { problem: "a whole number" };
+		const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = schema;
+		if (minimum !== undefined && value < minimum) return { problem: `at least ${minimum}` };
+		if (maximum !== undefined && value > maximum) return { problem: `at most ${maximum}` };
+		if (exclusiveMinimum !== undefined && value <= exclusiveMinimum) return { problem: `above ${exclusiveMinimum}` };
+		if (exclusiveMaximum !== undefined && value >= exclusiveMaximum) return { problem: `below ${exclusiveMaximum}` };
+		return { value };
+	}
+	return { value: text };
+}
+
+/** One value goes into params, several separated by commas into the grid. */
+export function parseFields(properties: Record<string, FieldSchema>, texts: Record<string, string>) {
+	const params: Record<string, unknown> = {};
+	const grid: Record<string, unknown[]> = {};
+	const problems: Record<string, string> = {};
+	for (const [name, text] of Object.entries(texts)) {
+		const schema = properties[name];
+		if (!schema || text.trim() === "") continue;
+		const parsed = text.split(",").map((part) => parseField(schema, part.trim()));
+		const wrong = parsed.find((one) => "problem" in one);
+		if (wrong) problems[name] = `must be ${wrong.problem}`;
+		else {
+			const values = parsed.map((one) => (one as { value: unknown }).value);
+			if (new Set(values).size < values.length) problems[name] = "must not repeat a value";
+			else if (values.length === 1) params[name] = values[0];
+			else grid[name] = values;
+		}
+	}
+	return { params, grid, problems };
+}
+
+export const boundsOf = (schema: FieldSchema): string => {
+	const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = schema;
+	const low = minimum ?? (exclusiveMinimum === undefined ? undefined : `above ${exclusiveMinimum}`);
+	const high = maximum ?? (exclusiveMaximum === undefined ? undefined : `below ${exclusiveMaximum}`);
+	if (low === undefined) return high === undefined ? "" : maximum === undefined ? `${high}` : `at most ${high}`;
+	if (high === undefined) return minimum === undefined ? `${low}` : `at least ${low}`;
+	return `${low} to ${high}`;
+};
+
+/** Names of configuration fields whose values differ among the runs that have them. */
+export function differingFields(runs: Pick<Run, "config">[]): Set<string> {
+	const names = new Set(runs.flatMap((run) => Object.keys(run.config)));
+	const valuesOf = (name: string) =>
+		runs.filter(({ config }) => name in config).map(({ config }) => JSON.stringify(config[name]));
+	return new Set([...names].filter((name) => new Set(valuesOf(name)).size > 1));
+}
+
+/** Fields that tell runs of the same model apart; other models have other fields anyway. */
+export function tellingFields(runs: Pick<Run, "model" | "config">[]): Set<string> {
+	const models = new Set(runs.map((run) => run.model));
+	return new Set([...models].flatMap((model) => [...differingFields(runs.filter((run) => run.model === model))]));
+}
+
+/** "k=4 tau=0.1": those of the named fields that a configuration has. */
+export const describe = (config: Record<string, unknown>, names: Iterable<string>) =>
+	[...names]
+		.filter((name) => name in config)
+		.map((name) => `${name}=${plain(config[name])}`)
+		.join(" ");
+
+/** A short name for a run among others: its model, what sets its configuration apart, its seed. */
+export const labelOf = (run: Pick<Run, "model" | "seed" | "config">, telling: Set<string>) =>
+	[run.model, describe(run.config, telling), `seed ${run.seed}`].filter(Boolean).join(" ");

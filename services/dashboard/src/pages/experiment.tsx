@@ -1,0 +1,104 @@
+import { Checkbox, Code, Group, Progress, Stack, Text, Title } from "@mantine/core";
+import { useQueries } from "@tanstack/react-query";
+import { useState } from "react";
+import { useParams } from "react-router";
+import { MOST_LINES } from "../colours";
+import { DataTable } from "../components/data-table";
+import { ExperimentActions } from "../components/experiment-actions";
+import { Loaded, StateBadge } from "../components/feedback";
+import { Legend } from "../components/legend";
+import { MetricCharts } from "../components/metric-chart";
+import { PageHeader } from "../components/page-header";
+import { Results } from "../components/results";
+import { runColumns } from "../components/run-columns";
+import { labelOf, tellingFields } from "../config-fields";
+import { drawnUnasked } from "../curves";
+import { when } from "../format";
+import { isOpen, seriesQuery, useExperiment } from "../queries";
+import type { Experiment, Run } from "../shapes";
+
+export function ExperimentPage() {
+	const { id = "" } = useParams();
+	return (
+		<Loaded query={useExperiment(id)}>{(experiment) => <ExperimentView key={id} experiment={experiment} />}</Loaded>
+	);
+}
+
+function ExperimentView({ experiment }: { experiment: Experiment }) {
+	const { name, state, runs = [], groups = [], protocol, dataset } = experiment;
+	const telling = tellingFields(runs);
+	const [chosen, setChosen] = useState<string[]>([]);
+	const drawn = chosen.length > 0 ? runs.filter((run) => chosen.includes(run.id)) : drawnUnasked(runs, MOST_LINES);
+	const series = useQueries({ queries: drawn.map((run) => seriesQuery(run)) });
+	const lines = drawn.map((run, index) => ({
+		id: run.id,
+		label: labelOf(run, telling),
+		series: series[index]?.data?.series ?? [],
+	}));
+	const cutoff = protocol.cutoffs[0] ?? 20;
+	const tick = (id: string, isTicked: boolean) =>
+		setChosen(isTicked ? [...chosen, id] : chosen.filter((one) => one !== id));
+	return (
+		<Stack>
+			<PageHeader
+				title={name}
+				parent={{ to: "/experiments", label: "Experiments" }}
+				badge={<StateBadge state={state} />}
+				details={
+					<>
+						{dataset.name} · {when(experiment.createdAt)} · test masks {protocol.maskTest} · protocol{" "}
+						<Code>{protocol.hash.slice(0, 10)}</Code>
+					</>
+				}
+				actions={<ExperimentActions experiment={experiment} drawn={drawn} />}
+			/>
+			{isOpen(state) && <Advance progress={experiment.progress} />}
+			<MetricCharts lines={lines} cutoff={cutoff} />
+			<Legend lines={lines} />
+			{runs.length > drawn.length && (
+				<Text size="sm" c="dimmed">
+					{drawn.length} of {runs.length} runs are drawn, {MOST_LINES} at most. Tick those to draw in the table of runs.
+				</Text>
+			)}
+			<Results groups={groups} />
+			<Title order={3} size="h5">
+				Runs
+			</Title>
+			<DataTable
+				label="Runs"
+				rows={runs}
+				keyOf={(run) => run.id}
+				pageSize={25}
+				columns={[
+					{
+						title: "Draw",
+						bare: true,
+						width: 36,
+						cell: (run) => (
+							<Checkbox
+								size="xs"
+								aria-label={`Draw ${labelOf(run, telling)}`}
+								checked={chosen.includes(run.id)}
+								disabled={chosen.length >= MOST_LINES && !chosen.includes(run.id)}
+								onChange={(event) => tick(run.id, event.currentTarget.checked)}
+							/>
+						),
+					},
+					...runColumns({ telling, cutoff, lineOf: (run: Run) => drawn.findIndex((one) => one.id === run.id) }),
+				]}
+			/>
+		</Stack>
+	);
+}
+
+function Advance({ progress }: { progress: number }) {
+	const done = `${Math.round(progress * 100)} %`;
+	return (
+		<Group gap="sm" wrap="nowrap">
+			<Progress flex={1} value={progress * 100} animated aria-label={`${done} done`} />
+			<Text size="xs" c="dimmed">
+				{done}
+			</Text>
+		</Group>
+	);
+}

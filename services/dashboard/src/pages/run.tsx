@@ -1,0 +1,120 @@
+import { Anchor, Button, Code, Progress, SimpleGrid, Stack } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type ReactNode, useState } from "react";
+import { Link, useParams } from "react-router";
+import { post } from "../api";
+import { Checkpoints } from "../components/checkpoints";
+import { Evaluations } from "../components/evaluations";
+import { Facts, Panel } from "../components/facts";
+import { Loaded, ProblemAlert, StateBadge } from "../components/feedback";
+import { LogBox } from "../components/log-box";
+import { MetricCharts } from "../components/metric-chart";
+import { PageHeader } from "../components/page-header";
+import { byReading, bytes, count, duration, metric, metricTitle, plain } from "../format";
+import { logLine } from "../log-lines";
+import { isOpen, keys, seriesQuery, useExperiment, useRun } from "../queries";
+import { useRunEvents } from "../run-events";
+import type { RunDetail } from "../shapes";
+
+const MOST_LOG_LINES = 500;
+
+export function RunPage() {
+	const { id = "" } = useParams();
+	return <Loaded query={useRun(id)}>{(run) => <RunView key={id} run={run} />}</Loaded>;
+}
+
+function RunView({ run }: { run: RunDetail }) {
+	const client = useQueryClient();
+	const series = useQuery(seriesQuery(run));
+	const experiment = useExperiment(run.experimentId);
+	const [log, setLog] = useState<string[]>([]);
+	useRunEvents(run.id, (event) => {
+		const line = logLine(event);
+		if (line !== null) setLog((lines) => [...lines.slice(1 - MOST_LOG_LINES), line]);
+		const { type, data } = event;
+		// The replay of what this page shows already asks for nothing.
+		const isNews =
+			(type === "epoch" && Number(data.epoch) > run.epoch) || (type === "state" && data.state !== run.state);
+		if (isNews) void client.invalidateQueries({ queryKey: keys.run(run.id), exact: true }, { cancelRefetch: false });
+	});
+	const cancel = useMutation({
+		mutationFn: () => post(`/runs/${run.id}/cancel`),
+		onSettled: () => client.invalidateQueries({ queryKey: keys.run(run.id) }),
+	});
+	const lines = [{ id: run.id, label: run.model, series: series.data?.series ?? [] }];
+	return (
+		<Stack>
+			<PageHeader
+				title={`${run.model}, seed ${run.seed}`}
+				parent={{ to: `/experiments/${run.experimentId}`, label: experiment.data?.name ?? "Experiment" }}
+				badge={<StateBadge state={run.state} />}
+				details={
+					<>
+						{run.dataset.name} · run <Code>{run.id}</Code>
+					</>
+				}
+				actions={
+					<>
+						<Button size="xs" variant="default" component={Link} to={`/compare?runs=${run.id}`}>
+							Compare
+						</Button>
+						{isOpen(run.state) && (
+							<Button
+								size="xs"
+								color="red"
+								variant="light"
+								disabled={run.cancelRequested}
+								loading={cancel.isPending}
+								onClick={() => cancel.mutate()}
+							>
+								{run.cancelRequested ? "Cancelling" : "Cancel"}
+							</Button>
+						)}
+					</>
+				}
+			/>
+			<ProblemAlert error={run.error ? new Error(`${run.error.code}: ${run.error.message}`) : cancel.error} />
+			{isOpen(run.state) && (
+				<Progress value={run.progress * 100} animated aria-label={`${Math.round(run.progress * 100)} % done`} />
+			)}
+			<MetricCharts lines={lines} cutoff={run.protocol.cutoffs[0] ?? 20} />
+			<SimpleGrid cols={{ base: 1, md: 2 }}>
+				<Panel title="About">
+					<Facts rows={factsOf(run)} />
+				</Panel>
+				<Panel title="Metrics of the best epoch">
+					<Facts
+						rows={Object.entries(run.metrics)
+							.sort(([a], [b]) => byReading(a, b))
+							.map(([name, value]) => [metricTitle(name), metric(value)])}
+					/>
+				</Panel>
+			</SimpleGrid>
+			<Checkpoints run={run} />
+			<Evaluations run={run} />
+			<Panel title="Configuration">
+				<Facts rows={Object.entries(run.config).map(([name, value]) => [name, plain(value)])} columns={3} />
+			</Panel>
+			<LogBox lines={log} />
+		</Stack>
+	);
+}
+
+const factsOf = (run: RunDetail): [string, ReactNode][] => [
+	[
+		"Dataset",
+		<Anchor key="dataset" component={Link} to="/datasets" size="sm">
+			{run.dataset.name}
+		</Anchor>,
+	],
+	["Epoch", `${run.epoch}${run.maxEpochs ? ` of at most ${run.maxEpochs}` : ""}`],
+	["Ended by", run.stopReason?.replaceAll("_", " ") ?? "–"],
+	["Best epoch", run.bestEpoch ? `${run.bestEpoch}, ${metric(run.bestValue)}` : "–"],
+	["Time", isOpen(run.state) ? `at most ${duration(run.secondsLeft)} left` : duration(run.trainSeconds)],
+	["Device", run.device ? `${run.device}, torch ${run.torchVersion}, code ${run.codeVersion}` : "–"],
+	["Parameters", count(run.parameters)],
+	["Checksum", run.parametersSha256 ? `${run.parametersSha256.slice(0, 16)}…` : "–"],
+	["Peak memory", bytes(run.peakMemoryBytes)],
+	["Protocol", `test masks ${run.protocol.maskTest}, @${run.protocol.cutoffs.join(", @")}`],
+	["Restarts after crashes", String(run.crashes)],
+];

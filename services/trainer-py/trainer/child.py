@@ -1,0 +1,159 @@
+"""The child process that does one piece of work: a training, an evaluation or an import.
+
+`python -m trainer.child FD` reads one JSON line from standard input, writes events as JSON lines to descriptor FD, and
+ends when standard input closes: a dead parent never leaves a child behind.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+
+from . import device
+from .errors import OutOfMemory, StorageFull, ValenceError
+from .events import (
+    Event,
+    Failed,
+    Heartbeat,
+    Imported,
+    ImportProblem,
+    ImportStep,
+    Log,
+    to_line,
+)
+from .experiment import Protocol, RunSpec, evaluate_checkpoint, run
+from .importing import Finished, ImportRule, Problem, Progress, SourceFile, import_dataset
+
+HEARTBEAT_SECONDS = 1.0
+
+
+class EventPipe:
+    """Writes events, from any thread; heartbeats only while there is progress, so that a hang can be seen."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._last_heartbeat = 0.0
+        self._step = 0
+
+    def send(self, event: Event) -> None:
+        with self._lock:
+            self._stream.write(to_line(event) + "\n")
+            self._stream.flush()
+
+    def alive(self, epoch: int, fraction: float) -> None:
+        self._step += 1
+        now = time.monotonic()
+        if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
+            self._last_heartbeat = now
+            self.send(Heartbeat(self._step, epoch, fraction, device.peak_memory_bytes()))
+
+
+class _LogEvents(logging.Handler):
+    def __init__(self, pipe: EventPipe) -> None:
+        super().__init__(logging.INFO)
+        self._pipe = pipe
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._pipe.send(Log(record.levelname.lower(), record.getMessage()))
+
+
+def work(task: dict[str, Any], pipe: EventPipe) -> Iterator[Event]:
+    root = Path(task["artifacts"])
+    match task["kind"]:
+        case "train":
+            yield from run(_run_spec(task["spec"]), root, pipe.alive)
+        case "evaluate":
+            spec = task["spec"]
+            yield evaluate_checkpoint(
+                root,
+                spec["key"],
+                spec["sha256"],
+                spec["split"],
+                _protocol(spec["protocol"]),
+                spec["device"],
+                lambda done, total: pipe.alive(done, done / max(total, 1)),
+            )
+        case "import":
+            yield from _import(task["spec"], root)
+
+
+def _import(spec: dict[str, Any], root: Path) -> Iterator[Event]:
+    files = [SourceFile(file["role"], root / file["path"], file["display_name"]) for file in spec["files"]]
+    for event in import_dataset(files, ImportRule.parse(spec["rule_json"]), root, spec["digest"]):
+        match event:
+            case Progress():
+                yield ImportStep(**asdict(event))
+            case Problem():
+                yield ImportProblem(**asdict(event))
+            case Finished():
+                yield Imported(event.dataset.key, event.dataset.split_digest, event.statistics)
+
+
+def _run_spec(values: dict[str, Any]) -> RunSpec:
+    resume = values["resume_from"]
+    return RunSpec(
+        **{**values, "protocol": _protocol(values["protocol"]), "resume_from": tuple(resume) if resume else None}
+    )
+
+
+def _protocol(values: dict[str, Any]) -> Protocol:
+    return Protocol(values["mask_test"], tuple(values["cutoffs"]))
+
+
+def failure_of(error: BaseException) -> Failed:
+    """What a person can act on; anything unexpected becomes `internal` and its traceback goes to the log."""
+    known = error
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        known = OutOfMemory("the training process ran out of memory; try a smaller batch, width or number of interests")
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        known = StorageFull("the disk that holds the artifacts is full")
+    if isinstance(known, ValenceError):
+        return Failed(known.code, known.message, known.grpc_status, known.field)
+    return Failed("internal", f"{type(error).__name__}: {error}"[:500], "INTERNAL")
+
+
+def main(descriptor: int) -> int:
+    pipe = EventPipe(os.fdopen(descriptor, "w", encoding="utf-8"))
+    task = json.loads(sys.stdin.readline())
+    _end_with_stdin()
+    logging.basicConfig(level=logging.INFO, handlers=[_LogEvents(pipe)])
+    logging.captureWarnings(capture=True)
+    if task.get("threads"):
+        torch.set_num_threads(task["threads"])
+    try:
+        for event in work(task, pipe):
+            pipe.send(event)
+    except Exception as error:
+        failed = failure_of(error)
+        if failed.code == "internal":
+            for line in traceback.format_exc().splitlines()[-20:]:
+                pipe.send(Log("error", line))
+        pipe.send(failed)
+        return 1
+    return 0
+
+
+def _end_with_stdin() -> None:
+    def watch(read: Callable[[], str]) -> None:
+        read()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, args=(sys.stdin.read,), daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

@@ -1,0 +1,149 @@
+"""Errors a person can act on. Each knows its code (docs/errors.md) and the name of its gRPC status."""
+
+from __future__ import annotations
+
+
+class ValenceError(Exception):
+    """Base of every expected failure; `field` names the place of the wrong value, if there is one."""
+
+    code = "internal"
+    grpc_status = "INTERNAL"
+
+    def __init__(self, message: str, *, field: str = "", code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        if code is not None:
+            self.code = code
+
+
+class BadConfiguration(ValenceError):
+    """A model's configuration does not fit its schema."""
+
+    code = "bad_configuration"
+    grpc_status = "INVALID_ARGUMENT"
+
+
+class InvalidRequest(ValenceError):
+    """A request field is missing or out of range."""
+
+    code = "invalid_request"
+    grpc_status = "INVALID_ARGUMENT"
+
+
+class UnknownModel(ValenceError):
+    code = "unknown_model"
+    grpc_status = "NOT_FOUND"
+
+
+class BadDataset(ValenceError):
+    """The uploaded files do not form a dataset; `code` says how (not_utf8, missing_column, dataset_too_small, ...)."""
+
+    code = "bad_dataset"
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class DatasetMissing(ValenceError):
+    code = "dataset_missing"
+    grpc_status = "NOT_FOUND"
+
+
+class DatasetCorrupt(ValenceError):
+    """A file of an imported dataset differs from its manifest."""
+
+    code = "dataset_corrupt"
+    grpc_status = "DATA_LOSS"
+
+
+class UploadMissing(ValenceError):
+    code = "upload_missing"
+    grpc_status = "NOT_FOUND"
+
+
+class CheckpointMissing(ValenceError):
+    code = "checkpoint_missing"
+    grpc_status = "NOT_FOUND"
+
+
+class CheckpointCorrupt(ValenceError):
+    """Size, sha256, shapes or manifest of a checkpoint disagree."""
+
+    code = "checkpoint_corrupt"
+    grpc_status = "DATA_LOSS"
+
+
+class OutOfMemory(ValenceError):
+    code = "out_of_memory"
+    grpc_status = "RESOURCE_EXHAUSTED"
+
+
+class NoFreeSlot(ValenceError):
+    """Every training slot is taken; the caller may try again later."""
+
+    code = "no_free_slot"
+    grpc_status = "UNAVAILABLE"
+
+
+class StorageFull(ValenceError):
+    code = "storage_full"
+    grpc_status = "RESOURCE_EXHAUSTED"
+
+
+class Diverged(ValenceError):
+    """The loss is not finite."""
+
+    code = "diverged"
+    grpc_status = "ABORTED"
+
+
+class TrainerCrashed(ValenceError):
+    """The training child died without saying why; the run may be tried again."""
+
+    code = "trainer_crashed"
+    grpc_status = "UNAVAILABLE"
+
+
+class TrainerHung(ValenceError):
+    """The training child made no progress for too long and was killed; the run may be tried again."""
+
+    code = "trainer_hung"
+    grpc_status = "UNAVAILABLE"
+
+
+class StaleLease(ValenceError):
+    """A newer owner of the run has called already."""
+
+    code = "stale_lease"
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class UploadTooLarge(ValenceError):
+    code = "upload_too_large"
+    grpc_status = "RESOURCE_EXHAUSTED"
+
+
+class UnknownUser(ValenceError):
+    code = "unknown_user"
+    grpc_status = "NOT_FOUND"
+
+
+class UnknownItem(ValenceError):
+    code = "unknown_item"
+    grpc_status = "NOT_FOUND"
+
+
+class NoKnownItems(ValenceError):
+    code = "no_known_items"
+    grpc_status = "INVALID_ARGUMENT"
+
+
+class FoldInUnsupported(ValenceError):
+    code = "fold_in_unsupported"
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class SimilarUnsupported(ValenceError):
+    """The model has no item vectors."""
+
+    code = "similar_unsupported"
+    grpc_status = "FAILED_PRECONDITION"

@@ -1,0 +1,142 @@
+"""What a run tells its watchers. They cross the pipe from the training child as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    key: str
+    sha256: str
+    bytes: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Metric:
+    split: str
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Started:
+    device: str
+    torch_version: str
+    code_version: str
+    parameters: int
+    max_epochs: int
+    resumed_epoch: int
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch that is over, with the checkpoint that holds its end."""
+
+    epoch: int
+    metrics: list[Metric]
+    seconds: float
+    seconds_left: float
+    checkpoint: Checkpoint
+    best_epoch: int
+    best_value: float
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """step: signs of progress in this process (batches of training and of validation); it grows while it works."""
+
+    step: int
+    epoch: int
+    epoch_fraction: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Log:
+    level: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    best: Checkpoint
+    metrics: list[Metric]
+    reason: str
+    epochs: int
+    seconds: float
+    peak_memory_bytes: int
+    parameters_sha256: str
+
+
+@dataclass(frozen=True)
+class EvaluateStep:
+    users_done: int
+    users_total: int
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    metrics: list[Metric]
+    users: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The last word of a child that could not go on; code and status as in errors.py."""
+
+    code: str
+    message: str
+    grpc_status: str
+    field: str = ""
+
+
+@dataclass(frozen=True)
+class Imported:
+    dataset_key: str
+    split_digest: str
+    statistics: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ImportStep:
+    stage: str
+    rows_read: int
+    fraction: float
+
+
+@dataclass(frozen=True)
+class ImportProblem:
+    code: str
+    file: str
+    line: int
+    column: str
+    message: str
+
+
+Training = Started | Epoch | Heartbeat | Log | Finished
+Evaluation = EvaluateStep | Evaluated
+Import = ImportStep | ImportProblem | Imported
+Event = Training | Evaluation | Import | Failed
+
+_TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
+
+
+def to_line(event: Event) -> str:
+    return json.dumps({"type": type(event).__name__, **asdict(event)}, ensure_ascii=True)
+
+
+def from_line(line: str) -> Event:
+    values = json.loads(line)
+    kind = _TYPES[values.pop("type")]
+    if "metrics" in values:
+        values["metrics"] = [Metric(**metric) for metric in values["metrics"]]
+    for name in ("checkpoint", "best"):
+        if name in values:
+            values[name] = Checkpoint(**values[name])
+    event: Event = kind(**values)
+    return event

@@ -1,0 +1,1 @@
+"""One model a file. A model imports `recommender` and libraries, never another model."""

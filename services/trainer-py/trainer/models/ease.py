@@ -1,0 +1,90 @@
+"""EASE: a linear item-item model solved in closed form.
+
+Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019: B = I - P diag(1 / diag P) with
+P = (X'X + lambda I)^-1 and diag(B) = 0 (eq. 8); scores are x B.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from ..kernels.graph import sparse_tensor
+from ..recommender import Capability, Config, Histories, Recommender
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+_COLUMNS_AT_ONCE = 2048  # bounds the dense strip [U, columns] while the diagonal is computed
+
+
+class EASEConfig(Config):
+    reg_weight: Annotated[float, Field(gt=0, le=1e6, description="L2 penalty lambda on the item-item weights.")] = 50.0
+
+
+class EASE(Recommender):
+    """Solved over items, or over users where they are fewer: with M = (XX' + lambda I)^-1 the Woodbury identity gives
+    P = (I - X'MX) / lambda, so an inverse of size users is enough and no item-item matrix is ever stored.
+
+    State: primal `gram_inverse` = P [N, N]; dual `gram_inverse` = M [U, U]; both with `diagonal` = diag P [N].
+    """
+
+    name = "ease"
+    title = "EASE"
+    paper = "Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019"
+    paper_url = "https://doi.org/10.1145/3308558.3313710"
+    family = "linear"
+    summary = "Closed-form linear autoencoder; a strong baseline on small and medium catalogues."
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "closed_form"})
+    config_class = EASEConfig
+    config: EASEConfig
+
+    def __init__(self, config: EASEConfig, users: int, items: int) -> None:
+        super().__init__(config, users, items)
+        self.dual = users < items
+        size = min(users, items)
+        self.gram_inverse: Tensor
+        self.diagonal: Tensor
+        self.train_matrix: Tensor
+        self.register_buffer("gram_inverse", torch.zeros(size, size))
+        self.register_buffer("diagonal", torch.ones(items))
+        self.register_buffer("train_matrix", torch.zeros(0), persistent=False)
+
+    def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
+        self.train_matrix = sparse_tensor(train).to(self.diagonal.device)
+
+    def fit(self, train: csr_matrix) -> None:
+        gram = train @ train.T if self.dual else train.T @ train
+        dense = torch.from_numpy(gram.toarray()).to(self.diagonal.device, torch.float32)
+        dense.diagonal().add_(self.config.reg_weight)
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(dense))  # P [N, N] or M [U, U]
+        self.gram_inverse.copy_(inverse)
+        if not self.dual:
+            self.diagonal.copy_(inverse.diagonal())
+            return
+        columns = train.T.tocsr()
+        for start in range(0, self.n_items, _COLUMNS_AT_ONCE):
+            x = torch.from_numpy(columns[start : start + _COLUMNS_AT_ONCE].toarray()).to(inverse)  # [c, U]
+            quadratic = ((x @ inverse) * x).sum(1)  # x_j' M x_j
+            self.diagonal[start : start + _COLUMNS_AT_ONCE] = (1 - quadratic) / self.config.reg_weight
+
+    @torch.no_grad()
+    def scores(self, batch: Histories) -> Tensor:
+        x = _dense(batch, self.n_items)  # [B, N]
+        if self.dual:
+            to_users = (self.train_matrix @ x.T).T  # [B, U]
+            projected = (self.train_matrix.transpose(0, 1) @ (to_users @ self.gram_inverse).T).T
+            product = (x - projected) / self.config.reg_weight  # x P
+        else:
+            product = x @ self.gram_inverse
+        return x - product / self.diagonal  # x B, the zero diagonal included
+
+
+def _dense(batch: Histories, items: int) -> Tensor:
+    rows = torch.repeat_interleave(torch.arange(len(batch), device=batch.users.device), batch.indptr.diff())
+    x = torch.zeros(len(batch), items, device=batch.users.device)
+    x[rows, batch.indices] = 1
+    return x

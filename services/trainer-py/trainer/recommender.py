@@ -1,0 +1,175 @@
+"""The contract between a model and everything else.
+
+A model is one file in `models/` holding one `Config` and the `Recommender` (or two) that use it. Catalogue, loop,
+evaluation, artifacts, serving, API validation and the dashboard's form all follow from what is declared here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    import numpy as np
+    from scipy.sparse import csr_matrix
+
+Capability = Literal["fold_in", "interests", "closed_form", "graph"]
+Unit = Literal["users", "interactions", "sweeps"]
+
+
+class Config(BaseModel):
+    """Configuration of a model: frozen, unknown fields refused, no coercion. A description on every field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class EpochConfig(Config):
+    """What every model trained in epochs shares; names as the field (RecBole) uses them."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000, description="Most passes over the training data.")] = 300
+    patience: Annotated[
+        int, Field(ge=1, le=10_000, description="Stop after this many epochs without a better validation recall.")
+    ] = 15
+
+
+class StepConfig(EpochConfig):
+    """Trained by gradient steps."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1, description="Step size of Adam.")] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0, le=1, description="L2 penalty in Adam's gradient, every parameter.")] = 0
+    train_batch_size: Annotated[
+        int, Field(ge=1, le=65_536, description="Users (or interactions) in one gradient step.")
+    ] = 512
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Item histories of a batch of users, ragged (CSR). The only way users reach a model.
+
+    users    [B]     row of each user in the dataset; -1 for a person who is not in it (fold-in)
+    indptr   [B+1]   history of row b is indices[indptr[b]:indptr[b+1]], int64
+    indices  [nnz]   item columns, ascending within a row, int64
+    """
+
+    users: Tensor
+    indptr: Tensor
+    indices: Tensor
+
+    def __len__(self) -> int:
+        return self.users.shape[0]
+
+    @staticmethod
+    def of(train: csr_matrix, users: np.ndarray, device: torch.device | str = "cpu") -> Histories:
+        """Rows `users` of the train matrix [U, N]."""
+        rows = train[users]
+        rows.sort_indices()
+        return Histories(
+            users=torch.as_tensor(users, dtype=torch.int64, device=device),
+            indptr=torch.as_tensor(rows.indptr, dtype=torch.int64, device=device),
+            indices=torch.as_tensor(rows.indices, dtype=torch.int64, device=device),
+        )
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Positive pairs of the train matrix: row `users` [B] has item `items` [B], int64."""
+
+    users: Tensor
+    items: Tensor
+
+    def __len__(self) -> int:
+        return self.users.shape[0]
+
+
+@dataclass(frozen=True)
+class Interests:
+    """K interests of each user of a batch, for a chosen set of M items.
+
+    item_terms     [B, K, M]  non-negative term of interest k in the score of item m; shares = terms / sum over K
+    history_shares [nnz, K]   how much each history item belongs to each interest (sums to 1), in Histories order
+    weights        [B, K]     share of the history assigned to each interest, sums to 1
+    """
+
+    item_terms: Tensor
+    history_shares: Tensor
+    weights: Tensor
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """Where the run stands. Everything random in a step comes from `generator`, seeded from (seed, step) alone, so
+    that a resumed run repeats the undisturbed one to the bit."""
+
+    step: int  # batches since the start of the run, from 1
+    epoch: int  # from 1
+    steps_per_epoch: int  # over all passes
+    seed: int
+    generator: torch.Generator
+    pass_number: int = 1  # of the model's passes
+
+
+class Recommender(nn.Module, ABC):
+    """Base of all models. Parameters and buffers are the whole trained state: `state_dict()` is what is saved."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    paper: ClassVar[str]
+    paper_url: ClassVar[str] = ""
+    family: ClassVar[str]
+    summary: ClassVar[str]
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    config_class: ClassVar[type[Config]]
+    trains_on: ClassVar[Unit] = "users"  # what an epoch consists of; closed-form models have none
+    passes: ClassVar[int] = 1  # times that the data is gone through in one epoch
+
+    def __init__(self, config: Config, users: int, items: int) -> None:
+        super().__init__()
+        self.config = config
+        self.n_users = users
+        self.n_items = items
+
+    def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
+        """Sees the train matrix [U, N] once: initialises parameters from `generator`, builds graphs. Called for fresh
+        starts and before a saved state is loaded, so it must be cheap."""
+
+    def fit(self, train: csr_matrix) -> None:
+        """Computes the answer of a `closed_form` model from the train matrix [U, N]. Called once, after `prepare`, and
+        never when a saved state is loaded."""
+        raise TypeError(f"{self.name} is trained by steps")
+
+    def start_pass(self, context: StepContext) -> None:
+        """Before the first batch of each pass: clusters anew, copies a teacher, ... `context.step` is the step to come.
+        What it computes follows from the state and the context alone, or is part of the state."""
+
+    def loss(self, batch: Histories, context: StepContext) -> Tensor:
+        """Scalar to minimise for one batch of users, with `trains_on` users."""
+        raise TypeError(f"{self.name} is not trained on users")
+
+    def pair_loss(self, batch: Interactions, context: StepContext) -> Tensor:
+        """Scalar to minimise for one batch of positive pairs, with `trains_on` interactions."""
+        raise TypeError(f"{self.name} is not trained on interactions")
+
+    def after_step(self) -> None:
+        """Without gradient, after each step of the optimiser: brings parameters back to where they must lie."""
+
+    def sweep(self, context: StepContext) -> float:
+        """One epoch of a model that solves for its parameters in turn, with `trains_on` sweeps; the training loss."""
+        raise TypeError(f"{self.name} is not trained in sweeps")
+
+    @abstractmethod
+    def scores(self, batch: Histories) -> Tensor:
+        """Ranking scores of all items, [B, N]; deterministic, no gradient; the caller's own, who masks them in place.
+        A model without `fold_in` may read `batch.users` and need not accept -1 there."""
+
+    def interests(self, batch: Histories, items: Tensor) -> Interests:
+        """Only with capability `interests`. `items` [M] are columns."""
+        raise TypeError(f"{self.name} has no interests")
+
+    def item_vectors(self) -> Tensor | None:
+        """Unit rows [N, d] whose dot product is item similarity; None when the model has none."""
+        return None

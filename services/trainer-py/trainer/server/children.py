@@ -1,0 +1,160 @@
+"""Child processes of the server: start, relay their events, and make sure that they are gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import NoFreeSlot, OutOfMemory, TrainerCrashed, TrainerHung, ValenceError
+from ..events import Event, Failed, Log, from_line
+
+TERMINATE_SECONDS = 2.0
+# A child that is done or cancelled needs a moment to end: the run after it should not be sent away for that.
+SLOT_SECONDS = TERMINATE_SECONDS + 1
+# Longer than any legal step, an import's merge or a kernel's first compilation included.
+HANG_SECONDS = 120.0
+POLL_SECONDS = 0.25
+
+
+class Children:
+    """Runs at most `slots` pieces of work of one kind at a time."""
+
+    def __init__(self, slots: int, artifacts: Path, threads: int | None, hang_seconds: float) -> None:
+        self._free = threading.BoundedSemaphore(slots)
+        self._artifacts = artifacts
+        self._threads = threads
+        self._hang_seconds = hang_seconds
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    def events(self, kind: str, spec: dict[str, Any], is_wanted: Callable[[], bool]) -> Iterator[Event]:
+        """The child's events until it ends; the child is gone when this generator is.
+
+        Raises NoFreeSlot when all are taken and none becomes free in a moment, and the child's own error at its end:
+        out of memory, crashed and hung children included.
+        """
+        if not self._free.acquire(timeout=SLOT_SECONDS):
+            raise NoFreeSlot(f"every {kind} slot of this trainer is taken")
+        try:
+            yield from self._relay(kind, spec, is_wanted)
+        finally:
+            self._free.release()
+
+    def stop(self) -> None:
+        for child in list(self._running):
+            _end(child)
+
+    def _relay(self, kind: str, spec: dict[str, Any], is_wanted: Callable[[], bool]) -> Iterator[Event]:
+        read, write = os.pipe()
+        kills = _oom_kills()
+        with subprocess.Popen(
+            [sys.executable, "-m", "trainer.child", str(write)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[write],
+            cwd=Path(__file__).parents[2],
+            start_new_session=True,  # a Ctrl-C in the terminal is the server's to handle
+        ) as child:
+            os.close(write)
+            self._running.add(child)
+            heard: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+            try:
+                task = {"kind": kind, "artifacts": str(self._artifacts), "threads": self._threads, "spec": spec}
+                assert child.stdin is not None  # noqa: S101 - asked for above
+                child.stdin.write(json.dumps(task).encode() + b"\n")
+                child.stdin.flush()
+                readers = [
+                    threading.Thread(target=_read_events, args=(read, heard), daemon=True),
+                    threading.Thread(target=_read_stderr, args=(child, heard), daemon=True),
+                ]
+                for reader in readers:
+                    reader.start()
+                yield from self._until_the_end(child, heard, is_wanted, kills)
+            finally:
+                _end(child)
+                self._running.discard(child)
+
+    def _until_the_end(
+        self,
+        child: subprocess.Popen[bytes],
+        heard: queue.SimpleQueue[Event | None],
+        is_wanted: Callable[[], bool],
+        kills: int,
+    ) -> Iterator[Event]:
+        last_sign = time.monotonic()
+        failed: Failed | None = None
+        while is_wanted():
+            try:
+                event = heard.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                if time.monotonic() - last_sign > self._hang_seconds:
+                    raise TrainerHung(f"no progress for {self._hang_seconds:.0f} s; the process was killed") from None
+                continue
+            if event is None:  # the pipe is closed
+                _raise_end(child, failed, kills)
+                return
+            if isinstance(event, Failed):
+                failed = event
+                continue
+            if not isinstance(event, Log):
+                last_sign = time.monotonic()
+            yield event
+
+
+def _raise_end(child: subprocess.Popen[bytes], failed: Failed | None, kills: int) -> None:
+    if failed is not None:
+        error = ValenceError(failed.message, field=failed.field, code=failed.code)
+        error.grpc_status = failed.grpc_status
+        raise error
+    status = child.wait(timeout=30)
+    if status == 0:
+        return
+    if status == -signal.SIGKILL and _oom_kills() > kills:
+        raise OutOfMemory("the system ended the training process for want of memory; try a smaller batch or width")
+    name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+    raise TrainerCrashed(f"the training process ended with {name}")
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """SIGTERM first; SIGKILL also takes a process that is stopped or stuck."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(TERMINATE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _read_events(descriptor: int, heard: queue.SimpleQueue[Event | None]) -> None:
+    with os.fdopen(descriptor, encoding="utf-8") as stream:
+        for line in stream:
+            heard.put(from_line(line))
+    heard.put(None)
+
+
+def _read_stderr(child: subprocess.Popen[bytes], heard: queue.SimpleQueue[Event | None]) -> None:
+    assert child.stderr is not None  # noqa: S101 - asked for above
+    for line in child.stderr:
+        heard.put(Log("warning", line.decode(errors="replace").rstrip()[:2000]))
+
+
+def _oom_kills() -> int:
+    """Processes of our control group that the kernel has killed for want of memory, as far as it can be read."""
+    for path in ("/sys/fs/cgroup/memory.events", "/proc/vmstat"):
+        try:
+            for line in Path(path).read_text().splitlines():
+                if line.startswith("oom_kill "):
+                    return int(line.split()[1])
+        except OSError:
+            continue
+    return 0

@@ -1,0 +1,96 @@
+"""What both gRPC processes share: options, health, logs as JSON lines, and an orderly end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from ..settings import Settings
+from .status import StatusInterceptor
+
+GRACE_SECONDS = 5.0
+_MESSAGE_BYTES = 4 << 20
+_OPTIONS = [
+    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+    ("grpc.max_send_message_length", _MESSAGE_BYTES),
+    # Clients ping every 10 s; without these the server answers such pings with GOAWAY.
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.so_reuseport", 0),  # a second process on the same port is a mistake, not a share of the load
+]
+_LEVELS = {"trace": logging.DEBUG, "warn": logging.WARNING, "fatal": logging.CRITICAL}
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"level": record.levelname.lower(), "time": int(record.created * 1000), "name": record.name}
+        line["msg"] = record.getMessage()
+        if record.exc_info:
+            line["err"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def log_as_json(level: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines())
+    logging.basicConfig(level=_LEVELS.get(level, level.upper()), handlers=[handler], force=True)
+
+
+def serve(
+    settings: Settings, name: str, add: Callable[[grpc.Server], None], workers: int, stop: Callable[[], None]
+) -> int:
+    """Serves until SIGTERM, SIGINT or, when asked, the end of standard input. Returns the exit status."""
+    log = logging.getLogger(name)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
+    server = grpc.server(pool, interceptors=[StatusInterceptor()], options=_OPTIONS)
+    add(server)
+    checks = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    try:
+        server.add_insecure_port(settings.listen)
+    except RuntimeError:
+        log.error(
+            "%s cannot listen on %s: the port is taken or the address is not this machine's", name, settings.listen
+        )
+        return 1
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    if settings.exit_with_stdin:
+        threading.Thread(target=_wait_for_stdin, args=(ended,), daemon=True).start()
+    server.start()
+    checks.set("", health_pb2.HealthCheckResponse.SERVING)
+    log.info("%s listens on %s", name, settings.listen)
+    ended.wait()
+    log.info("%s stops", name)
+    checks.enter_graceful_shutdown()
+    stop()
+    server.stop(GRACE_SECONDS).wait(GRACE_SECONDS)
+    # Threads of an unfinished call must not keep a process alive that has said goodbye.
+    threading.Thread(target=_force_exit, daemon=True).start()
+    return 0
+
+
+def _wait_for_stdin(ended: threading.Event) -> None:
+    # Not through sys.stdin: a thread that waits inside it holds its lock, and the interpreter aborts at the end.
+    while os.read(0, 65_536):
+        pass
+    ended.set()
+
+
+def _force_exit() -> None:
+    time.sleep(GRACE_SECONDS)
+    os._exit(0)

@@ -1,0 +1,68 @@
+"""Staged files: bytes as they came, under keys made here, until an import has used them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..durable import is_full, sync
+from ..errors import InvalidRequest, StorageFull, UploadMissing, UploadTooLarge
+
+STALE_SECONDS = 24 * 3600
+_KEY = re.compile(r"uploads/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Staged:
+    key: str
+    bytes: int
+    sha256: str
+
+
+def stage(root: Path, chunks: Iterable[bytes], most_bytes: int) -> Staged:
+    """Raises UploadTooLarge or StorageFull; a broken or refused upload leaves nothing."""
+    key = f"uploads/{uuid.uuid4()}"
+    folder = root / key
+    digest, size = hashlib.sha256(), 0
+    try:
+        folder.mkdir(parents=True)
+        with (folder / "data.part").open("wb") as file:
+            for chunk in chunks:
+                size += len(chunk)
+                if size > most_bytes:
+                    raise UploadTooLarge(f"the file is larger than {most_bytes} bytes", field="file")
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        (folder / "data.part").rename(folder / "data")
+        sync(folder)
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if is_full(error):
+            raise StorageFull("the disk that holds the artifacts is full", field="file") from error
+        raise
+    return Staged(key, size, digest.hexdigest())
+
+
+def path_of(root: Path, key: str) -> Path:
+    """Path of a staged file below the root. Raises UploadMissing."""
+    if not _KEY.fullmatch(key):
+        raise InvalidRequest("an upload key is uploads/<uuid>", field="files.upload_key")
+    if not (root / key / "data").is_file():
+        raise UploadMissing("an uploaded file is no longer there; upload it again", field="files.upload_key")
+    return Path(key) / "data"
+
+
+def sweep(root: Path) -> None:
+    """Removes uploads nobody imported within a day."""
+    for folder in (root / "uploads").glob("*"):
+        if time.time() - folder.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,81 @@
+"""Who is asked about: a user of the dataset, or somebody we only know a list of items of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..dataset import Dataset
+from ..errors import NoKnownItems, UnknownUser
+from ..recommender import Histories
+
+Columns = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class Person:
+    """
+    user     row in the dataset, -1 for a person who is not in it
+    history  [H] item columns that the model sees, ascending: the training part, or the list given
+    order    [H] positions of `history` in the order they are shown: as given, else by column
+    seen     [S] item columns the person has met, whatever part they were put in
+    """
+
+    user: int
+    history: Columns
+    order: Columns
+    seen: Columns
+
+
+def known_user(dataset: Dataset, user: str) -> Person:
+    """Raises UnknownUser."""
+    row = dataset.users.index(user)
+    if row is None:
+        raise UnknownUser("the dataset of this checkpoint has no such user", field="user")
+    history = _row(dataset.train, row)
+    seen = np.unique(np.concatenate([history, _row(dataset.valid, row), _row(dataset.test, row)]))
+    return Person(row, history, np.arange(history.size), seen)
+
+
+def newcomer(dataset: Dataset, items: Sequence[str]) -> tuple[Person, list[str]]:
+    """The person with these items, each counted once, and the ids that the dataset does not know.
+
+    Raises NoKnownItems when none is known.
+    """
+    given, unknown = columns_of(dataset, items)
+    if given.size == 0:
+        raise NoKnownItems("the dataset of this checkpoint knows none of the items", field="history.items")
+    by_column = np.argsort(given)
+    history = given[by_column]
+    return Person(-1, history, np.argsort(by_column), history), unknown
+
+
+def columns_of(dataset: Dataset, items: Sequence[str]) -> tuple[Columns, list[str]]:
+    """Columns of the known ids and the unknown ids, both without repetition and in the order given."""
+    columns: list[int] = []
+    unknown: list[str] = []
+    for item in dict.fromkeys(items):
+        column = dataset.items.index(item)
+        if column is None:
+            unknown.append(item)
+        else:
+            columns.append(column)
+    return np.asarray(columns, dtype=np.int64), unknown
+
+
+def histories_of(persons: Sequence[Person], device: torch.device) -> Histories:
+    """The persons as one batch."""
+    lengths = np.fromiter((person.history.size for person in persons), dtype=np.int64, count=len(persons))
+    return Histories(
+        users=torch.tensor([person.user for person in persons], dtype=torch.int64, device=device),
+        indptr=torch.as_tensor(np.concatenate([[0], np.cumsum(lengths)]), dtype=torch.int64, device=device),
+        indices=torch.as_tensor(np.concatenate([person.history for person in persons]), device=device),
+    )
+
+
+def _row(part: object, row: int) -> Columns:
+    indptr, indices = part.indptr, part.indices  # type: ignore[attr-defined]
+    return np.sort(indices[indptr[row] : indptr[row + 1]].astype(np.int64))

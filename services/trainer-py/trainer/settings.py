@@ -1,0 +1,74 @@
+"""The environment of trainer and recommender, read once; a bad value stops the process and is named."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.\-]+):([0-9]{1,5})")
+LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
+
+
+class BadSetting(ValueError):
+    """A variable of the environment has a value that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    artifacts: Path
+    listen: str
+    slots: int
+    threads: int | None
+    cache: int
+    most_upload_bytes: int
+    exit_with_stdin: bool
+    log_level: str
+    timing_scale: float
+
+
+def read(listen_variable: str, default_listen: str, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises BadSetting naming the first variable that is wrong."""
+    artifacts = environment.get("VALENCE_ARTIFACTS", "")
+    if not artifacts:
+        raise BadSetting("VALENCE_ARTIFACTS must name the artifacts folder")
+    listen = environment.get(listen_variable) or default_listen
+    if not (match := _ADDRESS.fullmatch(listen)) or int(match[2]) > 65535:
+        raise BadSetting(f"{listen_variable} must be host:port, not {listen!r}")
+    level = environment.get("LOG_LEVEL") or "info"
+    if level not in LOG_LEVELS:
+        raise BadSetting(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {level!r}")
+    return Settings(
+        artifacts=Path(artifacts).resolve(),
+        listen=listen,
+        slots=_whole(environment, "TRAINER_SLOTS", 1, 1, 64),
+        threads=_whole(environment, "TRAINER_THREADS", 0, 0, 1024) or None,
+        cache=_whole(environment, "RECOMMENDER_CACHE", 4, 1, 1000),
+        most_upload_bytes=_whole(environment, "MAX_UPLOAD_BYTES", 10 << 30, 1, 1 << 50),
+        exit_with_stdin=_flag(environment, "EXIT_WITH_STDIN"),
+        log_level=level,
+        timing_scale=_number(environment, "TIMING_SCALE", 1.0, 0.1, 1000.0),
+    )
+
+
+def _whole(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    value = environment.get(name) or str(default)
+    if not re.fullmatch(r"[0-9]{1,18}", value) or not low <= int(value) <= high:
+        raise BadSetting(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+    return int(value)
+
+
+def _number(environment: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
+    value = environment.get(name) or str(default)
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", value) or not low <= float(value) <= high:
+        raise BadSetting(f"{name} must be a number from {low} to {high}, not {value!r}")
+    return float(value)
+
+
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    value = environment.get(name) or "0"
+    if value not in ("0", "1"):
+        raise BadSetting(f"{name} must be 0 or 1, not {value!r}")
+    return value == "1"

@@ -1,0 +1,314 @@
+// Whatever is wrong with a request, over all routes: a 4xx with problem details that name the field, never a 5xx.
+import fc from "fast-check";
+import { type Reply, startApi, type TestApi } from "../support/api.js";
+import { AN_ID, type Route, routesOf } from "../support/routes.js";
+
+let api: TestApi;
+let routes: Route[];
+beforeAll(async () => {
+	api = await startApi();
+	routes = routesOf(api.app);
+	const run = (await api.experiment(["SUCCEEDED"])).runs[0] as string;
+	await api.call("PUT", "/deployments/default", { checkpoint: await api.checkpoint(run) });
+});
+afterAll(() => api.close());
+
+function expectProblem(of: string, reply: Reply, status: number, pointer?: string): void {
+	const { type, title, detail, instance, code } = reply.body;
+	const pointers = reply.body.errors?.map((error: { pointer: string }) => error.pointer);
+	expect({ of, status: reply.status, pointers }).toEqual({ of, status, pointers: pointer ? [pointer] : pointers });
+	expect(reply.headers["content-type"]).toBe("application/problem+json; charset=utf-8");
+	expect(type).toBe(`/errors#${code}`);
+	expect(instance).toMatch(/^urn:uuid:[0-9a-f-]{36}$/);
+	expect([title, detail].every((text) => typeof text === "string" && text.length > 5)).toBe(true);
+}
+const inPart = (route: Route, part: string) =>
+	(route.operation.parameters ?? []).filter((one: { in: string }) => one.in === part);
+
+test("numbers, flags, choices and ids in queries: out of range, of another kind, empty, twice", async () => {
+	let checked = 0;
+	for (const route of routes) {
+		for (const { name, schema } of inPart(route, "query")) {
+			const { type, minimum, maximum, format, pattern } = schema;
+			const bad = ["%00"];
+			if (type === "integer")
+				bad.push(
+					`${minimum - 1}`,
+					`${maximum + 1}`,
+					"abc",
+					"1.5",
+					"1e2",
+					"0x10",
+					"%205",
+					"%2B5",
+					"NaN",
+					"99999999999999999999",
+					"",
+				);
+			else if (type === "boolean") bad.push("1", "yes", "TRUE", "null", "");
+			else if (schema.enum || format === "uuid" || pattern) bad.push("x_x", "");
+			else if (name === "cursor") bad.push("abc", "%F0%9F%98%80", "x".repeat(201), "");
+			else if (schema.anyOf) bad.push("x");
+			for (const value of [...bad, `${schema.default ?? AN_ID}&${name}=${schema.default ?? AN_ID}`]) {
+				const query = `${name}=${value}`;
+				const reply = await api.call(route.method, `${route.url}?${query}`);
+				const pointers = new Set(reply.body.errors?.map((error: { pointer: string }) => error.pointer));
+				expect({ of: `${route.method} ${route.url}?${query}`, status: reply.status, pointers }).toEqual({
+					of: expect.anything(),
+					status: 400,
+					pointers: new Set([`/query/${name}`]),
+				});
+				checked++;
+			}
+		}
+	}
+	expect(checked).toBeGreaterThan(100);
+});
+
+test("ids in paths", async () => {
+	for (const { method, path } of routes) {
+		if (!path.includes("{")) continue;
+		const own = /^\/(users|items)/.test(path);
+		const name = path.includes("{name}") ? "name" : "id";
+		const bad = [
+			"%00",
+			"a%00b",
+			"%0a",
+			"%7f",
+			"%ED%A0%80",
+			"%",
+			"%zz",
+			"é".repeat(257),
+			"x".repeat(513),
+			"x".repeat(9_000),
+		];
+		if (!own) bad.push("x_y", "undefined!", "..%2f..%2fetc");
+		for (const value of bad) {
+			const reply = await api.call(method, path.replace(/\{\w+\}/, value));
+			const raw = /%ED|%$|%zz|x{2000}/.test(value);
+			expectProblem(`${method} ${path} ${value.slice(0, 50)}`, reply, 400, raw ? undefined : `/params/${name}`);
+		}
+	}
+});
+
+test("methods that a path does not have", async () => {
+	const methods = new Map<string, Set<string>>();
+	for (const { method, url } of routes) methods.set(url, (methods.get(url) ?? new Set()).add(method));
+	for (const [url, taken] of methods) {
+		for (const method of ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] as const) {
+			if (taken.has(method)) continue;
+			const reply = await api.call(method, url);
+			expectProblem(`${method} ${url}`, reply, 405);
+			const allow = String(reply.headers.allow)
+				.split(", ")
+				.filter((one) => one !== "HEAD");
+			expect(new Set(allow)).toEqual(taken);
+		}
+	}
+	for (const url of ["/nowhere", "/runs", "/%F0%9F%98%80"]) expectProblem(url, await api.call("GET", url), 404);
+});
+
+const VALID: Record<string, object> = {
+	"POST /experiments": {
+		name: "n",
+		dataset: AN_ID,
+		models: [{ model: "valid", params: { k: 2 }, grid: { tau: [0.1, 0.2] } }],
+		seeds: [1, 2],
+		protocol: { maskTest: "train", cutoffs: [20] },
+	},
+	"POST /runs/{id}/evaluations": { checkpoint: AN_ID, split: "test", maskTest: "train", cutoffs: [20, 50] },
+	"PUT /deployments/{name}": { checkpoint: AN_ID },
+	"POST /recommendations": { items: ["a", "b"], n: 5, exclude: ["c"], deployment: "default", checkpoint: AN_ID },
+};
+const withJson = () => routes.filter(({ operation }) => operation.requestBody?.content["application/json"]);
+const key = ({ method, path }: Route) => `${method} ${path}`;
+const send = ({ method, url }: Pick<Route, "method" | "url">, payload?: string, type = "application/json") =>
+	api.call(method, url, payload, payload === undefined ? {} : { "content-type": type });
+
+test("unknown query parameters", async () => {
+	for (const route of routes) {
+		const body = VALID[key(route)];
+		const reply = await send({ ...route, url: `${route.url}?zzz=1` }, body && JSON.stringify(body));
+		expectProblem(key(route), reply, 400, "/query/zzz");
+	}
+});
+
+test("every route with a JSON body is covered here", () => {
+	expect(withJson().map(key).sort()).toEqual(Object.keys(VALID).sort());
+});
+
+test("bodies that are no JSON object, too large, of another type, or of no type", async () => {
+	for (const route of withJson()) {
+		const of = key(route);
+		for (const body of ["null", "[]", "1", '"x"', "true"])
+			expectProblem(`${of} ${body}`, await send(route, body), 400, "/");
+		for (const body of ["", "{", '{"a":1}{', "{'a':1}", "\u0000", "NaN"])
+			expectProblem(`${of} ${body}`, await send(route, body), 400);
+		expectProblem(of, await api.call(route.method, route.url), 400, "/");
+		for (const poison of ['{"__proto__": {"n": 1}}', '{"constructor": {"prototype": {"n": 1}}}']) {
+			expectProblem(`${of} ${poison}`, await send(route, poison), 400);
+		}
+		const large = JSON.stringify({ ...VALID[of], name: "x".repeat(4 * 2 ** 20) });
+		expectProblem(of, await send(route, large), 413);
+		for (const type of [
+			"text/plain",
+			"application/x-www-form-urlencoded",
+			"application/xml",
+			"multipart/form-data; boundary=x",
+			"nonsense",
+		]) {
+			expectProblem(`${of} ${type}`, await send(route, "{}", type), 415);
+		}
+		expectProblem(of, await send(route, JSON.stringify({ ...VALID[of], zzz: 1 })), 400, "/zzz");
+		expectProblem(of, await send(route, JSON.stringify({ ...VALID[of], "a/b~c": 1 })), 400, "/a~1b~0c");
+	}
+});
+
+test("routes that take no body refuse one", async () => {
+	for (const route of routes.filter(({ path, method }) => method === "DELETE" || path.endsWith("/cancel"))) {
+		expectProblem(key(route), await send(route, '{"force": true}'), 400);
+		expectProblem(key(route), await send(route, "{}"), 404);
+	}
+});
+
+type Bad = [field: string, value: unknown, pointer: string];
+const FIELDS: Record<string, Bad[]> = {
+	"POST /experiments": [
+		["name", "", "/name"],
+		["name", "x".repeat(201), "/name"],
+		["name", "a\u0000b", "/name"],
+		["name", "\ud800", "/name"],
+		["name", null, "/name"],
+		["dataset", "x", "/dataset"],
+		["dataset", 1, "/dataset"],
+		["dataset", undefined, "/dataset"],
+		["models", [], "/models"],
+		["models", {}, "/models"],
+		["models", undefined, "/models"],
+		["models", [{}], "/models/0/model"],
+		["models", [{ model: "valid", epochs: 3 }], "/models/0/epochs"],
+		["models", [{ model: 5 }], "/models/0/model"],
+		["models", [{ model: "valid", params: [] }], "/models/0/params"],
+		["models", [{ model: "valid", params: { k: "\u0000" } }], "/models/0/params/k"],
+		["models", [{ model: "valid", grid: { k: 4 } }], "/models/0/grid/k"],
+		["models", [{ model: "valid", grid: { k: [] } }], "/models/0/grid/k"],
+		["models", [{ model: "valid", grid: { k: [4, 4] } }], "/models/0/grid/k"],
+		["models", Array(51).fill({ model: "valid" }), "/models"],
+		["seeds", [], "/seeds"],
+		["seeds", [1, 1], "/seeds"],
+		["seeds", ["1"], "/seeds/0"],
+		["seeds", [-1], "/seeds/0"],
+		["seeds", [1.5], "/seeds/0"],
+		["seeds", [2 ** 31], "/seeds/0"],
+		["protocol", { maskTest: "valid" }, "/protocol/maskTest"],
+		["protocol", { cutoffs: [] }, "/protocol/cutoffs"],
+		["protocol", { cutoffs: [0] }, "/protocol/cutoffs/0"],
+		["protocol", { cutoffs: [1001] }, "/protocol/cutoffs/0"],
+		["protocol", { cutoffs: [20, 20] }, "/protocol/cutoffs"],
+		["protocol", { metrics: [] }, "/protocol/metrics"],
+	],
+	"POST /runs/{id}/evaluations": [
+		["checkpoint", "x", "/checkpoint"],
+		["split", "train", "/split"],
+		["maskTest", "none", "/maskTest"],
+		["cutoffs", ["20"], "/cutoffs/0"],
+		["cutoffs", 20, "/cutoffs"],
+	],
+	"PUT /deployments/{name}": [
+		["checkpoint", "x", "/checkpoint"],
+		["checkpoint", "", "/checkpoint"],
+		["checkpoint", undefined, "/checkpoint"],
+	],
+	"POST /recommendations": [
+		["items", [], "/items"],
+		["items", undefined, "/items"],
+		["items", [1], "/items/0"],
+		["items", [""], "/items/0"],
+		["items", ["a", "b\u0000"], "/items/1"],
+		["items", ["x".repeat(513)], "/items/0"],
+		["items", ["é".repeat(257)], "/items/0"],
+		["items", ["\udc00"], "/items/0"],
+		["items", Array(10_001).fill("a"), "/items"],
+		["n", 0, "/n"],
+		["n", 1001, "/n"],
+		["n", "5", "/n"],
+		["n", 1.5, "/n"],
+		["n", null, "/n"],
+		["n", true, "/n"],
+		["exclude", "a", "/exclude"],
+		["exclude", [null], "/exclude/0"],
+		["deployment", "A", "/deployment"],
+		["checkpoint", "", "/checkpoint"],
+	],
+};
+test.each(Object.entries(FIELDS))("%s names each wrong field", async (of, table) => {
+	const route = routes.find((one) => key(one) === of) as Route;
+	for (const [field, value, pointer] of table) {
+		const body = JSON.stringify({ ...VALID[of], [field]: value });
+		expectProblem(`${of} ${body.slice(0, 100)}`, await send(route, body), 400, pointer);
+	}
+});
+
+// Whatever comes: answered, and never by a 5xx.
+const anything = fc.jsonValue({ maxDepth: 3 });
+/** A valid body with one of its places replaced by something else. */
+const mutated = (valid: object) =>
+	fc
+		.tuple(
+			fc.constantFrom(...placesOf(valid)),
+			fc.oneof(anything, fc.constantFrom("\u0000", "\ud800", 1e308, -0, 2 ** 53, "__proto__")),
+		)
+		.map(([place, value]) => {
+			const copy = structuredClone(valid) as Record<string, unknown>;
+			const last = place.at(-1) as string;
+			const parent = place
+				.slice(0, -1)
+				.reduce<Record<string, unknown>>((at, name) => at[name] as Record<string, unknown>, copy);
+			parent[last] = value;
+			return copy;
+		});
+function placesOf(value: unknown, at: string[] = []): string[][] {
+	if (value === null || typeof value !== "object") return [at];
+	return Object.entries(value)
+		.flatMap(([name, field]) => [[...at, name], ...placesOf(field, [...at, name])])
+		.filter((place) => place.length > 0);
+}
+const isAnswered = (reply: Reply) => {
+	expect(reply.status).toBeLessThan(500);
+	if (reply.status >= 400) expect(String(reply.headers["content-type"])).toContain("application/problem+json");
+	return true;
+};
+
+test.each(Object.keys(VALID))("%s answers whatever it is sent", async (of) => {
+	const route = routes.find((one) => key(one) === of) as Route;
+	const bodies = fc.oneof(anything, mutated(VALID[of] as object));
+	await fc.assert(
+		fc.asyncProperty(bodies, async (body) => isAnswered(await send(route, JSON.stringify(body)))),
+		{ numRuns: 60 },
+	);
+});
+
+test("every path and query is answered", async () => {
+	const text = fc.oneof(
+		fc.string({ unit: "binary", maxLength: 20 }),
+		fc.constantFrom("", "0", "true", AN_ID, "default"),
+	);
+	const names = [
+		...new Set(routes.flatMap((route) => inPart(route, "query").map((one: { name: string }) => one.name))),
+	];
+	const query = fc.array(fc.tuple(fc.oneof(fc.constantFrom(...(names as string[])), text), text), { maxLength: 3 });
+	const encode = (value: string) => encodeURIComponent(value.toWellFormed());
+	await fc.assert(
+		fc.asyncProperty(
+			fc.constantFrom(...routes.filter(({ path }) => !/events|readyz/.test(path))),
+			text,
+			query,
+			async (route, id, pairs) => {
+				const search = pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
+				const path = route.path.replace(/\{\w+\}/, encode(id));
+				return isAnswered(await api.call(route.method, `${path}?${search}`));
+			},
+		),
+		{ numRuns: 300 },
+	);
+}, 60_000);

@@ -1,0 +1,102 @@
+// An import as the worker leaves it: statistics or problems, and nothing staged any more.
+import { until } from "../../support/processes.js";
+import { forEver, refusal } from "../../support/scripted-trainer.js";
+import { startWorker, type TestWorker } from "../../support/worker.js";
+
+let worker: TestWorker;
+beforeAll(async () => {
+	worker = await startWorker();
+});
+afterAll(() => worker?.close());
+
+const progress = (stage: string, rowsRead: number, fraction: number) => ({
+	event: { $case: "progress" as const, value: { stage, rowsRead, fraction } },
+});
+const problem = (line: number) => ({
+	event: {
+		$case: "problem" as const,
+		value: { code: "bad_rating", file: "a.csv", line, column: "rating", message: "is not a number" },
+	},
+});
+const finished = {
+	event: {
+		$case: "finished" as const,
+		value: {
+			datasetKey: "datasets/x",
+			splitDigest: "s",
+			statistics: {
+				users: 2,
+				items: 3,
+				interactions: 4,
+				train: 2,
+				valid: 1,
+				test: 1,
+				density: 0.5,
+				duplicatesMerged: 0,
+				rowsSkipped: 1,
+				belowThreshold: 0,
+				coldDropped: 0,
+				titledItems: 3,
+				userDegrees: [{ low: 1, high: 1, count: 2 }],
+				itemDegrees: [],
+				problemsTotal: 250,
+			},
+		},
+	},
+};
+const see = (id: string) => worker.prisma.dataset.findUniqueOrThrow({ where: { id } });
+
+test("an import that goes well: statistics, every stage, the first hundred problems, and the uploads are gone", async () => {
+	worker.trainer.scripts.importDataset = () => [
+		progress("parsing", 0, 0),
+		progress("parsing", 10, 0.1),
+		...Array.from({ length: 250 }, (_, index) => problem(index + 1)),
+		progress("writing", 20, 0.9),
+		finished,
+	];
+	const id = await worker.submitImport();
+	expect((await worker.ends(id)).state).toBe("SUCCEEDED");
+	const dataset = await see(id);
+	expect(dataset).toMatchObject({ artifactKey: "datasets/x", splitDigest: "s", statistics: { users: 2 } });
+	expect(dataset.problems).toHaveLength(100);
+	const stages = (await worker.events(id)).filter(({ type }) => type === "progress");
+	expect(stages.map(({ data }) => (data as { stage: string }).stage)).toEqual(["parsing", "writing"]);
+	await until("the uploads are discarded", () => worker.trainer.deleted.includes(`uploads/${id}`));
+});
+
+test("a bad dataset: its code, its message and its problems; nothing else is stored", async () => {
+	worker.trainer.scripts.importDataset = () => [
+		problem(3),
+		refusal("FAILED_PRECONDITION", "missing_column", "line 1 of a.csv has no column uid"),
+	];
+	const id = await worker.submitImport();
+	expect(await worker.ends(id)).toMatchObject({
+		state: "FAILED",
+		errorCode: "missing_column",
+		errorMessage: "line 1 of a.csv has no column uid",
+	});
+	expect(await see(id)).toMatchObject({ artifactKey: null, statistics: null, problems: [{ line: 3 }] });
+});
+
+test("a child that dies is tried again", async () => {
+	let attempts = 0;
+	worker.trainer.scripts.importDataset = () =>
+		++attempts === 1 ? [progress("parsing", 0, 0), refusal("UNAVAILABLE", "trainer_crashed", "SIGKILL")] : [finished];
+	const id = await worker.submitImport();
+	expect(await worker.ends(id)).toMatchObject({ state: "SUCCEEDED", lease: 2, crashes: 1 });
+});
+
+test("cancelled while it works: the call is cancelled", async () => {
+	let isCancelled = false;
+	worker.trainer.scripts.importDataset = async function* (_, cancelled) {
+		yield progress("parsing", 0, 0);
+		await forEver(cancelled);
+		isCancelled = true;
+	};
+	const id = await worker.submitImport();
+	await until("it works", async () => (await worker.see(id)).state === "RUNNING");
+	await worker.app.jobs.requestCancel(id);
+	expect((await worker.ends(id)).state).toBe("CANCELLED");
+	await until("the trainer hears of it", () => isCancelled, 1);
+	expect(await see(id)).toMatchObject({ artifactKey: null, statistics: null });
+});

@@ -1,0 +1,321 @@
+import { randomUUID } from "node:crypto";
+import { startApi, type TestApi } from "../../support/api.js";
+
+let api: TestApi;
+let dataset: string;
+beforeAll(async () => {
+	api = await startApi();
+	dataset = await api.dataset();
+});
+afterAll(() => api.close());
+
+const counts = async () => ({
+	experiments: await api.app.prisma.experiment.count(),
+	jobs: await api.app.prisma.job.count(),
+});
+const launch = (body: object, key?: string) =>
+	api.call("POST", "/experiments", body, key ? { "idempotency-key": key } : {});
+
+describe("POST /experiments", () => {
+	test("expands models × grid × seeds into runs with whole configurations, and queues each", async () => {
+		const { status, headers, body } = await launch({
+			name: "first",
+			dataset,
+			models: [{ model: "valid", params: { tau: 0.2 }, grid: { k: [2, 8] } }, { model: "popularity" }],
+			seeds: [1, 2],
+			protocol: { cutoffs: [10] },
+		});
+		expect(status).toBe(202);
+		expect(headers.location).toBe(`/experiments/${body.id}`);
+		const runs = body.runs.map(({ model, seed, config }: never) => ({ model, seed, config }));
+		const valid = (k: number, seed: number) => ({ model: "valid", seed, config: { k, tau: 0.2, attention: "none" } });
+		const popularity = (seed: number) => ({ model: "popularity", seed, config: {} });
+		expect(runs).toEqual([valid(2, 1), valid(2, 2), valid(8, 1), valid(8, 2), popularity(1), popularity(2)]);
+		expect(body).toMatchObject({
+			name: "first",
+			state: "QUEUED",
+			progress: 0,
+			runCounts: { QUEUED: 6, RUNNING: 0, SUCCEEDED: 0, FAILED: 0, CANCELLED: 0 },
+			models: ["popularity", "valid"],
+			best: null,
+			protocol: { maskTest: "train", cutoffs: [10] },
+		});
+		expect(body.groups).toHaveLength(3);
+		for (const { id } of body.runs) expect(await api.app.queue.knows("run", id, 0)).toBe(true);
+		expect((await api.call("GET", `/experiments/${body.id}`)).body).toEqual(body);
+	});
+
+	test("fills in a name, one seed and the protocol; equal protocols have equal hashes", async () => {
+		const first = (await launch({ dataset, models: [{ model: "popularity" }] })).body;
+		const same = (
+			await launch({ dataset, models: [{ model: "valid" }], protocol: { maskTest: "train", cutoffs: [20, 50] } })
+		).body;
+		const other = (await launch({ dataset, models: [{ model: "valid" }], protocol: { maskTest: "train+valid" } })).body;
+		expect(first.name).toMatch(/^popularity on dataset /);
+		expect(first.runs.map((run: { seed: number }) => run.seed)).toEqual([1]);
+		expect(first.protocol).toEqual({
+			maskTest: "train",
+			cutoffs: [20, 50],
+			hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+		});
+		expect(same.protocol.hash).toBe(first.protocol.hash);
+		expect(other.protocol.hash).not.toBe(first.protocol.hash);
+	});
+
+	test.each([
+		["a value out of range", { model: "valid", params: { tau: 0 } }, "/models/0/params/tau"],
+		["a field no model has", { model: "valid", params: { kk: 1 } }, "/models/0/params/kk"],
+		["a number as text", { model: "valid", params: { k: "4" } }, "/models/0/params/k"],
+		["a wrong value in the grid", { model: "valid", grid: { k: [4, 65] } }, "/models/0/grid/k"],
+		["a field in params and grid", { model: "valid", params: { k: 2 }, grid: { k: [3] } }, "/models/0/grid/k"],
+		[
+			"a field named like a method of every object",
+			{ model: "valid", grid: { toString: [1] } },
+			"/models/0/grid/toString",
+		],
+	])("refuses %s before anything is stored", async (_, model, pointer) => {
+		const before = await counts();
+		const { status, body } = await launch({ dataset, models: [model] });
+		expect(status).toBe(422);
+		expect(body.code).toBe("bad_configuration");
+		expect(body.errors.map((error: { pointer: string }) => error.pointer)).toEqual([pointer]);
+		expect(await counts()).toEqual(before);
+	});
+
+	test("names every wrong field of every model at once", async () => {
+		const models = [
+			{ model: "valid", params: { k: 0, tau: 11 } },
+			{ model: "popularity", params: { k: 1 } },
+		];
+		const { body } = await launch({ dataset, models });
+		const pointers = body.errors.map((error: { pointer: string }) => error.pointer).sort();
+		expect(pointers).toEqual(["/models/0/params/k", "/models/0/params/tau", "/models/1/params/k"]);
+	});
+
+	test("refuses an unknown model, naming the known ones", async () => {
+		const { status, body } = await launch({ dataset, models: [{ model: "valib" }] });
+		expect([status, body.code]).toEqual([422, "unknown_model"]);
+		expect(body.errors).toEqual([
+			{ pointer: "/models/0/model", code: "unknown_model", message: "known models: valid, popularity" },
+		]);
+	});
+
+	test("refuses the same configuration twice: it would count as two seeds", async () => {
+		const { status, body } = await launch({
+			dataset,
+			models: [{ model: "valid", params: { k: 4 } }, { model: "valid" }],
+		});
+		expect([status, body.errors[0].pointer]).toEqual([422, "/models/1"]);
+	});
+
+	test("counts before it expands", async () => {
+		const grid = Object.fromEntries(["k", "tau", "a", "b", "c", "d"].map((name) => [name, [...Array(1000).keys()]]));
+		const started = Date.now();
+		const { status, body } = await launch({ dataset, models: [{ model: "valid", grid }] });
+		expect([status, body.code]).toEqual([422, "too_many_runs"]);
+		expect(Date.now() - started).toBeLessThan(2_000);
+		const most = await launch({ dataset, models: [{ model: "popularity" }], seeds: [...Array(1000).keys()] });
+		expect(most.status).toBe(202);
+		expect(most.body.runs).toHaveLength(1000);
+	});
+
+	test("refuses a dataset that is unknown or not imported", async () => {
+		for (const state of ["QUEUED", "RUNNING", "FAILED"] as const) {
+			const { status, body } = await launch({ dataset: await api.dataset(state), models: [{ model: "valid" }] });
+			expect([status, body.code, body.detail]).toEqual([409, "dataset_not_ready", `The dataset is ${state}.`]);
+		}
+		const unknown = await launch({ dataset: randomUUID(), models: [{ model: "valid" }] });
+		expect([unknown.status, unknown.body.errors[0].pointer]).toEqual([409, "/dataset"]);
+	});
+});
+
+describe("Idempotency-Key", () => {
+	const request = () => ({ name: "once", dataset, models: [{ model: "popularity" }], seeds: [1, 2] });
+
+	test("fifty equal requests at once make one experiment", async () => {
+		const before = await counts();
+		const key = randomUUID();
+		const replies = await Promise.all(Array.from({ length: 50 }, () => launch(request(), key)));
+		const made = replies.filter((reply) => reply.status === 202);
+		expect(new Set(made.map((reply) => reply.body.id)).size).toBe(1);
+		expect(made.filter((reply) => !reply.headers["idempotent-replayed"])).toHaveLength(1);
+		const waiting = replies.filter((reply) => reply.status !== 202);
+		expect(
+			waiting.every((reply) => reply.body.code === "idempotency_in_progress" && reply.headers["retry-after"]),
+		).toBe(true);
+		expect(await counts()).toEqual({ experiments: before.experiments + 1, jobs: before.jobs + 2 });
+	});
+
+	test("gives the first answer again, whatever has happened since", async () => {
+		const key = randomUUID();
+		const first = await launch(request(), key);
+		await api.call("POST", `/experiments/${first.body.id}/cancel`);
+		const { seeds, models, ...rest } = request();
+		const again = await launch({ seeds, ...rest, models }, key);
+		expect([again.status, again.headers.location, again.headers["idempotent-replayed"]]).toEqual([
+			202,
+			first.headers.location,
+			"true",
+		]);
+		expect(again.body).toEqual(first.body);
+	});
+
+	test("refuses the same key with another body", async () => {
+		const key = randomUUID();
+		await launch(request(), key);
+		const { status, body } = await launch({ ...request(), seeds: [3] }, key);
+		expect([status, body.code]).toEqual([422, "idempotency_mismatch"]);
+	});
+
+	test("a refused request frees its key", async () => {
+		const key = randomUUID();
+		expect((await launch({ ...request(), models: [{ model: "none" }] }, key)).status).toBe(422);
+		expect((await launch(request(), key)).status).toBe(202);
+	});
+
+	test("a key left by a crash is taken over after a while, and a slow first owner then stores nothing", async () => {
+		const key = randomUUID();
+		const id = `POST /experiments ${key}`;
+		const { digest } = await import("../../../services/api/src/hash.js");
+		await api.app.prisma.idempotencyKey.create({
+			data: { id, fingerprint: digest({ ...request(), protocol: { maskTest: "train", cutoffs: [20, 50] } }) },
+		});
+		expect((await launch(request(), key)).body.code).toBe("idempotency_in_progress");
+		await api.app.prisma.idempotencyKey.update({ where: { id }, data: { createdAt: new Date(Date.now() - 61_000) } });
+		expect((await launch(request(), key)).status).toBe(202);
+	});
+
+	test.each(["", "k".repeat(201)])("refuses the key %p", async (key) => {
+		const { status, body } = await api.call("POST", "/experiments", request(), { "idempotency-key": key });
+		expect([status, body.errors[0].pointer]).toEqual([400, "/headers/idempotency-key"]);
+	});
+});
+
+describe("GET /experiments", () => {
+	test("pages newest first without gap or duplicate while new ones come", async () => {
+		const fresh = await api.dataset();
+		const ids: string[] = [];
+		for (let i = 0; i < 7; i++) ids.unshift((await api.experiment(["QUEUED"], { dataset: fresh })).id);
+		const seen: string[] = [];
+		let url = `/experiments?limit=3&dataset=${fresh}`;
+		for (let cursor: string | null = ""; cursor !== null; ) {
+			const { body } = await api.call("GET", cursor ? `${url}&cursor=${cursor}` : url);
+			seen.push(...body.items.map((item: { id: string }) => item.id));
+			cursor = body.nextCursor;
+			await api.experiment(["QUEUED"], { dataset: fresh });
+		}
+		expect(seen).toEqual(ids);
+		url = `/experiments?limit=200&dataset=${fresh}`;
+		expect((await api.call("GET", url)).body.items).toHaveLength(10);
+	});
+
+	test("filters by state and model; the state follows from the runs", async () => {
+		const fresh = await api.dataset();
+		const made = {
+			QUEUED: await api.experiment(["QUEUED", "QUEUED"], { dataset: fresh }),
+			RUNNING: await api.experiment(["SUCCEEDED", "QUEUED"], { dataset: fresh, model: "popularity" }),
+			SUCCEEDED: await api.experiment(["SUCCEEDED", "SUCCEEDED"], { dataset: fresh }),
+			FAILED: await api.experiment(["SUCCEEDED", "FAILED", "CANCELLED"], { dataset: fresh }),
+			CANCELLED: await api.experiment(["CANCELLED", "SUCCEEDED"], { dataset: fresh }),
+		};
+		for (const [state, { id }] of Object.entries(made)) {
+			const { items } = (await api.call("GET", `/experiments?state=${state}&dataset=${fresh}`)).body;
+			expect(items.map((item: { id: string; state: string }) => [item.id, item.state])).toEqual([[id, state]]);
+		}
+		const { items } = (await api.call("GET", `/experiments?model=popularity&dataset=${fresh}`)).body;
+		expect(items.map((item: { id: string }) => item.id)).toEqual([made.RUNNING.id]);
+	});
+
+	test("progress, the best run, and mean and deviation over seeds", async () => {
+		const { id, runs } = await api.experiment(["SUCCEEDED", "SUCCEEDED", "RUNNING", "QUEUED"]);
+		const { body } = await api.call("GET", `/experiments/${id}`);
+		expect(body.progress).toBeCloseTo((1 + 1 + 0.5 + 0) / 4);
+		expect(body.best).toEqual({ runId: runs[2], model: "valid", metric: "recall@20", value: 0.22 });
+		const [group] = body.groups;
+		expect(group).toMatchObject({ model: "valid", config: { k: 4 }, seeds: [1, 2, 3, 4] });
+		const { mean, deviation, n } = group.metrics["valid.recall@20"];
+		expect([mean, deviation, n]).toEqual([expect.closeTo(0.21), expect.closeTo(0.01), 3]);
+		expect(body.runs[0].metrics).toEqual({ "valid.recall@20": 0.2 });
+	});
+
+	test("stays fast with ten thousand runs", async () => {
+		await api.app.prisma.$executeRaw`
+			WITH e AS (
+				INSERT INTO experiments (id, name, dataset_id, spec, mask_test, cutoffs, protocol_hash)
+				SELECT gen_random_uuid(), 'bulk', ${dataset}::uuid, '{}', 'train', '{20}', 'p' FROM generate_series(1, 100) RETURNING id),
+			j AS (
+				INSERT INTO jobs (id, kind, state, finished_at) SELECT gen_random_uuid(), 'run', 'SUCCEEDED', now() FROM e, generate_series(1, 100) RETURNING id),
+			numbered AS (SELECT id, row_number() OVER () AS n FROM j)
+			INSERT INTO runs (id, experiment_id, dataset_id, model, config, config_hash, seed, position, best_epoch, best_value)
+			SELECT n.id, (array(SELECT id FROM e))[1 + (n - 1) / 100], ${dataset}::uuid, 'valid', '{}', 'c', n % 100, n % 100, 50, 0.3 FROM numbered n`;
+		await api.app.prisma.$executeRaw`
+			INSERT INTO metrics SELECT r.id, 'valid', 'recall@20', e, 0.2 FROM (SELECT id FROM runs WHERE best_epoch = 50 LIMIT 1000) r, generate_series(1, 300) e`;
+		await api.app.prisma.$executeRaw`ANALYZE`;
+		for (const url of [
+			"/experiments?limit=50",
+			"/experiments?state=SUCCEEDED&limit=50",
+			"/experiments?model=valid&state=FAILED",
+		]) {
+			await api.call("GET", url);
+			const started = Date.now();
+			expect((await api.call("GET", url)).status).toBe(200);
+			expect(Date.now() - started).toBeLessThan(500);
+		}
+	}, 60_000);
+});
+
+describe("POST /experiments/:id/cancel", () => {
+	test("ends queued runs at once and asks running ones to stop", async () => {
+		const { id, runs } = await api.experiment(["SUCCEEDED", "RUNNING", "QUEUED"]);
+		const { status, body } = await api.call("POST", `/experiments/${id}/cancel`);
+		expect(status).toBe(202);
+		expect(body.runs.map((run: { state: string }) => run.state)).toEqual(["SUCCEEDED", "RUNNING", "CANCELLED"]);
+		expect((await api.call("GET", `/runs/${runs[1]}`)).body.cancelRequested).toBe(true);
+		const done = await api.experiment(["SUCCEEDED"]);
+		expect((await api.call("POST", `/experiments/${done.id}/cancel`)).body.code).toBe("conflict");
+		const measured = await api.call("POST", `/runs/${done.runs[0]}/evaluations`, {});
+		expect((await api.call("DELETE", `/experiments/${done.id}`)).body.code).toBe("conflict");
+		expect((await api.call("POST", `/experiments/${done.id}/cancel`)).status).toBe(202);
+		expect((await api.call("GET", `/evaluations/${measured.body.id}`)).body.state).toBe("CANCELLED");
+		expect((await api.call("DELETE", `/experiments/${done.id}`)).status).toBe(204);
+		expect((await api.call("POST", `/experiments/${randomUUID()}/cancel`)).status).toBe(404);
+	});
+});
+
+describe("DELETE /experiments/:id", () => {
+	test("takes rows and artifacts of a finished one", async () => {
+		const { id, runs } = await api.experiment(["SUCCEEDED", "FAILED"]);
+		const before = await counts();
+		expect((await api.call("DELETE", `/experiments/${id}`)).status).toBe(204);
+		expect(await counts()).toEqual({ experiments: before.experiments - 1, jobs: before.jobs - 2 });
+		expect(api.trainer.deleted).toEqual(expect.arrayContaining(runs.map((run) => `runs/${run}`)));
+		expect((await api.call("GET", `/experiments/${id}`)).status).toBe(404);
+		expect((await api.call("DELETE", `/experiments/${id}`)).status).toBe(404);
+	});
+
+	test("refuses while a run is open, or a checkpoint is or was deployed", async () => {
+		const open = await api.experiment(["SUCCEEDED", "RUNNING"]);
+		const first = await api.call("DELETE", `/experiments/${open.id}`);
+		expect([first.status, first.body.code]).toEqual([409, "conflict"]);
+		const { id, runs } = await api.experiment(["SUCCEEDED", "SUCCEEDED"]);
+		for (const run of runs) await api.call("PUT", "/deployments/default", { checkpoint: await api.checkpoint(run) });
+		const second = await api.call("DELETE", `/experiments/${id}`);
+		expect([second.status, second.body.detail]).toEqual([409, "A checkpoint of it is, or was, deployed as default."]);
+		expect((await api.call("GET", `/experiments/${id}`)).status).toBe(200);
+	});
+});
+
+test("while no catalogue has ever been seen, launching answers 503 with Retry-After", async () => {
+	const lonely = await startApi();
+	try {
+		await lonely.trainer.close();
+		const { status, headers, body } = await lonely.call("POST", "/experiments", {
+			dataset: await lonely.dataset(),
+			models: [{ model: "valid" }],
+		});
+		expect([status, body.code, headers["retry-after"]]).toEqual([503, "unavailable", "2"]);
+		expect((await lonely.call("GET", "/models")).status).toBe(503);
+	} finally {
+		await lonely.close();
+	}
+});

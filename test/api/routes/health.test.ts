@@ -1,0 +1,69 @@
+import { jest } from "@jest/globals";
+import { startApi, type TestApi } from "../../support/api.js";
+
+let api: TestApi;
+beforeEach(async () => {
+	api = await startApi();
+});
+afterEach(() => api.close());
+
+test("/healthz, /readyz and /system while all is well", async () => {
+	expect((await api.call("GET", "/healthz")).body).toEqual({ status: "ok" });
+	const ok = { status: "ok" };
+	expect((await api.call("GET", "/readyz")).body).toEqual({
+		status: "ok",
+		checks: { database: ok, queue: ok, trainer: ok, recommender: ok },
+	});
+	expect((await api.call("GET", "/system")).body).toEqual({
+		version: "0.1.0",
+		queue: process.env.VALENCE_TEST_REDIS ? "redis" : "postgresql",
+		authentication: false,
+		device: "cpu",
+		torchVersion: "2.13.0+cpu",
+	});
+});
+
+test("/readyz names what is down, and nothing else", async () => {
+	await api.call("GET", "/readyz");
+	await api.recommender.close();
+	const { status, body } = await api.call("GET", "/readyz");
+	expect(status).toBe(503);
+	expect(body).toEqual({
+		status: "down",
+		checks: {
+			database: { status: "ok" },
+			queue: { status: "ok" },
+			trainer: { status: "ok" },
+			recommender: { status: "down", detail: "does not answer" },
+		},
+	});
+	expect((await api.call("GET", "/healthz")).status).toBe(200);
+});
+
+test("/metrics counts requests by route, jobs by state, and times recommendations", async () => {
+	const { runs } = await api.experiment(["SUCCEEDED", "FAILED", "QUEUED"]);
+	await api.call("PUT", "/deployments/default", { checkpoint: await api.checkpoint(runs[0] as string) });
+	await api.call("GET", "/users/someone%20private/recommendations");
+	await api.call("GET", "/nowhere");
+	const { status, headers, body } = await api.call("GET", "/metrics");
+	expect(status).toBe(200);
+	expect(headers["content-type"]).toContain("text/plain");
+	expect(body).toContain(
+		'valence_http_request_seconds_count{method="GET",route="/users/:id/recommendations",status="200"} 1',
+	);
+	expect(body).toMatch(/valence_http_request_seconds_count\{method="GET",route="unknown",status="404"\} 1/);
+	expect(body).toContain('valence_recommendation_seconds_count{model="valid"} 1');
+	expect(body).toContain('valence_jobs{kind="run",state="FAILED"} 1');
+	expect(body).toMatch(/valence_queue_jobs\{kind="run",state="waiting"\} \d/);
+	expect(body).not.toContain("private");
+});
+
+test("what needs the database answers 503 while it is away, and tells nothing", async () => {
+	await api.app.prisma.$disconnect();
+	const closed = api.app.prisma.experiment;
+	const away = Object.assign(new Error("Can't reach database server at secret-host:5432"), { code: "P1001" });
+	jest.spyOn(closed, "findMany").mockRejectedValue(away);
+	const { status, headers, body } = await api.call("GET", "/experiments");
+	expect([status, body.code, headers["retry-after"]]).toEqual([503, "unavailable", "2"]);
+	expect(JSON.stringify(body)).not.toContain("secret-host");
+});

@@ -1,0 +1,217 @@
+// The real Python trainer behind the api's own client: error codes, uploads, cancellation, deadlines.
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { jest } from "@jest/globals";
+import Fastify, { type FastifyInstance } from "fastify";
+import type { Config } from "../../services/api/src/config.js";
+import { RemoteError } from "../../services/api/src/grpc.js";
+import trainerPlugin from "../../services/api/src/plugins/trainer.js";
+import { timings } from "../../services/api/src/timings.js";
+import { freePort } from "../../services/supervisor/src/ports.js";
+import { Process, trainerChildren, until } from "../support/processes.js";
+
+const TRAINER = join(process.cwd(), "services/trainer-py");
+const NOBODY = "00000000-0000-4000-8000-000000000000";
+const MIB = 2 ** 20;
+
+jest.setTimeout(120_000);
+const artifacts = mkdtempSync(join(tmpdir(), "valence-contract-"));
+let server: Process;
+let app: FastifyInstance;
+
+async function connect(address: string, unaryCall = 10_000): Promise<FastifyInstance> {
+	const connected = Fastify();
+	connected.decorate("config", { trainerAddress: address, timings: { ...timings(1), unaryCall } } as Config);
+	await connected.register(trainerPlugin);
+	await connected.ready();
+	return connected;
+}
+
+beforeAll(async () => {
+	const address = `127.0.0.1:${await freePort()}`;
+	const env = { TRAINER_LISTEN: address, VALENCE_ARTIFACTS: artifacts, MAX_UPLOAD_BYTES: String(160 * MIB) };
+	const python = join(TRAINER, ".venv/bin/python");
+	server = new Process("trainer", python, ["-m", "trainer", "serve"], { ...env, EXIT_WITH_STDIN: "1" }, TRAINER);
+	app = await connect(address);
+	await until("the trainer answers", () =>
+		app.trainer.reach().then(
+			() => true,
+			() => false,
+		),
+	);
+});
+afterAll(async () => {
+	await app?.close();
+	await server?.end("SIGTERM");
+	rmSync(artifacts, { recursive: true, force: true });
+});
+
+const uploads = () => readdirSync(join(artifacts, "uploads"), { recursive: true, withFileTypes: true });
+const stagedFiles = () => uploads().filter((entry) => entry.isFile()).length;
+
+async function* chunks(count: number, size = MIB): AsyncGenerator<Uint8Array> {
+	for (let index = 0; index < count; index++) yield Buffer.alloc(size, index % 251);
+}
+
+/** Peak resident memory of a process, in MiB. */
+const peakOf = (pid: number) => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+
+const run = {
+	runId: NOBODY,
+	lease: 1,
+	model: "popularity",
+	configJson: "{}",
+	datasetKey: `datasets/${"0".repeat(64)}`,
+};
+const request = {
+	...run,
+	seed: 1,
+	protocol: { maskTest: "train", cutoffs: [20] },
+	resumeFrom: undefined,
+	device: "cpu",
+};
+
+async function drain(stream: AsyncIterable<unknown>): Promise<unknown[]> {
+	const messages = [];
+	for await (const message of stream) messages.push(message);
+	return messages;
+}
+
+test("the catalogue arrives with the schema of each configuration", async () => {
+	const { models } = await app.trainer.listModels();
+	expect(models.map(({ name }) => name)).toEqual(expect.arrayContaining(["macridvae", "popularity", "valid"]));
+	for (const { configSchemaJson } of models) expect(JSON.parse(configSchemaJson)).toMatchObject({ type: "object" });
+});
+
+test.each([
+	["dataset_missing", {}],
+	["unknown_model", { model: "nothing" }],
+	["bad_configuration", { model: "valid", configJson: '{"k": 0}' }],
+])("%s arrives as a code", async (code, changed) => {
+	const error = await drain(app.trainer.train({ ...request, ...changed }, new AbortController().signal)).catch(
+		(e) => e,
+	);
+	expect(error).toBeInstanceOf(RemoteError);
+	expect(error.code).toBe(code);
+	expect(error.message).not.toMatch(/Traceback|File "/);
+});
+
+test("checkpoint_missing arrives as a code", async () => {
+	const checkpoint = { key: `runs/${NOBODY}/epoch-00001`, sha256: "0".repeat(64) };
+	const protocol = { maskTest: "train", cutoffs: [20] };
+	const asked = { evaluationId: NOBODY, checkpoint, split: "test", protocol, device: "cpu" };
+	const evaluating = drain(app.trainer.evaluate(asked, new AbortController().signal));
+	await expect(evaluating).rejects.toMatchObject({ code: "checkpoint_missing" });
+});
+
+test("150 MB go up in bounded memory, and what is staged is what was sent", async () => {
+	await app.trainer.uploadFile(chunks(1));
+	const [ours, theirs] = [process.memoryUsage().rss / MIB, peakOf(server.pid)];
+	const hash = createHash("sha256");
+	async function* hashed() {
+		for await (const chunk of chunks(150)) {
+			hash.update(chunk);
+			yield chunk;
+		}
+	}
+	const answer = await app.trainer.uploadFile(hashed());
+	expect(answer).toMatchObject({ bytes: 150 * MIB, sha256: hash.digest("hex") });
+	expect(peakOf(server.pid) - theirs).toBeLessThan(75);
+	expect(process.memoryUsage().rss / MIB - ours).toBeLessThan(100);
+	await app.trainer.deleteArtifacts([answer.uploadKey]);
+});
+
+test("a source is read no faster than the trainer takes it", async () => {
+	let read = 0;
+	async function* counted() {
+		for await (const chunk of chunks(40)) {
+			read += 1;
+			yield chunk;
+		}
+	}
+	server.signal("SIGSTOP");
+	const uploading = app.trainer.uploadFile(counted());
+	try {
+		// The windows of HTTP/2 and of the sockets fill up, then nothing more is read.
+		let before = -1;
+		await until("reading stops", async () => {
+			const isStill = read === before;
+			before = read;
+			await new Promise((resolve) => setTimeout(resolve, 500));
+			return isStill && read > 0;
+		});
+		expect(read).toBeLessThan(30);
+	} finally {
+		server.signal("SIGCONT");
+	}
+	expect((await uploading).bytes).toBe(40 * MIB);
+});
+
+test("a source that fails leaves nothing staged", async () => {
+	const before = stagedFiles();
+	async function* broken() {
+		yield* chunks(3);
+		await until("the trainer has begun to write", () => stagedFiles() > before, 10);
+		throw new Error("the client is gone");
+	}
+	await expect(app.trainer.uploadFile(broken())).rejects.toThrow("the client is gone");
+	// Cancelled before the trainer has begun: to gRPC's iterator such a call has ended like any other.
+	async function* atOnce() {
+		yield* chunks(3);
+		throw new Error("the client is gone");
+	}
+	for (let time = 0; time < 20; time++) await app.trainer.uploadFile(atOnce()).catch(() => undefined);
+	await until("nothing more is staged", () => stagedFiles() === before, 10);
+});
+
+test("an upload over the limit is refused with a code", async () => {
+	const before = stagedFiles();
+	await expect(app.trainer.uploadFile(chunks(170))).rejects.toMatchObject({ code: "upload_too_large" });
+	await until("nothing more is staged", () => stagedFiles() === before, 10);
+});
+
+test("an aborted import ends the child", async () => {
+	const lines = Buffer.from(Array.from({ length: 100_000 }, (_, index) => `u${index % 5_000}\ti${index}\n`).join(""));
+	async function* file() {
+		yield Buffer.from("user_id:token\titem_id:token\n");
+		for (let copy = 0; copy < 30; copy++) yield lines;
+	}
+	const { uploadKey, sha256 } = await app.trainer.uploadFile(file());
+	const stop = new AbortController();
+	const files = [{ role: "interactions", uploadKey, displayName: "big.inter", sha256 }];
+	const ruleJson = JSON.stringify({ split: { kind: "ratio", ratios: [0.8, 0.1, 0.1], seed: 1 } });
+	const importing = drain(
+		app.trainer.importDataset({ datasetId: NOBODY, files, ruleJson, digest: "1".repeat(64) }, stop.signal),
+	);
+	importing.catch(() => undefined);
+	await until("the child works", () => trainerChildren(artifacts).length === 1, 10);
+	stop.abort();
+	await expect(importing).rejects.toMatchObject({ code: "cancelled" });
+	await until("the child is gone", () => trainerChildren(artifacts).length === 0, 5);
+});
+
+test("a trainer that does not answer costs a caller its deadline, no more", async () => {
+	// Takes connections and never says a word.
+	const silent = createServer(() => undefined);
+	const address = await new Promise<string>((resolve) =>
+		silent.listen(0, "127.0.0.1", () => resolve(`127.0.0.1:${(silent.address() as { port: number }).port}`)),
+	);
+	const other = await connect(address, 500);
+	try {
+		const asked = Date.now();
+		await expect(other.trainer.listModels()).rejects.toMatchObject({ code: "timeout" });
+		expect(Date.now() - asked).toBeLessThan(5_000);
+	} finally {
+		await other.close();
+		silent.close();
+	}
+});
+
+test("a trainer that is not there is unavailable", async () => {
+	const other = await connect(`127.0.0.1:${await freePort()}`);
+	await expect(other.trainer.listModels()).rejects.toMatchObject({ code: "unavailable" });
+	await other.close();
+});

@@ -1,0 +1,72 @@
+import {
+	boundsOf,
+	differingFields,
+	labelOf,
+	parseField,
+	parseFields,
+	tellingFields,
+} from "../../services/dashboard/src/config-fields";
+
+describe("a field of the form", () => {
+	const k = { type: "integer", minimum: 1, maximum: 64 };
+	it("takes what its schema allows", () => {
+		expect(parseField(k, "4")).toEqual({ value: 4 });
+		expect(parseField({ type: "boolean" }, "false")).toEqual({ value: false });
+		expect(parseField({ type: "string", enum: ["code", "off"] }, "off")).toEqual({ value: "off" });
+		expect(parseField({ type: "number", exclusiveMinimum: 0 }, "1e-3")).toEqual({ value: 0.001 });
+	});
+	it.each([
+		[k, "0", "at least 1"],
+		[k, "65", "at most 64"],
+		[k, "2.5", "a whole number"],
+		[k, "four", "a number"],
+		[{ type: "number", exclusiveMaximum: 1 }, "1", "below 1"],
+		[{ type: "boolean" }, "yes", "true or false"],
+		[{ enum: ["code", "off"] }, "on", "one of code, off"],
+	])("refuses what it does not: %j %s", (schema, text, problem) => {
+		expect(parseField(schema, text)).toEqual({ problem });
+	});
+	it("says its bounds", () => {
+		expect(boundsOf(k)).toBe("1 to 64");
+		expect(boundsOf({ type: "number", exclusiveMinimum: 0 })).toBe("above 0");
+		expect(boundsOf({ type: "number", minimum: 0, exclusiveMaximum: 1 })).toBe("0 to below 1");
+		expect(boundsOf({ type: "number", maximum: 5 })).toBe("at most 5");
+		expect(boundsOf({ type: "string" })).toBe("");
+	});
+});
+
+it("puts one value into params and several into the grid", () => {
+	const properties = { k: { type: "integer", minimum: 1 }, tau: { type: "number" } };
+	expect(parseFields(properties, { k: "2, 4", tau: "0.1" })).toEqual({
+		params: { tau: 0.1 },
+		grid: { k: [2, 4] },
+		problems: {},
+	});
+	expect(parseFields(properties, { k: "", tau: "a" })).toEqual({
+		params: {},
+		grid: {},
+		problems: { tau: "must be a number" },
+	});
+	expect(parseFields(properties, { k: "2, 4, 2", tau: "" }).problems).toEqual({ k: "must not repeat a value" });
+});
+
+it("names runs by what tells them apart from runs of the same model", () => {
+	const runs = [
+		{ model: "valid", seed: 1, config: { k: 2, tau: 0.1 } },
+		{ model: "valid", seed: 1, config: { k: 4, tau: 0.1 } },
+		{ model: "popularity", seed: 1, config: {} },
+	];
+	const telling = tellingFields(runs);
+	expect([...telling]).toEqual(["k"]);
+	expect([...differingFields(runs)]).toEqual(["k"]);
+	expect(runs.map((run) => labelOf(run, telling))).toEqual([
+		"valid k=2 seed 1",
+		"valid k=4 seed 1",
+		"popularity seed 1",
+	]);
+});
+
+it("marks a field that differs between models that both have it", () => {
+	const runs = [{ config: { k: 2, tau: 0.1 } }, { config: { k: 4, tau: 0.1, r: 3 } }];
+	expect([...differingFields(runs)]).toEqual(["k"]);
+});

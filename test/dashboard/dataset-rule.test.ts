@@ -1,0 +1,52 @@
+import { EMPTY_RULE, parseRule, roleOf } from "../../services/dashboard/src/dataset-rule";
+
+it("asks for nothing when nothing is filled in", () => {
+	expect(parseRule(EMPTY_RULE)).toEqual({ rule: {}, problems: {} });
+});
+
+it("writes the rule of docs/api.md", () => {
+	const texts = {
+		columns: { user: "uid", item: "iid", rating: "" },
+		ratios: "0.7, 0.1, 0.2",
+		seed: "7",
+		minRating: "4",
+		kCore: "5",
+		skipBadRows: true,
+	};
+	expect(parseRule(texts)).toEqual({
+		rule: {
+			columns: { user: "uid", item: "iid" },
+			split: { kind: "ratio", ratios: [0.7, 0.1, 0.2], seed: 7 },
+			minRating: 4,
+			kCore: 5,
+			skipBadRows: true,
+		},
+		problems: {},
+	});
+});
+
+it.each([
+	[{ ratios: "0.8, 0.2" }, "ratios"],
+	[{ ratios: "0.8, 0.1, 0.2" }, "ratios"],
+	[{ ratios: "0, 0.5, 0.5" }, "ratios"],
+	[{ ratios: "1.5, -1, 0.5" }, "ratios"],
+	[{ ratios: "0.8,,0.2" }, "ratios"],
+	[{ seed: "1.5" }, "seed"],
+	[{ seed: "2147483648" }, "seed"],
+	[{ minRating: "four" }, "minRating"],
+	[{ kCore: "0" }, "kCore"],
+	[{ kCore: "1001" }, "kCore"],
+])("names the wrong field of %j", (texts, field) => {
+	expect(Object.keys(parseRule({ ...EMPTY_RULE, ...texts }).problems)).toEqual([field]);
+});
+
+it.each([
+	["ratings.csv", "interactions"],
+	["citeulike-a.train.inter.gz", "train"],
+	["x.valid.csv", "valid"],
+	["x.test.inter", "test"],
+	["x.item.gz", "items"],
+	["test.csv", "interactions"],
+])("tells the role of %s", (name, role) => {
+	expect(roleOf(name)).toBe(role);
+});

@@ -1,0 +1,16 @@
+// A person's way through the real system in a real browser: import, launch, watch, deploy, see recommendations.
+import { dataSteps } from "./steps-data.js";
+import { pageSteps } from "./steps-pages.js";
+import { servingSteps } from "./steps-serving.js";
+import { trainingSteps } from "./steps-training.js";
+import { Valence } from "./valence.js";
+
+const valence = new Valence();
+beforeAll(() => valence.start(), 180_000);
+afterAll(() => valence.stop(), 60_000);
+
+// In this order: each step works on what those before it made.
+dataSteps(valence);
+trainingSteps(valence);
+servingSteps(valence);
+pageSteps(valence);

@@ -1,0 +1,88 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { manyModels } from "./many-models.js";
+import type { Valence } from "./valence.js";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+interface Look extends BrowserContextOptions {
+	/** Those of axe that apply; all unless given. */
+	rules?: string[];
+}
+
+const LOOKS: Look[] = [
+	{ colorScheme: "light", viewport: { width: 1280, height: 844 } },
+	// The same elements as in light: only their contrast is new.
+	{ colorScheme: "dark", viewport: { width: 1280, height: 844 }, rules: ["color-contrast"] },
+	{ colorScheme: "light", viewport: { width: 375, height: 844 } },
+];
+
+interface Experiment {
+	id: string;
+	best: { runId: string };
+}
+interface Violation {
+	id: string;
+	impact: string;
+	nodes: { html: string }[];
+}
+
+/** Every page in light, in dark and on a phone: fits, readable, named, quiet; with a catalogue of many models too. */
+export function pageSteps(valence: Valence) {
+	it("every page fits, has names and contrast, and breaks neither the policy nor the log", async () => {
+		const { items } = await valence.ask<{ items: Experiment[] }>("/experiments");
+		// At once: loading waits for little that another page could not use.
+		await Promise.all(
+			LOOKS.map(async ({ rules, ...look }) => {
+				const page = await valence.newPage(look);
+				for (const [path, shown] of pathsOf(items)) await check(valence, page, path, shown, rules);
+				await checkMany(valence, page, (items[0] as Experiment).id);
+				await page.close();
+			}),
+		);
+		expect(valence.complaints).toEqual([]);
+	}, 180_000);
+}
+
+/** Pages, each with what is shown once all of it is there. */
+function pathsOf(experiments: Experiment[]): [path: string, shown: string][] {
+	const runs = experiments.map((one) => one.best.runId);
+	return [
+		["/experiments", "Best validation"],
+		["/experiments/new", "Launch"],
+		[`/experiments/${experiments[0]?.id}`, "Results"],
+		[`/runs/${runs[0]}`, "Evaluate"],
+		[`/compare?runs=${runs.join(",")}`, "These numbers do not compare"],
+		["/datasets", "Train on it"],
+		["/users?id=user-0042", "History"],
+		["/deployments", "Serve this again"],
+		["/models", "Train VALID"],
+	];
+}
+
+async function checkMany(valence: Valence, page: Page, experiment: string): Promise<void> {
+	await manyModels(page, experiment, async () => {
+		await check(valence, page, `/experiments/${experiment}`, "model-22-of-many");
+		expect(await page.getByRole("table", { name: "Results" }).getByRole("row").count()).toBe(23);
+		await valence.open("/experiments/new", page);
+		await page.getByRole("combobox", { name: "Model", exact: true }).fill("graph");
+		await page.getByRole("option").first().waitFor();
+		expect(await page.getByRole("option").allTextContents()).toHaveLength(4);
+	});
+}
+
+async function check(valence: Valence, page: Page, path: string, shown: string, rules?: string[]): Promise<void> {
+	await valence.open(path, page);
+	await page.getByText(shown).first().waitFor({ state: "attached" });
+	await page.getByRole("status", { name: "Loading" }).first().waitFor({ state: "detached" });
+	const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+	const images = await page.locator('img[src="x"]').count();
+	await page.evaluate(AXE);
+	const { violations } = await page.evaluate<{ violations: Violation[] }>(
+		`axe.run(document, ${JSON.stringify({ resultTypes: ["violations"], ...(rules && { runOnly: rules }) })})`,
+	);
+	const found = violations.map(({ id, impact, nodes }) => [id, impact, nodes.map(({ html }) => html)]);
+	const where = [path, page.viewportSize()?.width];
+	expect([...where, { overflow, images, found }]).toEqual([...where, { overflow: 0, images: 0, found: [] }]);
+}

@@ -1,0 +1,114 @@
+import { HOSTILE, type Valence } from "./valence.js";
+
+/** From the form to results: wrong values, the keyboard, moving curves, cancelling, comparing. */
+export function trainingSteps(valence: Valence) {
+	it("shows a wrong value before anything is sent", async () => {
+		const { page } = valence;
+		await valence.open("/experiments/new?model=valid");
+		const launch = page.getByRole("button", { name: "Launch" });
+		expect(await launch.isEnabled()).toBe(true);
+		await page.getByLabel("tau_dec").fill("0");
+		await page.getByText("must be at least").waitFor();
+		expect(await launch.isDisabled()).toBe(true);
+	}, 30_000);
+
+	it("launches from the form, moves the curves while it trains, and cancels", async () => {
+		const { page } = valence;
+		await valence.open("/experiments/new?model=valid");
+		const values = { k: "2", epochs: "1000", patience: "1000", learning_rate: "0.005", train_batch_size: "256" };
+		for (const [field, value] of Object.entries(values)) await page.getByLabel(field, { exact: true }).fill(value);
+		await page.getByRole("button", { name: "Launch" }).click();
+		await page.waitForURL(/\/experiments\/[0-9a-f-]{36}$/);
+		for (const title of ["Training loss", "Validation Recall@20"]) {
+			const curve = page.getByRole("figure", { name: title }).locator(".recharts-line-curve");
+			await curve.waitFor({ timeout: 60_000 });
+			const points = async () => ((await curve.getAttribute("d")) ?? "").split("L").length;
+			const early = await points();
+			for (const until = Date.now() + 30_000; (await points()) <= early + 1 && Date.now() < until; ) {
+				await page.waitForTimeout(200);
+			}
+			expect(await points()).toBeGreaterThan(early + 1);
+		}
+		await page.getByRole("button", { name: "Cancel" }).click();
+		await page.getByRole("table", { name: "Runs" }).getByText("cancelled").waitFor({ timeout: 30_000 });
+	}, 150_000);
+
+	it("launches by keyboard alone: finds a model by searching, tabs to Launch, and sees mean ± deviation over two seeds", async () => {
+		const { page } = valence;
+		await valence.open("/experiments/new");
+		const model = page.getByRole("combobox", { name: "Model", exact: true });
+		await model.waitFor();
+		await page.keyboard.press("Tab");
+		expect(await page.evaluate("document.activeElement.textContent")).toBe("Skip to content");
+		await page.keyboard.press("Enter");
+		const isFocused = (element: typeof model) => element.evaluate((node) => node === document.activeElement);
+		const tabTo = async (element: typeof model) => {
+			for (let presses = 0; presses < 60 && !(await isFocused(element)); presses++) await page.keyboard.press("Tab");
+			expect(await isFocused(element)).toBe(true);
+		};
+		await tabTo(page.getByRole("combobox", { name: "Seeds" }));
+		await page.keyboard.type("2");
+		await page.keyboard.press("Enter");
+		await tabTo(model);
+		await page.keyboard.press("Control+a");
+		await page.keyboard.type("popul");
+		await page.getByRole("option").first().waitFor();
+		expect(await page.getByRole("option").allTextContents()).toEqual([expect.stringMatching(/^Popularity/)]);
+		await page.keyboard.press("ArrowDown");
+		await page.keyboard.press("Enter");
+		await page.getByText("There is nothing to choose.").waitFor();
+		await tabTo(page.getByRole("button", { name: "Launch" }));
+		await page.keyboard.press("Enter");
+		await page.waitForURL(/\/experiments\/[0-9a-f-]{36}$/);
+		await page.getByRole("button", { name: "Delete" }).waitFor({ timeout: 60_000 });
+		const results = page.getByRole("table", { name: "Results" });
+		// Two seeds of a model without chance.
+		await results
+			.getByText(/^0\.\d{4} ± 0\.0000$/)
+			.first()
+			.waitFor();
+	}, 120_000);
+
+	it("sorts the results by any column", async () => {
+		const { page } = valence;
+		await valence.open("/experiments");
+		await page.getByRole("link", { name: "Other rule" }).click();
+		await page.getByRole("heading", { name: HOSTILE }).waitFor();
+		await page.getByRole("button", { name: "Delete" }).waitFor({ timeout: 90_000 });
+		const results = page.getByRole("table", { name: "Results" });
+		const column = async () => {
+			const texts = await results.locator('td[data-label="Test Recall@20"]').allTextContents();
+			expect(texts).toHaveLength(2);
+			for (const text of texts) expect(text).toMatch(/^0\.\d{4}$/);
+			return texts.map(Number);
+		};
+		const descending = await column();
+		expect(descending[0]).toBeGreaterThan(descending[1] as number);
+		await results.getByRole("button", { name: "Test Recall@20" }).click();
+		expect(await column()).toEqual([...descending].reverse());
+	}, 150_000);
+
+	it("compares runs of two experiments, marks what differs and warns of two protocols", async () => {
+		const { page } = valence;
+		await valence.open("/compare");
+		for (const [experiment, run] of [
+			["Other rule", "valid seed 1"],
+			["valid on", "valid seed 1"],
+		] as const) {
+			await page.getByRole("combobox", { name: "Experiment", exact: true }).click();
+			await page.getByRole("option", { name: experiment }).click();
+			await page.getByRole("combobox", { name: "Its runs", exact: true }).click();
+			await page.getByRole("option", { name: run }).click();
+			await page.keyboard.press("Escape");
+		}
+		await page.getByText("These numbers do not compare").waitFor();
+		const curves = page.getByRole("figure", { name: "Training loss" }).locator(".recharts-line-curve");
+		await curves.nth(1).waitFor();
+		await page.getByRole("row", { name: /^k ≠ 3 2$/ }).waitFor();
+		expect(await page.getByRole("row", { name: /^tau 0.1 0.1$/ }).count()).toBe(0);
+		await page.getByRole("switch", { name: "Also what is the same" }).click();
+		await page.getByRole("row", { name: /^tau 0.1 0.1$/ }).waitFor();
+		await page.getByRole("button", { name: /^Take .*k=3.* out$/ }).click();
+		await page.getByText("These numbers do not compare").waitFor({ state: "detached" });
+	}, 60_000);
+}

@@ -1,0 +1,77 @@
+// The real system and a real browser in front of it, shared by the steps.
+import { execFileSync } from "node:child_process";
+import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, type BrowserContextOptions, chromium, type Page, type Response } from "playwright-core";
+import { PYTHON, TRAINER } from "../../services/supervisor/src/paths.js";
+import { type Stack, startStack } from "../../services/supervisor/src/stack.js";
+
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const FLAGS = [
+	"--no-sandbox",
+	"--disable-gpu",
+	"--disable-quic",
+	"--no-first-run",
+	"--disable-background-networking",
+	"--disable-component-update",
+	"--disable-sync",
+];
+
+/** An id that would be markup, and run, if a page ever trusted it. */
+export const HOSTILE = '<img src=x onerror="window.breached=1">';
+
+export class Valence {
+	readonly home = mkdtempSync(join(tmpdir(), "valence-e2e-"));
+	readonly sample = join(this.home, "sample");
+	/** What the browser logged as an error, violations of the policy among it. */
+	readonly complaints: string[] = [];
+	private stack: Stack | undefined;
+	private browser: Browser | undefined;
+	private tab: Page | undefined;
+
+	async start(): Promise<void> {
+		execFileSync(PYTHON, ["-m", "trainer", "sample", "--out", this.sample], { cwd: TRAINER });
+		const rows = Array.from({ length: 12 }, (_, item) => `${HOSTILE}\titem-00${item + 10}\n`).join("");
+		appendFileSync(join(this.sample, "sample.inter"), `${rows}user-0001\t${HOSTILE}\nuser-0002\t${HOSTILE}\n`);
+		[this.stack, this.browser] = await Promise.all([
+			startStack({ home: this.home, port: 0 }),
+			chromium.launch({ executablePath: CHROMIUM, args: FLAGS }),
+		]);
+		this.tab = await this.newPage();
+	}
+
+	/** A page beside the shared one, with a session and a look of its own. */
+	async newPage(options: BrowserContextOptions = {}): Promise<Page> {
+		if (!this.browser) throw new Error("the browser did not start");
+		const page = await this.browser.newPage(options);
+		page.on("console", (message) => message.type() === "error" && this.complaints.push(message.text()));
+		page.on("pageerror", (error) => this.complaints.push(error.message));
+		return page;
+	}
+
+	async stop(): Promise<void> {
+		await this.browser?.close();
+		await this.stack?.stop();
+		rmSync(this.home, { recursive: true, force: true });
+	}
+
+	get page(): Page {
+		if (!this.tab) throw new Error("the browser did not start");
+		return this.tab;
+	}
+
+	open(path: string, page = this.page): Promise<Response | null> {
+		return page.goto(`${this.stack?.url}/ui${path}`);
+	}
+
+	/** Asks the service itself, to arrange what a step needs. */
+	async ask<T>(path: string, body?: unknown): Promise<T> {
+		const response = await fetch(`${this.stack?.url}${path}`, {
+			method: body === undefined ? "GET" : "POST",
+			...(body !== undefined && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+		});
+		if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+		return (await response.json()) as T;
+	}
+}

@@ -1,0 +1,90 @@
+// What happens to a run when its training child dies, hangs, or left a checkpoint that cannot be read.
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { jest } from "@jest/globals";
+import { expectSound } from "../support/invariants.js";
+import { until } from "../support/processes.js";
+import { type Stack, startStack } from "../support/stack.js";
+
+jest.setTimeout(180_000);
+const HANG_SECONDS = 15;
+let stack: Stack;
+beforeAll(async () => {
+	// A child may be silent for 15 s: longer than the import of PyTorch takes on a busy machine.
+	stack = await startStack({ trainerEnvironment: { TIMING_SCALE: String(120 / HANG_SECONDS) } });
+	stack.startWorker();
+});
+afterAll(async () => {
+	await stack?.stop();
+});
+
+const child = () => until("a training child", () => stack.children()[0]);
+
+test("killed with -9: the run goes on from the last committed checkpoint", async () => {
+	const run = await stack.launch();
+	await stack.reaches(run, 3);
+	process.kill(await child(), "SIGKILL");
+	const ended = await stack.ends(run);
+	expect(ended.job).toMatchObject({ state: "SUCCEEDED", crashes: 1 });
+	await expectSound(stack);
+});
+
+test("killed three times: the run is given up", async () => {
+	const run = await stack.launch();
+	for (const lease of [1, 2, 3]) {
+		await until(`attempt ${lease}`, async () => (await stack.startedFrom(run)).length === lease);
+		process.kill(await child(), "SIGKILL");
+	}
+	const ended = await stack.ends(run);
+	expect(ended.job).toMatchObject({ state: "FAILED", errorCode: "trainer_crashed", crashes: 3 });
+	await expectSound(stack);
+});
+
+test("stopped: noticed within the hang limit, killed, resumed", async () => {
+	const run = await stack.launch();
+	await stack.reaches(run, 2);
+	const hung = await child();
+	process.kill(hung, "SIGSTOP");
+	await until("the child is killed", () => !stack.children().includes(hung), HANG_SECONDS + 10);
+	const ended = await stack.ends(run);
+	expect(ended.job).toMatchObject({ state: "SUCCEEDED", crashes: 1 });
+	expect(await stack.errorsOf(run)).toEqual(["trainer_hung"]);
+	await expectSound(stack);
+});
+
+test("its last checkpoint is damaged: the run goes on from the best one", async () => {
+	const run = await stack.launch();
+	const { stopped, best, last } = await stopAfterBest(run);
+	writeFileSync(join(stack.artifacts, last.key, "weights.safetensors"), "{}");
+	process.kill(stopped, "SIGKILL");
+	const ended = await stack.ends(run);
+	expect(ended.job).toMatchObject({ state: "SUCCEEDED", crashes: 1 });
+	expect(await stack.startedFrom(run)).toEqual([0, best.epoch]);
+	const message = `checkpoint of epoch ${last.epoch} cannot be read, going on from epoch ${best.epoch}`;
+	expect(await stack.logOf(run)).toContain(message);
+	await expectSound(stack);
+});
+
+/** Stops the child while its last checkpoint is not its best; no epoch is added while the last one is damaged. */
+async function stopAfterBest(run: string) {
+	for (;;) {
+		await until("a last checkpoint that is not the best", async () => (await checkpoints(run)).length === 2);
+		const stopped = await child();
+		process.kill(stopped, "SIGSTOP");
+		await allCommitted(run);
+		const [best, last] = await checkpoints(run);
+		if (best && last) return { stopped, best, last };
+		process.kill(stopped, "SIGCONT"); // a better epoch was on its way
+	}
+}
+
+const checkpoints = (run: string) =>
+	stack.prisma.checkpoint.findMany({ where: { runId: run }, orderBy: { epoch: "asc" } });
+
+/** Waits for what was on its way to the database; the newest folder stays apart when its message was never sent. */
+async function allCommitted(run: string): Promise<void> {
+	const folders = readdirSync(join(stack.artifacts, "runs", run)).filter((name) => /^epoch-\d+$/.test(name));
+	const newest = join("runs", run, folders.sort().at(-1) ?? "");
+	const isCommitted = async () => (await checkpoints(run)).at(-1)?.key === newest;
+	await until("the last checkpoint is committed", isCommitted, 5).catch(() => undefined);
+}

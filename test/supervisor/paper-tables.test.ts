@@ -1,0 +1,156 @@
+// Tables from results: numbers, places, the three formats, and what stays of an earlier file.
+import type { WholeRun } from "../../services/supervisor/src/client.js";
+import { csvOf } from "../../services/supervisor/src/paper/csv.js";
+import { chosenPoint, decimals, ranks, summarise } from "../../services/supervisor/src/paper/figures.js";
+import { latexOf } from "../../services/supervisor/src/paper/latex.js";
+import { markdownOf } from "../../services/supervisor/src/paper/markdown.js";
+import type { Recipe } from "../../services/supervisor/src/paper/recipe.js";
+import {
+	type PointResult,
+	type Results,
+	type RowResult,
+	type RunResult,
+	resultOf,
+	withEarlierRows,
+} from "../../services/supervisor/src/paper/results.js";
+
+const figure = (mean: number) => ({ mean, deviation: null, n: 1 });
+
+const run = (seed: number, recall: number, bestValidation = recall): RunResult => ({
+	id: `run-${seed}`,
+	seed,
+	metrics: { "test.recall@20": recall },
+	epochs: 3,
+	bestEpoch: 2,
+	bestValidation,
+	seconds: 2,
+	peakMemoryBytes: seed * 2 ** 20,
+	parameters: 10,
+	device: "cpu",
+	torchVersion: "2",
+	codeVersion: "0",
+	finishedAt: null,
+});
+const point = (runs: RunResult[], chosen = {}): PointResult => ({ chosen, config: {}, runs, failures: [] });
+const row = (label: string, ...points: PointResult[]): RowResult => ({
+	label,
+	model: label.toLowerCase(),
+	source: "s",
+	machine: "2 cores",
+	points,
+});
+const results = (rows: RowResult[], layout: Results["layout"] = "table"): Results => ({
+	recipe: "table2",
+	title: "Table 2",
+	layout,
+	metrics: ["test.recall@20"],
+	seeds: [1, 2],
+	dataset: { name: "set_a", users: 1000, items: 20, interactions: 30, splitDigest: "d1" },
+	protocol: { maskTest: "train", cutoffs: [20], hash: "h1" },
+	rows,
+});
+
+describe("figures", () => {
+	it("are means with the sample's deviation, of what is there", () => {
+		const four = summarise([2, 4, 4, 6]);
+		expect(four).toEqual({ mean: 4, deviation: expect.closeTo(1.632993, 6), n: 4 });
+		expect(summarise([3, null, undefined, Number.NaN])).toEqual({ mean: 3, deviation: null, n: 1 });
+		expect(summarise([null])).toBeNull();
+		expect([decimals(four), decimals(figure(0.12345)), decimals(null)]).toEqual(["4.0000 ± 1.6330", "0.1235", "–"]);
+	});
+	it("share a place when they are printed alike, and lower uniformity is better", () => {
+		const three = [figure(0.3), figure(0.50001), null, figure(0.49999), figure(0.4)];
+		expect(ranks(three, "test.recall@20")).toEqual([null, 1, null, 1, 2]);
+		expect(ranks([figure(-3), figure(-4), figure(-2)], "test.uniformity")).toEqual([2, 1, null]);
+	});
+	it("of a grid are those of the point that is best on validation, not on test", () => {
+		const [a, b] = [point([run(1, 0.9, 0.1)], { k: 1 }), point([run(1, 0.2, 0.3)], { k: 2 })];
+		expect(chosenPoint([a, b])).toBe(b);
+		expect(chosenPoint([point([], { k: 3 }), a])).toBe(a);
+	});
+});
+
+it("tells no time of a run that was interrupted: the service knows only that of its last attempt", () => {
+	const [whole, resumed] = [1, 2].map((lease) => resultOf({ trainSeconds: 5, lease } as WholeRun).seconds);
+	expect([whole, resumed]).toEqual([5, null]);
+});
+
+const NASTY = 'A&B_1 50% {x} #1 ~^\\ $ a|b *c* <d> "e", f';
+const two = results([row(NASTY, point([run(1, 0.1), run(2, 0.3)])), row("EASE", point([run(1, 0.5)]))]);
+
+describe("a table", () => {
+	it("in Markdown: best bold, second underlined, nothing read as markup", () => {
+		const text = markdownOf(two);
+		expect(text).toContain("| Model | Recall@20 | time a run | peak memory |\n| --- | ---: | ---: | ---: |");
+		expect(text).toContain("| EASE | **0.5000** | 2.0 s | 1 MiB |");
+		expect(text).toContain("| <u>0.2000 ± 0.1414</u> | 2.0 s | 2 MiB |");
+		expect(text).toContain('a\\|b \\*c\\* \\<d\\> "e", f');
+		expect(text).toContain("## Table 2 on set\\_a");
+		for (const proof of ["h1", "split d1", "1,000 users", "2 cores", "Seeds: 1, 2"]) expect(text).toContain(proof);
+	});
+	it("in LaTeX", () => {
+		const text = latexOf(two);
+		expect(text).toContain("EASE & \\textbf{0.5000} \\\\");
+		expect(text).toContain(
+			'A\\&B\\_1 50\\% \\{x\\} \\#1 \\textasciitilde{}\\textasciicircum{}\\textbackslash{} \\$ a|b *c* <d> "e", f & \\underline{0.2000 $\\pm$ 0.1414} \\\\',
+		);
+		expect(text).toContain("\\begin{tabular}{lr}");
+		expect(text).toMatch(/^% Protocol h1/);
+	});
+	it("in CSV: unrounded, quoted where needed", () => {
+		const [header, first, second] = csvOf(two).split("\r\n");
+		expect(header).toMatch(/^row,model,runs,test.recall@20,test.recall@20 deviation,seconds,peak_memory_bytes,/);
+		expect(first).toContain(`"${NASTY.replaceAll('"', '""')}",`);
+		expect(first).toContain(",2,0.2,0.14142135623730");
+		expect(second).toBe("EASE,ease,1,0.5,,2,1048576,set_a,d1,h1,2 cores");
+	});
+	it("says which values of a grid it shows, and which runs are missing", () => {
+		const failed = { ...point([], { k: 2 }), failures: ["seed 1 failed: out of | memory"] };
+		const text = markdownOf(results([row("X", point([run(1, 0.1)], { k: 1 }), failed)]));
+		expect(text).toContain("| X (k 1) | **0.1000** |");
+		expect(text).toContain("- Missing: X k 2, seed 1 failed: out of \\| memory.");
+	});
+});
+
+it("a series has a column a value, a gap where a run is missing, and all of it in CSV", () => {
+	const lines = [
+		row("A", point([run(1, 0.1)], { k: 1 }), point([run(1, 0.2)], { k: 2 })),
+		row("B", point([run(1, 0.3)], { k: 2 })),
+	];
+	const series = results(lines, { series: "k" });
+	expect(markdownOf(series)).toContain(
+		"## Table 2 on set\\_a: Recall@20\n\n| k | 1 | 2 |\n| --- | ---: | ---: |\n| A | 0.1000 | 0.2000 |\n| B | – | 0.3000 |",
+	);
+	expect(
+		csvOf(series)
+			.split("\r\n")
+			.slice(1, 4)
+			.map((line) => line.split(",").slice(0, 5).join()),
+	).toEqual(["A,a,1,1,0.1", "A,a,2,1,0.2", "B,b,2,1,0.3"]);
+});
+
+describe("rows of the file that a command did not ask for", () => {
+	const rows = ["a", "b", "c"].map((model) => ({ model, label: null, params: {}, grid: {} }));
+	const recipe: Recipe = { ...results([]), name: "table2", rows };
+	const mine = results([row("B", point([run(1, 0.2)]))]);
+	const old = results([row("C", point([run(1, 0.3)])), row("B", point([run(1, 0.9)])), row("A", point([run(1, 0.1)]))]);
+	const labels = ({ rows }: Results) =>
+		rows.map(({ label, points }) => [label, points[0]?.runs[0]?.metrics["test.recall@20"]]);
+
+	it("stay, in the recipe's order", () => {
+		expect(labels(withEarlierRows(mine, old, recipe))).toEqual([
+			["A", 0.1],
+			["B", 0.2],
+			["C", 0.3],
+		]);
+	});
+	it("go when the recipe no longer has them, and when they are of another protocol, recipe or no file", () => {
+		expect(labels(withEarlierRows(mine, old, { ...recipe, rows: rows.slice(0, 2) }))).toEqual([
+			["A", 0.1],
+			["B", 0.2],
+		]);
+		const other = { ...old, protocol: { ...old.protocol, hash: "h2" } };
+		for (const earlier of [other, { ...old, recipe: "table5" }, null])
+			expect(labels(withEarlierRows(mine, earlier, recipe))).toEqual([["B", 0.2]]);
+	});
+});

@@ -1,0 +1,70 @@
+// What must hold after every failure: no run lost, none done twice, metrics without gap or duplicate.
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { isFinal } from "../../services/api/src/plugins/jobs.js";
+import { until } from "./processes.js";
+import type { Stack } from "./stack.js";
+
+/** Waits for every job's end, then checks all there is in the database and on the disk. */
+export async function expectSound(stack: Stack): Promise<void> {
+	const { prisma } = stack;
+	const jobs = await until("every job is final", async () => {
+		const all = await prisma.job.findMany({ include: { events: { orderBy: { seq: "asc" } } } });
+		return all.every(({ state }) => isFinal(state)) && all;
+	});
+	for (const { id, state, lease, eventSeq, events } of jobs) {
+		expect({ id, seqs: events.map(({ seq }) => seq) }).toEqual({ id, seqs: upTo(eventSeq) });
+		const states = events
+			.filter(({ type }) => type === "state")
+			.map(({ data }) => (data as { state: typeof state }).state);
+		expect(states.filter(isFinal)).toEqual([state]);
+		expect(states.at(-1)).toBe(state);
+		expect({ id, claims: states.filter((each) => each === "RUNNING").length }).toEqual({ id, claims: lease });
+	}
+	const runs = await prisma.run.findMany({ include: { job: true, metrics: true, checkpoints: true } });
+	const reference = runs.find(({ id }) => id === stack.undisturbed);
+	if (reference?.job.state !== "SUCCEEDED") throw new Error("the undisturbed run is gone");
+	for (const run of runs) {
+		const perSeries = new Map<string, number[]>();
+		for (const { split, name, epoch } of run.metrics) {
+			const series = `${split} ${name}`;
+			perSeries.set(
+				series,
+				[...(perSeries.get(series) ?? []), epoch].sort((a, b) => a - b),
+			);
+		}
+		for (const [series, epochs] of perSeries) {
+			const expected = series.startsWith("test ") ? [run.bestEpoch] : upTo(run.epoch);
+			expect({ run: run.id, series, epochs }).toEqual({ run: run.id, series, epochs: expected });
+		}
+		const isTested = run.metrics.some(({ split }) => split === "test");
+		expect({ run: run.id, isTested }).toEqual({ run: run.id, isTested: run.job.state === "SUCCEEDED" });
+		// Of the same configuration and seed: whatever happened to a run, its numbers are those of the other.
+		const isAlike = run.configHash === reference.configHash;
+		if (isAlike) expect(numbers(run)).toEqual(numbers(reference).filter(isUpTo(run.epoch, isTested)));
+		if (isAlike && run.job.state === "SUCCEEDED") expect(run.parametersSha256).toBe(reference.parametersSha256);
+		if (run.epoch > 0)
+			expect(run.checkpoints.filter(({ isLast }) => isLast).map(({ epoch }) => epoch)).toEqual([run.epoch]);
+		if (run.epoch > 0)
+			expect(run.checkpoints.filter(({ isBest }) => isBest).map(({ epoch }) => epoch)).toEqual([run.bestEpoch]);
+		for (const { key, sha256 } of run.checkpoints) {
+			const manifest = readFileSync(join(stack.artifacts, key, "manifest.json"));
+			expect(createHash("sha256").update(manifest).digest("hex")).toBe(sha256);
+		}
+	}
+	await until("no training child is left", () => stack.children().length === 0, 10);
+}
+
+const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
+
+interface Numbers {
+	metrics: { split: string; name: string; epoch: number; value: number }[];
+}
+const numbers = ({ metrics }: Numbers) =>
+	metrics.map(({ split, name, epoch, value }) => `${split} ${name} ${String(epoch).padStart(5, "0")} ${value}`).sort();
+
+const isUpTo = (last: number, isTested: boolean) => (line: string) => {
+	const [split, , epoch] = line.split(" ");
+	return split === "test" ? isTested : Number(epoch) <= last;
+};

@@ -1,0 +1,67 @@
+"""A million lines are imported in seconds, in bounded memory and without losing count."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import trainer
+
+ROWS = 1_000_000
+MOST_SECONDS = 15
+MOST_BYTES = 500 << 20
+
+IMPORT = """
+import json, re, sys, time
+from pathlib import Path
+from trainer.importing import Finished, ImportRule, SourceFile, import_dataset
+started = time.perf_counter()
+*_, last = import_dataset(
+    [SourceFile("interactions", Path(sys.argv[1]), "big.csv")],
+    ImportRule.parse('{"minRating": 1, "kCore": 5, "skipBadRows": true}'),
+    Path(sys.argv[1]).parent,
+    "a" * 64,
+)
+seconds = time.perf_counter() - started
+# Not ru_maxrss, which begins with the size of the process that started this one.
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
+print(json.dumps([seconds, int(peak[1]) << 10, last.statistics]))
+"""
+
+
+def test_a_million_lines_take_seconds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(8)
+    users, items = random.integers(0, 20_000, ROWS).tolist(), random.integers(0, 5_000, ROWS).tolist()
+    rows = [
+        f'"user {user}",{item},{item % 6},"{"a long review, " * 8}"\n' for user, item in zip(users, items, strict=True)
+    ]
+    rows[ROWS // 2] = ",7,3,\n"
+    file = tmp_path / "big.csv.gz"
+    file.write_bytes(gzip.compress(("user,item,rating,review\n" + "".join(rows)).encode(), 1))
+    ended = subprocess.run(
+        [sys.executable, "-c", IMPORT, str(file)],
+        env={**os.environ, "PYTHONPATH": str(Path(trainer.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    seconds, peak, statistics = json.loads(ended.stdout)
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\na million lines, {sum(map(len, rows)) >> 20} MiB: {seconds:.1f} s, {peak >> 20} MiB at most\n"
+        )
+    assert seconds < MOST_SECONDS
+    assert peak < MOST_BYTES
+    read = [pair for row, pair in enumerate(zip(users, items, strict=True)) if row != ROWS // 2]
+    kept = [pair for pair in read if pair[1] % 6 >= 1]
+    assert statistics["rows_skipped"] == 1
+    assert statistics["below_threshold"] == len(read) - len(kept)
+    assert statistics["duplicates_merged"] == len(kept) - len(set(kept))
+    assert statistics["interactions"] + statistics["cold_dropped"] == len(set(kept))  # everyone has five and more

@@ -1,0 +1,52 @@
+"""EASE against the textbook inverse, and primal against dual."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_matrix
+
+from trainer.models.ease import EASE, EASEConfig
+from trainer.recommender import Histories
+
+
+def random_matrix(users: int, items: int) -> csr_matrix:
+    dense = np.random.default_rng(0).random((users, items)) < 0.3
+    dense[:, dense.sum(0) == 0] = True  # every item has a user, every user an item
+    dense[dense.sum(1) == 0, 0] = True
+    return csr_matrix(dense.astype(np.float32))
+
+
+def fitted(train: csr_matrix, **params: float) -> EASE:
+    model = EASE(EASEConfig(**params), *train.shape)
+    model.prepare(train, torch.Generator())
+    model.fit(train)
+    return model
+
+
+def textbook_scores(train: csr_matrix, reg_weight: float) -> np.ndarray:
+    """Steck 2019, algorithm 1, in float64."""
+    x = train.toarray().astype(np.float64)
+    inverse = np.linalg.inv(x.T @ x + reg_weight * np.eye(x.shape[1]))
+    weights = inverse / -np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    return x @ weights
+
+
+@pytest.mark.parametrize("shape", [(40, 12), (12, 40)], ids=["primal", "dual"])
+@pytest.mark.parametrize("reg_weight", [0.5, 50.0])
+def test_scores_equal_the_textbook(shape: tuple[int, int], reg_weight: float) -> None:
+    train = random_matrix(*shape)
+    model = fitted(train, reg_weight=reg_weight)
+    assert model.dual == (shape[0] < shape[1])
+    scores = model.scores(Histories.of(train, np.arange(shape[0])))
+    np.testing.assert_allclose(scores.numpy(), textbook_scores(train, reg_weight), atol=2e-4)
+
+
+def test_a_loaded_state_scores_alike_without_fitting() -> None:
+    train = random_matrix(12, 40)
+    model = fitted(train)
+    loaded = EASE(EASEConfig(), *train.shape)
+    loaded.prepare(train, torch.Generator())
+    loaded.load_state_dict(model.state_dict())
+    batch = Histories.of(train, np.arange(5))
+    assert torch.equal(model.scores(batch), loaded.scores(batch))

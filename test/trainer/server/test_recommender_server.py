@@ -1,0 +1,348 @@
+"""The real recommender process over real gRPC, on checkpoints of real runs."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pyarrow as pa
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from scipy.sparse import csr_matrix
+
+import trainer
+from trainer import dataset, experiment
+from trainer.dataset import IdMap
+from trainer.events import Finished
+from trainer.pb.recommender.v1 import recommender_pb2 as pb
+from trainer.pb.recommender.v1 import recommender_pb2_grpc
+
+DIGEST = "cd" * 32
+USERS, ITEMS = 40, 120
+SECONDS = 30
+
+Stub = recommender_pb2_grpc.RecommenderServiceStub
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("artifacts")
+    generator = np.random.default_rng(4)
+    part_of = generator.choice(4, (USERS, ITEMS), p=[0.8, 0.14, 0.03, 0.03])
+    part_of[:, 0] = 1
+    dataset.save(
+        folder,
+        DIGEST,
+        {name: csr_matrix(part_of == part, dtype=np.float32) for part, name in enumerate(dataset.PARTS, start=1)},
+        IdMap(pa.array([*(f"user {row}" for row in range(USERS - 1)), "Zoë 🦊\n<b>"])),
+        IdMap(pa.array([*(f"item {column}" for column in range(ITEMS - 1)), "本\u202e<img onerror=x>"])),
+        [f"Title {column}" if column % 2 else "" for column in range(ITEMS)],
+        rule={},
+        statistics={},
+    )
+    return folder
+
+
+def trained(root: Path, model: str, config_json: str) -> pb.Checkpoint:
+    spec = experiment.RunSpec(
+        run_id=str(uuid.uuid4()),
+        model=model,
+        config_json=config_json,
+        dataset_key=dataset.key_of(DIGEST),
+        seed=1,
+        protocol=experiment.Protocol(),
+        device="cpu",
+    )
+    *_, finished = experiment.run(spec, root)
+    assert isinstance(finished, Finished)
+    return pb.Checkpoint(key=finished.best.key, sha256=finished.best.sha256)
+
+
+@pytest.fixture(scope="module")
+def valid(root: Path) -> pb.Checkpoint:
+    return trained(root, "valid", '{"epochs": 2, "k": 3, "embedding_size": 8, "encoder_size": 8}')
+
+
+@pytest.fixture(scope="module")
+def popularity(root: Path) -> pb.Checkpoint:
+    return trained(root, "popularity", "{}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(root: Path, port: int, **extra: str) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(trainer.__file__).parents[1]),
+        "VALENCE_ARTIFACTS": str(root),
+        "RECOMMENDER_LISTEN": f"127.0.0.1:{port}",
+        "EXIT_WITH_STDIN": "1",
+        **extra,
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "trainer", "serve-recommender"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.fixture(scope="module")
+def channel(root: Path) -> Iterator[grpc.Channel]:
+    port = free_port()
+    process = start(root, port, RECOMMENDER_CACHE="2")
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as opened:
+        grpc.channel_ready_future(opened).result(SECONDS)
+        yield opened
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(10) == 0
+
+
+@pytest.fixture(scope="module")
+def stub(channel: grpc.Channel) -> Stub:
+    return Stub(channel)
+
+
+def refused(call: Callable[[], Any]) -> tuple[str, str, str]:
+    """gRPC status, valence-code and valence-field of a call that must fail."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    metadata = dict(caught.value.trailing_metadata())
+    return caught.value.code().name, metadata.get("valence-code", ""), metadata.get("valence-field", "")
+
+
+def test_is_healthy(channel: grpc.Channel) -> None:
+    answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_warm_says_what_it_loaded(stub: Stub, valid: pb.Checkpoint, popularity: pb.Checkpoint) -> None:
+    answer = stub.Warm(pb.WarmRequest(checkpoint=valid), timeout=SECONDS)
+    assert (answer.model, answer.users, answer.items) == ("valid", USERS, ITEMS)
+    assert set(answer.capabilities) == {"fold_in", "interests"}
+    assert answer.seconds > 0
+    assert stub.Warm(pb.WarmRequest(checkpoint=popularity), timeout=SECONDS).model == "popularity"
+
+
+def test_recommends_unseen_items_with_titles_and_shares(root: Path, stub: Stub, valid: pb.Checkpoint) -> None:
+    data = dataset.load(root, dataset.key_of(DIGEST))
+    for row in (0, USERS - 1):
+        user = data.users.id(row)
+        request = pb.RecommendRequest(checkpoint=valid, user=user, n=15, exclude_seen=True, explain=True)
+        answer = stub.Recommend(request, timeout=SECONDS)
+        assert answer.interests == 3
+        assert len(answer.items) == 15
+        scores = [item.score for item in answer.items]
+        assert scores == sorted(scores, reverse=True)
+        seen = {data.items.id(c) for part in (data.train, data.valid, data.test) for c in part[row].indices}
+        for item in answer.items:
+            assert item.id not in seen
+            assert item.title == data.titles[data.items.index(item.id) or 0]
+            assert sum(item.interest_shares) == pytest.approx(1)
+            assert set(item.because) <= {data.items.id(c) for c in data.train[row].indices}
+        assert any(item.because for item in answer.items)
+
+
+def test_exclusions_candidates_and_unknown_ids(stub: Stub, valid: pb.Checkpoint) -> None:
+    request = pb.RecommendRequest(
+        checkpoint=valid,
+        user="user 1",
+        n=1000,
+        exclude=["item 5", "nothing", "nothing"],
+        candidates=["item 5", "item 6", "item 6", "本\u202e<img onerror=x>", "nowhere"],
+    )
+    answer = stub.Recommend(request, timeout=SECONDS)
+    assert {item.id for item in answer.items} == {"item 6", "本\u202e<img onerror=x>"}
+    assert list(answer.unknown_items) == ["nothing", "nowhere"]
+
+
+def test_folds_in_a_stranger(root: Path, stub: Stub, valid: pb.Checkpoint) -> None:
+    data = dataset.load(root, dataset.key_of(DIGEST))
+    trained_on, seen = (
+        [data.items.id(c) for c in matrix[7].indices] for matrix in (data.train, data.train + data.valid + data.test)
+    )
+    known = stub.Recommend(
+        pb.RecommendRequest(checkpoint=valid, user="user 7", n=20, exclude_seen=True), timeout=SECONDS
+    )
+    history = pb.ItemList(items=[*trained_on, trained_on[0], "unheard of"])
+    folded = stub.Recommend(pb.RecommendRequest(checkpoint=valid, history=history, n=20, exclude=seen), timeout=SECONDS)
+    assert [item.id for item in folded.items] == [item.id for item in known.items]
+    assert [item.score for item in folded.items] == pytest.approx([item.score for item in known.items], rel=1e-5)
+    assert list(folded.unknown_items) == ["unheard of"]
+
+
+def test_describes_interests(stub: Stub, valid: pb.Checkpoint, popularity: pb.Checkpoint) -> None:
+    request = pb.DescribeInterestsRequest(checkpoint=valid, user="user 2", n=5, exclude_seen=True)
+    answer = stub.DescribeInterests(request, timeout=SECONDS)
+    assert [interest.index for interest in answer.interests] == [0, 1, 2]
+    assert sum(interest.weight for interest in answer.interests) == pytest.approx(1)
+    assert answer.history_total == len(answer.history) > 0
+    ids = [item.id for item in answer.history]
+    assert sorted(item.id for interest in answer.interests for item in interest.formed_by) == sorted(ids)
+    for interest in answer.interests:
+        assert len(interest.top_items) == 5
+        assert not {item.id for item in interest.top_items} & set(ids)
+
+    # A list keeps its own order, each item once.
+    stranger = pb.ItemList(items=["item 9", "item 3", "item 9", "item 30"])
+    request = pb.DescribeInterestsRequest(checkpoint=valid, history=stranger, n=5)
+    shown = stub.DescribeInterests(request, timeout=SECONDS).history
+    assert [(item.id, item.title) for item in shown] == [
+        ("item 9", "Title 9"),
+        ("item 3", "Title 3"),
+        ("item 30", ""),
+    ]
+
+    plain = stub.DescribeInterests(
+        pb.DescribeInterestsRequest(checkpoint=popularity, user="user 2", n=5), timeout=SECONDS
+    )
+    assert list(plain.interests) == []
+    assert [item.id for item in plain.history] == ids
+
+
+def test_similar_items(stub: Stub, valid: pb.Checkpoint, popularity: pb.Checkpoint) -> None:
+    answer = stub.SimilarItems(pb.SimilarItemsRequest(checkpoint=valid, item="item 4", n=10), timeout=SECONDS)
+    scores = [item.score for item in answer.items]
+    assert len(answer.items) == 10
+    assert "item 4" not in {item.id for item in answer.items}
+    assert scores == sorted(scores, reverse=True)
+    assert all(-1.0001 <= score <= 1.0001 for score in scores)
+    for request, expected in (
+        (pb.SimilarItemsRequest(checkpoint=popularity, item="item 4", n=3), "similar_unsupported"),
+        (pb.SimilarItemsRequest(checkpoint=valid, item="no such", n=3), "unknown_item"),
+    ):
+        assert refused(lambda request=request: stub.SimilarItems(request, timeout=SECONDS))[1] == expected
+
+
+LONG = "ü" * 257  # 514 bytes
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "field"),
+    [
+        ({"user": "user 1", "n": 0}, "invalid_request", "n"),
+        ({"user": "user 1", "n": 1001}, "invalid_request", "n"),
+        ({"user": "user 1", "n": -5}, "invalid_request", "n"),
+        ({"n": 5}, "invalid_request", "user"),
+        ({"user": "", "n": 5}, "invalid_request", "user"),
+        ({"user": LONG, "n": 5}, "invalid_request", "user"),
+        ({"user": "user 1", "n": 5, "exclude": ["a", LONG]}, "invalid_request", "exclude[1]"),
+        ({"user": "user 1", "n": 5, "exclude": [""]}, "invalid_request", "exclude[0]"),
+        ({"user": "user 1", "n": 5, "candidates": ["x"] * 10_001}, "invalid_request", "candidates"),
+        ({"history": {"items": ["x"] * 10_001}, "n": 5}, "invalid_request", "history.items"),
+        ({"history": {"items": []}, "n": 5}, "no_known_items", "history.items"),
+        ({"history": {"items": ["unheard of"]}, "n": 5}, "no_known_items", "history.items"),
+        ({"user": "nobody", "n": 5}, "unknown_user", "user"),
+        ({"user": "user 1", "n": 5, "checkpoint": {}}, "invalid_request", "checkpoint.key"),
+        ({"user": "user 1", "n": 5, "checkpoint": {"key": "x", "sha256": "y"}}, "invalid_request", "checkpoint.sha256"),
+        (
+            {"user": "user 1", "n": 5, "checkpoint": {"key": "../../etc/passwd", "sha256": "0" * 64}},
+            "invalid_request",
+            "checkpoint.key",
+        ),
+    ],
+)
+def test_a_wrong_field_is_named(
+    stub: Stub, valid: pb.Checkpoint, fields: dict[str, Any], code: str, field: str
+) -> None:
+    request = pb.RecommendRequest(**{"checkpoint": valid, **fields})
+    assert refused(lambda: stub.Recommend(request, timeout=SECONDS))[1:] == (code, field)
+
+
+def test_a_model_that_cannot_fold_in_names_those_that_can(stub: Stub, popularity: pb.Checkpoint) -> None:
+    request = pb.RecommendRequest(checkpoint=popularity, history=pb.ItemList(items=["item 1"]), n=5)
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Recommend(request, timeout=SECONDS)
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert dict(caught.value.trailing_metadata())["valence-code"] == "fold_in_unsupported"
+    assert "valid" in caught.value.details()
+
+
+def test_a_damaged_checkpoint_is_refused_while_the_old_one_is_served(
+    root: Path, stub: Stub, valid: pb.Checkpoint
+) -> None:
+    request = pb.RecommendRequest(checkpoint=valid, user="user 1", n=10)
+    before = stub.Recommend(request, timeout=SECONDS)
+    bad = pb.Checkpoint(key=f"runs/{uuid.uuid4()}/epoch-00001", sha256=valid.sha256)
+    shutil.copytree(root / valid.key, root / bad.key)
+    weights = root / bad.key / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(bytes(content))
+    assert refused(lambda: stub.Warm(pb.WarmRequest(checkpoint=bad), timeout=SECONDS))[:2] == (
+        "DATA_LOSS",
+        "checkpoint_corrupt",
+    )
+    missing = pb.Checkpoint(key=f"runs/{uuid.uuid4()}/epoch-00001", sha256=valid.sha256)
+    assert refused(lambda: stub.Warm(pb.WarmRequest(checkpoint=missing), timeout=SECONDS))[:2] == (
+        "NOT_FOUND",
+        "checkpoint_missing",
+    )
+    assert stub.Recommend(request, timeout=SECONDS) == before
+
+
+def test_many_callers_at_once_get_their_own_answers(stub: Stub, valid: pb.Checkpoint) -> None:
+    def ask(row: int) -> list[str]:
+        request = pb.RecommendRequest(checkpoint=valid, user=f"user {row % 39}", n=10, exclude_seen=True)
+        return [item.id for item in stub.Recommend(request, timeout=SECONDS).items]
+
+    alone = [ask(row) for row in range(39)]
+    with ThreadPoolExecutor(48) as pool:
+        assert list(pool.map(ask, range(195))) == alone * 5
+
+
+def test_a_passed_deadline_is_told_and_costs_nobody_else(stub: Stub, valid: pb.Checkpoint) -> None:
+    request = pb.RecommendRequest(checkpoint=valid, user="user 1", n=10)
+    assert refused(lambda: stub.Recommend(request, timeout=1e-6))[0] == "DEADLINE_EXCEEDED"
+    assert len(stub.Recommend(request, timeout=SECONDS).items) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RECOMMENDER_CACHE", "0"), ("RECOMMENDER_LISTEN", "nowhere"), ("TRAINER_THREADS", "-1"), ("LOG_LEVEL", "loud")],
+)
+def test_a_bad_setting_stops_the_start_and_is_named(root: Path, name: str, value: str) -> None:
+    process = start(root, free_port(), **{name: value})
+    _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode != 0
+    assert name.encode() in said
+    assert b"Traceback" not in said
+
+
+def test_a_taken_port_is_said(root: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = start(root, taken.getsockname()[1])
+        _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode != 0
+    assert b"port" in said
+    assert b"Traceback" not in said
+
+
+def test_terminates_in_an_orderly_way(root: Path, valid: pb.Checkpoint) -> None:
+    port = free_port()
+    process = start(root, port)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        grpc.channel_ready_future(channel).result(SECONDS)
+        assert Stub(channel).Warm(pb.WarmRequest(checkpoint=valid), timeout=SECONDS).model == "valid"
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert time.monotonic() - started < 8
+    process.communicate()

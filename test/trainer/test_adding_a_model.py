@@ -1,0 +1,64 @@
+"""docs/adding-a-model.md, followed to the letter in a copy of the sources."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with the page's files written where their headings say."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(ROOT / "services/trainer-py/trainer", checkout / "services/trainer-py/trainer")
+    shutil.copytree(ROOT / "test/trainer", checkout / "test/trainer")
+    shutil.copy(ROOT / "pytest.ini", checkout)
+    shutil.copy(ROOT / "ruff.toml", checkout)
+    page = (ROOT / "docs/adding-a-model.md").read_text()
+    files = re.findall(r"^## \d\. [^`\n]*`([^`]+\.py)`$.*?^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(files) == 2
+    for path, content in files:
+        (checkout / path).write_text(content)
+    return checkout
+
+
+def run(followed: Path, *arguments: str, folder: str = "services/trainer-py") -> str:
+    environment = {**os.environ, "PYTHONPATH": str(followed / "services/trainer-py")}
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=followed / folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def recall(output: str) -> float:
+    found = re.search(r"recall@20 +(0\.\d+)\s+ndcg", output)
+    assert found
+    return float(found[1])
+
+
+def test_the_model_is_listed_trains_and_beats_popularity(followed: Path) -> None:
+    assert "Biased MF" in run(followed, "trainer", "models")
+    page = (ROOT / "docs/adding-a-model.md").read_text()
+    for command in re.findall(r"^\.venv/bin/python -m (trainer (?:sample|train) .*)$", page, re.MULTILINE):
+        output = run(followed, *command.split())
+    popularity = ["trainer", "train", "--model", "popularity", "--data", ".valence/sample", "--out", ".valence/runs"]
+    assert recall(output) > recall(run(followed, *popularity))
+
+
+def test_its_own_test_passes_and_the_layers_accept_it(followed: Path) -> None:
+    tests = ["test/trainer/models/test_biased.py", "test/trainer/test_imports.py"]
+    run(followed, "pytest", "-q", "-k", "biased or cycle or grpc", *tests, folder=".")
+    run(followed, "ruff", "check", "services/trainer-py/trainer/models/biased.py", folder=".")

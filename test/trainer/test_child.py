@@ -1,0 +1,216 @@
+"""The child as a process of its own: what it says when it fails, and that it never outlives its parent."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pytest
+from scipy.sparse import csr_matrix
+
+import trainer
+from trainer import dataset
+from trainer.dataset import IdMap
+from trainer.events import Epoch, Event, Failed, Finished, Heartbeat, Log, from_line
+
+pytestmark = pytest.mark.timeout(300)  # seven processes that each load PyTorch, perhaps on a busy machine
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(trainer.__file__).parents[1])}
+DIGEST = "cd" * 32
+SMALL = {"k": 2, "embedding_size": 8, "encoder_size": 8, "epochs": 1}
+ENDLESS = SMALL | {"epochs": 10_000, "patience": 10_000}
+STEEP = {"tau": 0.03, "tau_dec": 0.03, "learning_rate": 1.0, "std": 10.0, "anneal_cap": 10.0, "total_anneal_steps": 0}
+WILD = STEEP | {"epochs": 1, "dropout": 0.0, "train_batch_size": 1}
+HUGE = {
+    "k": 2,
+    "embedding_size": 2048,
+    "encoder_size": 8192,
+    "epochs": 1,
+}  # 128 MiB in a layer
+
+# What happens to the process before it starts to work. The limits are those of the operating system.
+LITTLE_MEMORY = "size = psutil.Process().memory_info().vms + (200 << 20); limit(resource.RLIMIT_AS, size)"
+LITTLE_DISK = "limit(resource.RLIMIT_FSIZE, 2000)"
+BROKEN_MODEL = "registry.get('popularity').fit = lambda *_: 1 / 0"
+CHILD = """
+import resource, sys, psutil
+from trainer import child, registry
+limit = lambda which, size: resource.setrlimit(which, (size, size))
+{before}
+sys.exit(child.main(int(sys.argv[1])))
+"""
+
+
+def task(root: Path, config: dict[str, Any] | None = None, **changes: Any) -> str:
+    """The line that a child reads first."""
+    spec = {
+        "run_id": str(uuid.uuid4()),
+        "model": "valid",
+        "config_json": json.dumps(SMALL if config is None else config),
+        "dataset_key": dataset.key_of(DIGEST),
+        "seed": 1,
+        "protocol": {"mask_test": "train", "cutoffs": [20]},
+        "resume_from": None,
+        "device": "cpu",
+        **changes,
+    }
+    return json.dumps({"kind": "train", "artifacts": str(root), "threads": 1, "spec": spec}) + "\n"
+
+
+class Child:
+    """A running child with its task; its standard input stays open."""
+
+    def __init__(self, task: str, before: str = "") -> None:
+        read, write = os.pipe()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CHILD.format(before=before), str(write)],
+            env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[write],
+            text=True,
+        )
+        os.close(write)
+        self.pipe = os.fdopen(read)
+        assert self.process.stdin is not None
+        self.process.stdin.write(task)
+        self.process.stdin.flush()
+
+    def events(self) -> Iterator[Event]:
+        for line in self.pipe:
+            yield from_line(line)
+
+    def ended(self) -> tuple[list[Event], int, str]:
+        """Its events, exit status and standard error."""
+        events = list(self.events())
+        assert self.process.stderr is not None
+        error = self.process.stderr.read()
+        return events, self.process.wait(30), error
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.pipe.close()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("artifacts")
+    part_of = np.random.default_rng(4).choice(4, (40, 120), p=[0.8, 0.14, 0.03, 0.03])
+    part_of[:, 0] = 1
+    dataset.save(
+        folder,
+        DIGEST,
+        {name: csr_matrix(part_of == part, dtype=np.float32) for part, name in enumerate(dataset.PARTS, start=1)},
+        IdMap(pa.array([f"user {row}" for row in range(40)])),
+        IdMap(pa.array([f"item {column}" for column in range(120)])),
+        [""] * 120,
+        rule={},
+        statistics={},
+    )
+    return folder
+
+
+# name → (before, changes of the task, code, status, field, part of the message)
+FAILURES: dict[str, tuple[str, dict[str, Any], str, str, str, str]] = {
+    "memory": (LITTLE_MEMORY, {"config": HUGE}, "out_of_memory", "RESOURCE_EXHAUSTED", "", "try a smaller batch"),
+    "disk": (LITTLE_DISK, {}, "storage_full", "RESOURCE_EXHAUSTED", "", "disk that holds the artifacts is full"),
+    "loss": ("", {"config": WILD}, "diverged", "ABORTED", "", "in epoch 1, batch "),
+    "field": ("", {"config": {"k": 0}}, "bad_configuration", "INVALID_ARGUMENT", "k", "valid.k: "),
+    "data": ("", {"dataset_key": f"datasets/{'0' * 64}"}, "dataset_missing", "NOT_FOUND", "dataset_key", "no dataset"),
+    "model": ("", {"model": "oracle"}, "unknown_model", "NOT_FOUND", "model", "'oracle'; known: bpr, "),
+    "bug": (BROKEN_MODEL, {"model": "popularity", "config": {}}, "internal", "INTERNAL", "", "ZeroDivisionError: "),
+}
+
+
+@pytest.fixture(scope="module")
+def failures(root: Path) -> Iterator[dict[str, tuple[list[Event], int, str]]]:
+    """All at once: most of the time is that which Python needs to load."""
+    children = {name: Child(task(root, **changes), before) for name, (before, changes, *_) in FAILURES.items()}
+    yield {name: child.ended() for name, child in children.items()}
+    for child in children.values():
+        child.close()
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failure_is_its_last_word(failures: dict[str, tuple[list[Event], int, str]], name: str) -> None:
+    _, _, code, status, field, part = FAILURES[name]
+    events, exit_status, error = failures[name]
+    failed = events[-1]
+    assert isinstance(failed, Failed), error
+    assert (failed.code, failed.grpc_status, failed.field) == (code, status, field)
+    assert part in failed.message
+    assert "\n" not in failed.message
+    assert "Traceback" not in failed.message
+    assert 'File "' not in failed.message
+    assert sum(isinstance(event, Failed) for event in events) == 1
+    assert exit_status == 1
+    assert error == ""
+
+
+def test_only_a_bug_leaves_its_traceback_in_the_log(failures: dict[str, tuple[list[Event], int, str]]) -> None:
+    for name, (events, _, _) in failures.items():
+        logged = [event.message for event in events if isinstance(event, Log) and event.level == "error"]
+        if name == "bug":
+            assert logged[0].startswith("Traceback")
+            assert any('File "' in line for line in logged)
+            assert logged[-1] == "ZeroDivisionError: division by zero"
+        else:
+            assert not logged
+
+
+def test_a_run_ends_well_while_standard_input_is_open(root: Path) -> None:
+    child = Child(task(root))
+    events, status, error = child.ended()
+    child.close()
+    kinds = [type(event) for event in events if not isinstance(event, Log | Heartbeat)]
+    assert kinds[-2:] == [Epoch, Finished]
+    assert (status, error) == (0, "")
+
+
+def test_it_ends_when_standard_input_closes(root: Path) -> None:
+    child = Child(task(root, ENDLESS))
+    assert any(isinstance(event, Epoch) for event in child.events())  # it trains
+    assert child.process.stdin is not None
+    child.process.stdin.close()
+    assert child.process.wait(5) == -signal.SIGKILL
+    child.process.stdin = None
+    child.close()
+
+
+PARENT = """
+import os, subprocess, sys
+read, write = os.pipe()
+child = subprocess.Popen([sys.executable, "-m", "trainer.child", str(write)], stdin=subprocess.PIPE, pass_fds=[write])
+child.stdin.write(sys.stdin.readline().encode())
+child.stdin.flush()
+os.close(write)
+for line in os.fdopen(read):
+    if '"Epoch"' in line:
+        print(child.pid, flush=True)
+"""
+
+
+def test_it_ends_when_its_parent_is_killed(root: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        parent.stdin.write(task(root, ENDLESS))
+        parent.stdin.flush()
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+        started = time.monotonic()
+        while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() - started < 5
+            time.sleep(0.02)

@@ -1,0 +1,81 @@
+"""A run whose process is killed again and again ends with the bits of an undisturbed one."""
+
+import os
+import random
+import signal
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from trainer import sample
+from trainer.errors import TrainerCrashed
+from trainer.events import Epoch, Event, Finished
+from trainer.importing import Finished as Imported
+from trainer.importing import files_of_folder, import_dataset
+from trainer.server.children import Children
+
+CONFIG = '{"epochs": 5, "patience": 5, "k": 2, "embedding_size": 8, "encoder_size": 8, "train_batch_size": 256}'
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample")
+    sample.write_sample(folder)
+    files, rule = files_of_folder(folder)
+    root = tmp_path_factory.mktemp("artifacts")
+    assert isinstance(list(import_dataset(files, rule, root, "e" * 64))[-1], Imported)
+    return root
+
+
+def events_of(artifacts: Path, run_id: str, model: str, resume: list[str] | None) -> Iterator[Event]:
+    spec: dict[str, Any] = {
+        "run_id": run_id,
+        "model": model,
+        "config_json": CONFIG,
+        "dataset_key": f"datasets/{'e' * 64}",
+        "seed": 7,
+        "protocol": {"mask_test": "train", "cutoffs": [20]},
+        "resume_from": resume,
+        "device": "cpu",
+    }
+    return Children(1, artifacts, 1, 60).events("train", spec, lambda: True)
+
+
+def kill_child() -> None:
+    (child,) = [one for one in psutil.Process().children() if "trainer.child" in " ".join(one.cmdline())]
+    os.kill(child.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("model", ["valid", "macridvae"])
+def test_killed_at_random_epochs_ends_like_an_undisturbed_run(artifacts: Path, model: str) -> None:
+    undisturbed = list(events_of(artifacts, str(uuid.uuid4()), model, None))
+    chance = random.Random(model)  # the same epochs each time, another choice for each model
+    deaths = set(chance.sample(range(1, 5), 2))
+    run_id, resume, epochs, finished = str(uuid.uuid4()), None, [], None
+    while finished is None:
+        try:
+            for event in events_of(artifacts, run_id, model, resume):
+                if isinstance(event, Epoch):
+                    epochs.append(event)
+                    resume = [event.checkpoint.key, event.checkpoint.sha256]
+                    if event.epoch in deaths:
+                        deaths.discard(event.epoch)
+                        kill_child()
+                        break
+                if isinstance(event, Finished):
+                    finished = event
+        except TrainerCrashed:
+            pass
+    assert not deaths
+    expected = [event for event in undisturbed if isinstance(event, Epoch)]
+    assert [(one.epoch, one.metrics, one.best_epoch) for one in epochs] == [
+        (one.epoch, one.metrics, one.best_epoch) for one in expected
+    ]
+    end = undisturbed[-1]
+    assert isinstance(end, Finished)
+    assert (finished.parameters_sha256, finished.metrics) == (end.parameters_sha256, end.metrics)
+    assert finished.best.epoch == end.best.epoch
