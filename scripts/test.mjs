@@ -72,11 +72,17 @@ const jest = (name, paths, env) => {
 };
 
 const pytest = (paths) =>
-	tests(join(VENV, "pytest"), ["-q", ...paths], {}, (output) => {
-		const number = (word) => Number(output.match(new RegExp(`(\\d+) ${word}`))?.[1] ?? 0);
-		if (number("skipped") > 0) loud.push(`NOT RUN: ${number("skipped")} Python tests (pytest -rs says why)`);
-		return { passed: number("passed"), failed: number("failed") + number("errors?") };
-	});
+	// One thread a process: two processes that each use every core would only wait for each other.
+	tests(
+		join(VENV, "pytest"),
+		["-q", "-n", "2", "--dist", "worksteal", ...paths],
+		{ OMP_NUM_THREADS: "1" },
+		(output) => {
+			const number = (word) => Number(output.match(new RegExp(`(\\d+) ${word}`))?.[1] ?? 0);
+			if (number("skipped") > 0) loud.push(`NOT RUN: ${number("skipped")} Python tests (pytest -rs says why)`);
+			return { passed: number("passed"), failed: number("failed") + number("errors?") };
+		},
+	);
 
 const answers = (port) =>
 	new Promise((resolve) => {

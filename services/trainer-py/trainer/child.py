@@ -6,7 +6,6 @@ ends when standard input closes: a dead parent never leaves a child behind.
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
@@ -23,6 +22,7 @@ from typing import Any, TextIO
 import torch
 
 from . import device
+from .durable import is_full
 from .errors import OutOfMemory, StorageFull, ValenceError
 from .events import (
     Event,
@@ -119,7 +119,7 @@ def failure_of(error: BaseException) -> Failed:
     known = error
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         known = OutOfMemory("the training process ran out of memory; try a smaller batch, width or number of interests")
-    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    elif not isinstance(error, ValenceError) and is_full(error):
         known = StorageFull("the disk that holds the artifacts is full")
     if isinstance(known, ValenceError):
         return Failed(known.code, known.message, known.grpc_status, known.field)

@@ -40,8 +40,12 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether a write failed for want of room. The errors of safetensors hold the number in their text only."""
-    return getattr(error, "errno", None) in _NO_ROOM or any(f"(os error {one})" in str(error) for one in _NO_ROOM)
+    """Whether a write failed for want of room. The errors of safetensors and of numba's cache (the first compilation
+    on a machine) hold the number in their text only."""
+    text = str(error)
+    return getattr(error, "errno", None) in _NO_ROOM or any(
+        f"(os error {one})" in text or f"[Errno {one}]" in text for one in _NO_ROOM
+    )
 
 
 def sync(path: Path) -> None:
