@@ -95,6 +95,21 @@ test("the catalogue arrives with the schema of each configuration", async () => 
 	for (const { configSchemaJson } of models) expect(JSON.parse(configSchemaJson)).toMatchObject({ type: "object" });
 });
 
+test("a rule between two fields is a problem of the configuration that breaks it", async () => {
+	const problems = await app.trainer.checkConfigurations([
+		{ model: "valid", configJson: '{"r": 2}' },
+		{ model: "valid", configJson: '{"implicit_differentiation": "one_step", "r": 1}' },
+		{ model: "valid", configJson: '{"k": 0}' },
+		{ model: "nothing", configJson: "{}" },
+	]);
+	expect(problems.map(({ position, field }) => [position, field])).toEqual([
+		[1, ""],
+		[2, "k"],
+		[3, "model"],
+	]);
+	expect(problems[0]?.message).toBe("valid: implicit_differentiation one_step needs r of at least 2");
+});
+
 test.each([
 	["dataset_missing", {}],
 	["unknown_model", { model: "nothing" }],

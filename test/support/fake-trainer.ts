@@ -2,6 +2,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { ServerReadableStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import {
+	type CheckConfigurationsRequest,
+	type CheckConfigurationsResponse,
 	type DeleteArtifactsRequest,
 	type DeleteArtifactsResponse,
 	type ListModelsRequest,
@@ -74,6 +76,17 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 		listModels(_call: ServerUnaryCall<ListModelsRequest, ListModelsResponse>, done: sendUnaryData<ListModelsResponse>) {
 			state.listed++;
 			done(null, { models: MODELS, torchVersion: "2.13.0+cpu", device: "cpu", codeVersion: "0.1.0" });
+		},
+		/** Cosine attention needs two interests: a rule between fields, which the schema does not hold. */
+		checkConfigurations(
+			call: ServerUnaryCall<CheckConfigurationsRequest, CheckConfigurationsResponse>,
+			done: sendUnaryData<CheckConfigurationsResponse>,
+		) {
+			const problems = call.request.configurations.flatMap(({ configJson }, position) => {
+				const { k, attention } = JSON.parse(configJson);
+				return attention === "cosine" && k < 2 ? [{ position, field: "", message: "valid: cosine needs k of 2" }] : [];
+			});
+			done(null, { problems });
 		},
 		async uploadFile(
 			call: ServerReadableStream<UploadFileRequest, UploadFileResponse>,

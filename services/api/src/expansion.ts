@@ -31,6 +31,7 @@ export async function expand(catalogue: Catalogue, models: ModelRequest[], seeds
 	const problems = new Map<string, Problem>();
 	const note = (problem: Problem) => problems.set(problem.pointer, problems.get(problem.pointer) ?? problem);
 	const seen = new Set<string>();
+	const distinct: { model: string; config: Record<string, unknown>; pointer: string }[] = [];
 	for (const [index, { model: name, params = {}, grid = {} }] of models.entries()) {
 		const pointer = `/models/${index}`;
 		const model = await catalogue.find(name, `${pointer}/model`);
@@ -48,9 +49,11 @@ export async function expand(catalogue: Catalogue, models: ModelRequest[], seeds
 			const identity = canonical({ name, config });
 			if (seen.has(identity)) note({ pointer, code: "not_allowed", message: "asks for a configuration twice" });
 			seen.add(identity);
+			distinct.push({ model: name, config, pointer });
 			for (const seed of seeds) runs.push({ model: name, config, seed });
 		}
 	}
+	if (problems.size === 0) for (const problem of await catalogue.check(distinct)) note(problem);
 	const [first] = problems.values();
 	if (first) throw new ApiError("bad_configuration", `${first.pointer} ${first.message}.`, [...problems.values()]);
 	return runs;

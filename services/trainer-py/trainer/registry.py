@@ -44,7 +44,9 @@ def resolve_config(model: type[Recommender], config_json: str) -> Config:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise BadConfiguration(f"{model.name}.{field or 'configuration'}: {first['msg']}", field=field) from None
+        place = f"{model.name}.{field}" if field else model.name
+        message = first["msg"].removeprefix("Value error, ")  # how pydantic begins what a rule between fields says
+        raise BadConfiguration(f"{place}: {message}", field=field) from None
 
 
 def config_schema(model: type[Recommender]) -> str:

@@ -65,6 +65,7 @@ describe("POST /experiments", () => {
 	test.each([
 		["a value out of range", { model: "valid", params: { tau: 0 } }, "/models/0/params/tau"],
 		["a field no model has", { model: "valid", params: { kk: 1 } }, "/models/0/params/kk"],
+		["a rule between two fields", { model: "valid", grid: { k: [2, 1], attention: ["cosine"] } }, "/models/0/params"],
 		["a number as text", { model: "valid", params: { k: "4" } }, "/models/0/params/k"],
 		["a wrong value in the grid", { model: "valid", grid: { k: [4, 65] } }, "/models/0/grid/k"],
 		["a field in params and grid", { model: "valid", params: { k: 2 }, grid: { k: [3] } }, "/models/0/grid/k"],

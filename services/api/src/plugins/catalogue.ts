@@ -3,6 +3,7 @@ import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import fp from "fastify-plugin";
 import { ApiError, type Problem } from "../errors.js";
 import type { ListModelsResponse, Model } from "../generated/proto/trainer/v1/trainer.js";
+import { RemoteError } from "../grpc.js";
 import { problemOf } from "../validation.js";
 
 /** The catalogue changes only with a new trainer. */
@@ -23,6 +24,8 @@ export interface Catalogue {
 		params: Record<string, unknown>,
 		pointer: string,
 	): { config: Record<string, unknown>; problems: Problem[] };
+	/** Problems of resolved configurations that no schema can say: rules between two fields. */
+	check(planned: { model: string; config: Record<string, unknown>; pointer: string }[]): Promise<Problem[]>;
 }
 
 declare module "fastify" {
@@ -72,6 +75,22 @@ export default fp(
 				const config = { ...Object.fromEntries(defaults), ...params };
 				if (model.validate(config)) return { config, problems: [] };
 				return { config, problems: (model.validate.errors ?? []).map((error) => problemOf(error, pointer)) };
+			},
+			async check(planned) {
+				const configurations = planned.map(({ model, config }) => ({ model, configJson: JSON.stringify(config) }));
+				try {
+					const problems = await app.trainer.checkConfigurations(configurations);
+					return problems.map(({ position, field, message }) => ({
+						pointer: `${planned[position]?.pointer}/params${field && `/${field}`}`,
+						code: "bad_configuration",
+						message: `is refused: ${message}`,
+					}));
+				} catch (error) {
+					if (!(error instanceof RemoteError) || !["unavailable", "timeout"].includes(error.code)) throw error;
+					// A restarting trainer must not stop a launch: what it would refuse now, it refuses when the run starts.
+					app.log.warn({ err: error }, "rules between fields are checked when the runs start");
+					return [];
+				}
 			},
 		} satisfies Catalogue);
 	},

@@ -2,6 +2,8 @@
 import { Metadata } from "@grpc/grpc-js";
 import fp from "fastify-plugin";
 import {
+	type Configuration,
+	type ConfigurationProblem,
 	type EvaluateRequest,
 	type EvaluateResponse,
 	type ImportDatasetRequest,
@@ -19,6 +21,8 @@ const CHUNK_BYTES = 1 << 20;
 
 export interface Trainer {
 	listModels(): Promise<ListModelsResponse>;
+	/** The first problem of each wrong configuration. */
+	checkConfigurations(configurations: Configuration[]): Promise<ConfigurationProblem[]>;
 	/** Streams bytes with back-pressure; a failing source cancels the call, and nothing stays staged. */
 	uploadFile(bytes: AsyncIterable<Uint8Array>): Promise<UploadFileResponse>;
 	importDataset(request: ImportDatasetRequest, signal: AbortSignal): AsyncGenerator<ImportDatasetResponse>;
@@ -74,6 +78,9 @@ export default fp(
 
 		app.decorate("trainer", {
 			listModels: () => unary(client.listModels.bind(client), {}, timeout),
+			async checkConfigurations(configurations) {
+				return (await unary(client.checkConfigurations.bind(client), { configurations }, timeout)).problems;
+			},
 			uploadFile,
 			importDataset: (request, signal) => serverStream(client.importDataset(request), signal),
 			train: (request, signal) => serverStream(client.train(request), signal),

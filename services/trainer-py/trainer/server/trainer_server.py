@@ -12,7 +12,7 @@ import torch
 
 from .. import __version__, artifacts, device, registry
 from ..durable import sweep_temporary
-from ..errors import InvalidRequest, StaleLease
+from ..errors import BadConfiguration, InvalidRequest, StaleLease, UnknownModel
 from ..events import (
     Checkpoint,
     Epoch,
@@ -74,6 +74,17 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
             device=device.describe(device.choose("auto")),
             code_version=__version__,
         )
+
+    def CheckConfigurations(
+        self, request: pb.CheckConfigurationsRequest, context: grpc.ServicerContext
+    ) -> pb.CheckConfigurationsResponse:
+        problems = []
+        for position, asked in enumerate(request.configurations):
+            try:
+                registry.resolve_config(registry.get(asked.model), asked.config_json)
+            except (BadConfiguration, UnknownModel) as error:
+                problems.append(pb.ConfigurationProblem(position=position, field=error.field, message=error.message))
+        return pb.CheckConfigurationsResponse(problems=problems)
 
     def UploadFile(
         self, request_iterator: Iterator[pb.UploadFileRequest], context: grpc.ServicerContext
