@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import __version__, artifacts, dataset, device, loop, registry
+from . import __version__, artifacts, dataset, device, loop, registry, uniformity
 from .artifacts import Loaded
 from .dataset import Dataset
 from .errors import CheckpointCorrupt, InvalidRequest
@@ -176,7 +176,9 @@ def _test_metrics(
         device=where,
         on_progress=lambda *_: alive(),
     )
-    return [Metric("test", name, value) for name, value in results["test", protocol.mask_test].items()]
+    ranking = [Metric("test", name, value) for name, value in results["test", protocol.mask_test].items()]
+    spread = uniformity.of_users(model, data, where, alive)
+    return ranking if spread is None else [*ranking, Metric("test", "uniformity", spread)]
 
 
 def _manifest(spec: RunSpec, data: Dataset, model: Recommender) -> dict[str, Any]:

@@ -31,6 +31,10 @@ class Factorised(Recommender):
         return users[batch.users] @ items.T  # [B, d] [d, N] → [B, N]
 
     @torch.no_grad()
+    def user_vectors(self, batch: Histories) -> Tensor | None:
+        return normalize(self._final()[0][batch.users], dim=1)
+
+    @torch.no_grad()
     def item_vectors(self) -> Tensor | None:
         return normalize(self._final()[1], dim=1)
 

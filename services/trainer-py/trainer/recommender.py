@@ -170,6 +170,11 @@ class Recommender(nn.Module, ABC):
         """Only with capability `interests`. `items` [M] are columns."""
         raise TypeError(f"{self.name} has no interests")
 
+    def user_vectors(self, batch: Histories) -> Tensor | None:
+        """Unit rows [B, D] that represent users, the same D for each batch; None when the model has none. Their
+        uniformity becomes a test metric."""
+        return None
+
     def item_vectors(self) -> Tensor | None:
         """Unit rows [N, d] whose dot product is item similarity; None when the model has none."""
         return None

@@ -248,6 +248,13 @@ class Valid(Recommender):
         return Interests(item_terms=terms, history_shares=grouping.assignment, weights=weights)
 
     @torch.no_grad()
+    def user_vectors(self, batch: Histories) -> Tensor:
+        """Means of all interests side by side, [B, K d] (section 5.5)."""
+        grouping = self._group(batch, normalize(self.item_embedding, dim=1, eps=EPS), None)
+        means, _ = self._encode(batch, grouping.weights)
+        return normalize(means.flatten(1), dim=1, eps=EPS)
+
+    @torch.no_grad()
     def item_vectors(self) -> Tensor:
         return normalize(self.item_embedding, dim=1, eps=EPS)
 
