@@ -31,14 +31,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"errors", "recommender", "factorised", "graph_factorised", "item_similarity", "kernels"},
     "registry": {"errors", "recommender", "models"},
     "evaluate": {"errors", "dataset", "recommender", "metrics"},
+    "uniformity": {"dataset", "recommender"},
     "loop": {"errors", "dataset", "recommender", "evaluate", "events"},
     "device": {"errors"},
     "artifacts": {"errors", "durable", "events"},
     "experiment": {
         *("errors", "events", "dataset", "device", "recommender", "registry"),
-        *("evaluate", "loop", "artifacts"),
+        *("evaluate", "uniformity", "loop", "artifacts"),
     },
-    "child": {"errors", "events", "device", "experiment", "importing", "artifacts"},
+    "child": {"errors", "events", "durable", "device", "experiment", "importing", "artifacts"},
     "serving": {"errors", "dataset", "recommender", "registry", "artifacts", "experiment"},
 }
 MAY_IMPORT["server"] = {*MAY_IMPORT, "pb"}

@@ -68,9 +68,15 @@ function fromRemote(error: RemoteError): ApiError {
 	const [status, title, advice] = ERRORS[error.code];
 	if (status >= 500) return new ApiError(error.code, `${title}.`);
 	const { code, field, message } = error;
+	const isMissing = status === 404;
+	const problem = {
+		pointer: ASKED[field] ?? `/${field.replaceAll(".", "/")}`,
+		code,
+		message: isMissing ? "is not known here" : message,
+	};
 	return new ApiError(
 		code as ErrorCode,
-		status === 404 ? `${title}. ${advice.replaceAll("`", "")}` : message,
-		field ? [{ pointer: ASKED[field] ?? `/${field.replaceAll(".", "/")}`, code, message }] : [],
+		isMissing ? `${title}. ${advice.replaceAll("`", "")}` : message,
+		field ? [problem] : [],
 	);
 }
