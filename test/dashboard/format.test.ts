@@ -1,11 +1,20 @@
 import { byReading, bytes, duration, metric, metricTitle, percent, tick } from "../../services/dashboard/src/format";
 
 it("names metrics as people do and orders them as they read", () => {
-	const names = ["train.loss", "valid.ndcg@20", "test.recall@50", "test.ndcg@20", "valid.recall@20", "test.recall@20"];
+	const names = [
+		"train.loss",
+		"test.uniformity",
+		"valid.ndcg@20",
+		"test.recall@50",
+		"test.ndcg@20",
+		"valid.recall@20",
+		"test.recall@20",
+	];
 	expect(names.sort(byReading).map(metricTitle)).toEqual([
 		"Test Recall@20",
 		"Test Recall@50",
 		"Test NDCG@20",
+		"Test Uniformity",
 		"Validation Recall@20",
 		"Validation NDCG@20",
 		"Training loss",

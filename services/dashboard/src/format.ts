@@ -24,7 +24,7 @@ export const when = (iso: string) =>
 /** "test.recall@20" → "Test Recall@20". */
 export function metricTitle(key: string): string {
 	const [split = "", name = ""] = key.split(".");
-	const measure = name.replace("ndcg", "NDCG").replace("recall", "Recall");
+	const measure = name.replace("ndcg", "NDCG").replace("recall", "Recall").replace("uniformity", "Uniformity");
 	return `${splitTitle(split)} ${measure}`.trim();
 }
 export const splitTitle = (split: string) =>
@@ -35,7 +35,11 @@ export function byReading(a: string, b: string): number {
 	const rank = (key: string) => {
 		const [split = "", name = ""] = key.split(".");
 		const [measure = "", cutoff = "0"] = name.split("@");
-		return [["test", "valid", "train"].indexOf(split), ["recall", "ndcg", "loss"].indexOf(measure), Number(cutoff)];
+		return [
+			["test", "valid", "train"].indexOf(split),
+			["recall", "ndcg", "uniformity", "loss"].indexOf(measure),
+			Number(cutoff),
+		];
 	};
 	const [left, right] = [rank(a), rank(b)];
 	const at = left.findIndex((value, index) => value !== right[index]);

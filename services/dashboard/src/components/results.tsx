@@ -1,4 +1,5 @@
 import { Text } from "@mantine/core";
+import { bestValue } from "../best-value";
 import { describe, tellingFields } from "../config-fields";
 import { metric, metricTitle } from "../format";
 import type { Group as SeedGroup } from "../shapes";
@@ -50,7 +51,7 @@ function SplitResults({ groups, names }: { groups: SeedGroup[]; names: string[] 
 				},
 				{ title: "Seeds", numeric: true, value: (group) => group.seeds.length, cell: (group) => group.seeds.length },
 				...names.map((name) => {
-					const best = Math.max(...groups.map((group) => meanOf(name)(group) ?? Number.NEGATIVE_INFINITY));
+					const best = bestValue(name, groups.map(meanOf(name)));
 					return {
 						title: metricTitle(name),
 						numeric: true,
@@ -58,7 +59,7 @@ function SplitResults({ groups, names }: { groups: SeedGroup[]; names: string[] 
 						cell: (group: SeedGroup) => {
 							const { mean = null, deviation = null } = group.metrics[name] ?? {};
 							return (
-								<Text span size="sm" fw={mean === best ? 700 : undefined} className="together">
+								<Text span size="sm" fw={mean !== null && mean === best ? 700 : undefined} className="together">
 									{metric(mean)}
 									{deviation !== null && <Text span size="xs" c="dimmed" fw={400}>{` ± ${metric(deviation)}`}</Text>}
 								</Text>

@@ -1,5 +1,6 @@
 import { Anchor, CloseButton, Group, Text } from "@mantine/core";
 import { Link } from "react-router";
+import { bestValue } from "../best-value";
 import type { Compared } from "../compared";
 import { metric, metricTitle } from "../format";
 import { BySplit } from "./by-split";
@@ -29,8 +30,9 @@ function SplitMetrics({ compared, isComparable, remove, names }: Props & { names
 		({ run }: Compared) =>
 			run.metrics[name];
 	const columns: Column<Compared>[] = names.map((name) => {
-		const best = Math.max(...compared.map((one) => metricOf(name)(one) ?? Number.NEGATIVE_INFINITY));
-		const isBest = (one: Compared) => isComparable && !name.startsWith("train.") && metricOf(name)(one) === best;
+		const best = bestValue(name, compared.map(metricOf(name)));
+		const isBest = (one: Compared) =>
+			isComparable && !name.startsWith("train.") && best !== undefined && metricOf(name)(one) === best;
 		return {
 			title: metricTitle(name),
 			numeric: true,
