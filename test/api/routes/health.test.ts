@@ -58,6 +58,21 @@ test("/metrics counts requests by route, jobs by state, and times recommendation
 	expect(body).not.toContain("private");
 });
 
+test("/metrics has a histogram of epoch durations, each epoch counted once", async () => {
+	const { runs } = await api.experiment(["SUCCEEDED"]);
+	const jobId = runs[0] as string;
+	const ended = { finishedAt: new Date(), startedAt: new Date() };
+	await api.app.prisma.job.update({ where: { id: jobId }, data: ended });
+	const at = new Date(Date.now() - 5_000); // as of a transaction that has surely been committed
+	const epochs = [0.4, 1.5].map((seconds, seq) => ({ jobId, seq: 100 + seq, type: "epoch", data: { seconds }, at }));
+	await api.app.prisma.jobEvent.createMany({ data: epochs });
+	for (let scrape = 0; scrape < 2; scrape++) {
+		const { body } = await api.call("GET", "/metrics");
+		expect(body).toContain('valence_epoch_seconds_bucket{le="0.5",model="valid"} 1');
+		expect(body).toContain('valence_epoch_seconds_count{model="valid"} 2');
+	}
+});
+
 test("what needs the database answers 503 while it is away, and tells nothing", async () => {
 	await api.app.prisma.$disconnect();
 	const closed = api.app.prisma.experiment;

@@ -9,6 +9,9 @@ declare module "fastify" {
 	}
 }
 
+/** Times in the database are of the beginning of a transaction; by then it has ended. */
+const COMMITTED_AFTER_MS = 5_000;
+
 export default fp(
 	async (app) => {
 		const registers = [new Registry()] as [Registry];
@@ -50,19 +53,22 @@ export default fp(
 				for (const { kind, state, _count } of groups) this.set({ kind, state }, _count);
 			},
 		});
-		new Gauge({
+		let countedUntil = Date.now() - COMMITTED_AFTER_MS;
+		new Histogram({
 			name: "valence_epoch_seconds",
-			help: "Mean seconds an epoch over the last 100 epochs of each model.",
+			help: "Duration of the epochs of training that ended since this process started.",
 			labelNames: ["model"] as const,
+			buckets: [0.1, 0.5, 2, 10, 30, 120, 600, 3600],
 			registers,
 			async collect() {
-				this.reset();
-				const means = await app.prisma.$queryRaw<{ model: string; seconds: number }[]>`
-					SELECT model, avg(seconds)::float8 AS seconds FROM (
-						SELECT r.model, (e.data->>'seconds')::float8 AS seconds, row_number() OVER (PARTITION BY r.model ORDER BY e.at DESC) AS n
-						FROM job_events e JOIN runs r ON r.id = e.job_id WHERE e.type = 'epoch' AND e.at > now() - interval '1 day') AS recent
-					WHERE n <= 100 GROUP BY model`.catch(() => []);
-				for (const { model, seconds } of means) this.set({ model }, seconds);
+				const [from, to] = [countedUntil, Date.now() - COMMITTED_AFTER_MS];
+				if (to <= from) return;
+				countedUntil = to; // before the query, so that two scrapes at once count nothing twice
+				const epochs = await app.prisma.$queryRaw<{ model: string; seconds: number }[]>`
+					SELECT r.model, (e.data->>'seconds')::float8 AS seconds FROM jobs j JOIN runs r ON r.id = j.id JOIN job_events e ON e.job_id = j.id
+					WHERE j.started_at IS NOT NULL AND (j.finished_at IS NULL OR j.finished_at > ${new Date(from)})
+						AND e.type = 'epoch' AND e.at > ${new Date(from)} AND e.at <= ${new Date(to)}`.catch(() => []);
+				for (const { model, seconds } of epochs) this.observe({ model }, seconds);
 			},
 		});
 		app.decorate("meters", { registry: registers[0], recommendations });
