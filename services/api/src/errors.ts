@@ -44,6 +44,7 @@ export const ERRORS = {
 	headers_too_large: [431, "The headers are too large", "Send less than 16 KiB of them."],
 	internal: [500, "Something went wrong inside", "Report `instance`; the log has the rest under it."],
 	unavailable: [503, "A part of the service is away", "Ask again after `Retry-After` seconds; `/readyz` says which."],
+	busy: [503, "As many uploads are under way as may be", "Ask again after `Retry-After` seconds."],
 	storage_full: [507, "The disk for artifacts is full", "Make room, or delete experiments."],
 	// An import that cannot be done.
 	bad_dataset: [422, "The files do not form a dataset", "The message says what is wrong where."],
@@ -66,6 +67,7 @@ export const ERRORS = {
 	trainer_crashed: [500, "The training process died too often", "Look at the trainer's log, then launch again."],
 	trainer_hung: [500, "The training process made no progress", "Look at the trainer's log, then launch again."],
 	no_free_slot: [503, "Every slot of the trainer is taken", "Wait; it is tried again by itself."],
+	stopping: [503, "The trainer is being stopped", "Wait; it goes on by itself once the trainer is back."],
 	stale_lease: [500, "A newer owner has taken the run over", "Nothing: the newer owner goes on."],
 } as const satisfies Record<string, readonly [status: number, title: string, advice: string]>;
 

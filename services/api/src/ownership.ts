@@ -14,8 +14,8 @@ export type Work = (claim: Claim, signal: AbortSignal, heard: () => void) => Pro
 type Reason = "cancel" | "lost" | "hung" | "shutdown";
 /** The owner died or hung; the work itself may be sound. */
 const CRASHES = new Set(["trainer_crashed", "trainer_hung", "internal"]);
-/** The trainer has no place for the work yet; that says nothing about it. */
-const BUSY = new Set(["no_free_slot", "stale_lease"]);
+/** The trainer has no place for the work yet, or ends in an orderly way; that says nothing about it. */
+const BUSY = new Set(["no_free_slot", "stale_lease", "stopping"]);
 
 export async function perform(app: FastifyInstance, id: string, shutdown: AbortSignal, work: Work): Promise<void> {
 	if (!(await isTrainerThere(app, shutdown))) return;

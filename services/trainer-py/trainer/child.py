@@ -23,7 +23,7 @@ import torch
 
 from . import device
 from .durable import is_full
-from .errors import OutOfMemory, StorageFull, ValenceError
+from .errors import WORK, OutOfMemory, StorageFull, ValenceError
 from .events import (
     Event,
     Failed,
@@ -114,11 +114,12 @@ def _protocol(values: dict[str, Any]) -> Protocol:
     return Protocol(values["mask_test"], tuple(values["cutoffs"]))
 
 
-def failure_of(error: BaseException) -> Failed:
+def failure_of(error: BaseException, kind: str) -> Failed:
     """What a person can act on; anything unexpected becomes `internal` and its traceback goes to the log."""
     known = error
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-        known = OutOfMemory("the training process ran out of memory; try a smaller batch, width or number of interests")
+        name, remedy = WORK[kind]
+        known = OutOfMemory(f"the {name} ran out of memory; try {remedy}")
     elif not isinstance(error, ValenceError) and is_full(error):
         known = StorageFull("the disk that holds the artifacts is full")
     if isinstance(known, ValenceError):
@@ -138,7 +139,7 @@ def main(descriptor: int) -> int:
         for event in work(task, pipe):
             pipe.send(event)
     except Exception as error:
-        failed = failure_of(error)
+        failed = failure_of(error, task["kind"])
         if failed.code == "internal":
             for line in traceback.format_exc().splitlines()[-20:]:
                 pipe.send(Log("error", line))

@@ -23,6 +23,8 @@ from .errors import DatasetCorrupt, DatasetMissing, InvalidRequest
 
 FORMAT = 1
 PARTS = ("train", "valid", "test")
+FILES = ("interactions.safetensors", "ids.arrow")
+_MANIFEST_KEYS = {"digest", "split_digest", "users", "items", "statistics", "files"}
 _KEY = re.compile(r"datasets/[0-9a-f]{64}")
 
 
@@ -105,10 +107,7 @@ def save(
         safetensors.numpy.save_file(arrays, folder / "interactions.safetensors")
         columns = {"users": users.array, "items": items.array, "titles": pa.array(titles, pa.string())}
         _write_columns(folder / "ids.arrow", columns)
-        files = {
-            name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size}
-            for name in ("interactions.safetensors", "ids.arrow")
-        }
+        files = {name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in FILES}
         manifest = {
             "format": FORMAT,
             "digest": digest,
@@ -125,20 +124,8 @@ def save(
 
 def load(artifacts: Path, key: str) -> Dataset:
     """Raises DatasetMissing when there is none under `key`, DatasetCorrupt when a file differs from the manifest."""
-    if not _KEY.fullmatch(key):
-        raise InvalidRequest("a dataset key is datasets/<sha256>", field="dataset_key")
+    manifest = proven_manifest(artifacts, key)
     folder = artifacts / key
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        files = manifest["files"]
-    except FileNotFoundError:
-        raise DatasetMissing(f"there is no dataset {key}", field="dataset_key") from None
-    except (ValueError, KeyError):
-        raise DatasetCorrupt(f"{key}/manifest.json is damaged") from None
-    for name, proof in files.items():
-        path = folder / name
-        if not path.exists() or path.stat().st_size != proof["bytes"] or sha256_of(path) != proof["sha256"]:
-            raise DatasetCorrupt(f"{key}/{name} differs from its manifest")
     arrays = safetensors.numpy.load_file(folder / "interactions.safetensors")
     shape = (manifest["users"], manifest["items"])
     parts = {name: _matrix(arrays[f"{name}_indptr"], arrays[f"{name}_indices"], shape) for name in PARTS}
@@ -153,6 +140,35 @@ def load(artifacts: Path, key: str) -> Dataset:
         titles=columns["titles"].to_pylist(),
         statistics=manifest["statistics"],
     )
+
+
+def proven_manifest(artifacts: Path, key: str) -> dict[str, Any]:
+    """The manifest, once every file has been found to be the one it describes. Raises as `load` does."""
+    if not _KEY.fullmatch(key):
+        raise InvalidRequest("a dataset key is datasets/<sha256>", field="dataset_key")
+    folder = artifacts / key
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+        if not manifest.keys() >= _MANIFEST_KEYS or key != key_of(manifest["digest"]):
+            raise DatasetCorrupt(f"{key}/manifest.json does not describe this dataset")
+        proofs = {name: (manifest["files"][name]["bytes"], manifest["files"][name]["sha256"]) for name in FILES}
+    except FileNotFoundError:
+        raise DatasetMissing(f"there is no dataset {key}", field="dataset_key") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DatasetCorrupt(f"{key}/manifest.json is damaged") from None
+    for name, proof in proofs.items():
+        path = folder / name
+        if not path.is_file() or (path.stat().st_size, sha256_of(path)) != proof:
+            raise DatasetCorrupt(f"{key}/{name} differs from its manifest")
+    return manifest
+
+
+def is_whole(artifacts: Path, key: str) -> bool:
+    try:
+        proven_manifest(artifacts, key)
+    except (DatasetMissing, DatasetCorrupt):
+        return False
+    return True
 
 
 def _matrix(indptr: np.ndarray, indices: np.ndarray, shape: tuple[int, int]) -> csr_matrix:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+# What each kind of a child's work is called, and what makes it need less memory.
+WORK = {
+    "train": ("training", "a smaller batch, width or number of interests"),
+    "evaluate": ("evaluation", "again while less else runs on the machine"),
+    "import": ("import", "fewer interactions"),
+}
+
 
 class ValenceError(Exception):
     """Base of every expected failure; `field` names the place of the wrong value, if there is one."""
@@ -81,6 +88,20 @@ class NoFreeSlot(ValenceError):
     """Every training slot is taken; the caller may try again later."""
 
     code = "no_free_slot"
+    grpc_status = "UNAVAILABLE"
+
+
+class Busy(ValenceError):
+    """As many uploads are under way as may be; the caller may try again in a moment."""
+
+    code = "busy"
+    grpc_status = "UNAVAILABLE"
+
+
+class Stopping(ValenceError):
+    """The trainer is being stopped in an orderly way; the work is sound and goes on where it comes back."""
+
+    code = "stopping"
     grpc_status = "UNAVAILABLE"
 
 

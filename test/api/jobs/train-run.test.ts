@@ -126,6 +126,12 @@ test("no free slot: asked again until there is one, without a crash", async () =
 	expect(requests).toHaveLength(5);
 });
 
+test("a trainer that is stopped in an orderly way is no crash, however often", async () => {
+	const stopping: Train = () => [started(), refusal("UNAVAILABLE", "stopping", "the trainer is being stopped")];
+	const { id } = await play(stopping, stopping, stopping, fine);
+	expect(await worker.ends(id)).toMatchObject({ state: "SUCCEEDED", crashes: 0, lease: 4 });
+});
+
 test("cancelled while it trains: the call is cancelled at once and the epochs stay", async () => {
 	let isCancelled = false;
 	const { id } = await play(async function* (request, cancelled) {

@@ -1,6 +1,7 @@
 """The real trainer process over real gRPC: what each call answers, and what is left when something dies."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ from trainer import dataset
 from trainer.dataset import IdMap
 from trainer.pb.trainer.v1 import trainer_pb2 as pb
 from trainer.pb.trainer.v1 import trainer_pb2_grpc
+from trainer.server.trainer_server import SPARE_THREADS, UPLOAD_SLOTS
 
 DIGEST = "ab" * 32
 SECONDS = 60
@@ -203,10 +205,14 @@ def test_an_upload_over_the_cap_or_cut_off_leaves_nothing(root: Path, stub: Stub
     seconds_until(lambda: staged(root) - before == {kept.upload_key.split("/")[1]}, 10)
 
 
-def imported(stub: Stub, text: str, rule: str = "{}", role: str = "interactions") -> list[pb.ImportDatasetResponse]:
+def imported(
+    stub: Stub, text: str, rule: str = "{}", role: str = "interactions", digest: str | None = None
+) -> list[pb.ImportDatasetResponse]:
     key = upload(stub, text.encode()).upload_key
     file = pb.DatasetFile(role=role, upload_key=key, display_name="ratings.csv")
-    message = pb.ImportDatasetRequest(dataset_id="d", files=[file], rule_json=rule, digest=uuid.uuid4().hex * 2)
+    message = pb.ImportDatasetRequest(
+        dataset_id="d", files=[file], rule_json=rule, digest=digest or uuid.uuid4().hex * 2
+    )
     return list(stub.ImportDataset(message, timeout=SECONDS))
 
 
@@ -220,6 +226,55 @@ def test_an_import_ends_with_statistics_and_can_be_trained_on(root: Path, stub: 
     assert len(finished.split_digest) == 64
     answers = train(stub, request("{}", model="popularity", dataset_key=finished.dataset_key))
     assert answers[-1].finished.reason == "closed_form"
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda folder: (folder / "manifest.json").unlink(),
+        lambda folder: (folder / "manifest.json").write_text("[]"),
+        lambda folder: (folder / "manifest.json").write_text('{"files": {}}'),
+        lambda folder: (folder / "ids.arrow").write_bytes(b"x" * (folder / "ids.arrow").stat().st_size),
+        lambda folder: (folder / "interactions.safetensors").unlink(),
+        shutil.rmtree,
+    ],
+)
+def test_a_damaged_dataset_is_found_and_imported_again(root: Path, stub: Stub, harm: Callable[[Path], None]) -> None:
+    digest = uuid.uuid4().hex * 2
+    first = imported(stub, TABLE, digest=digest)[-1].finished
+    check = pb.CheckDatasetRequest(dataset_key=first.dataset_key)
+    assert stub.CheckDataset(check, timeout=SECONDS).is_whole
+    harm(root / first.dataset_key)
+    assert not stub.CheckDataset(check, timeout=SECONDS).is_whole
+    assert imported(stub, TABLE, digest=digest)[-1].finished == first
+    assert stub.CheckDataset(check, timeout=SECONDS).is_whole
+
+
+def test_slow_uploads_leave_room_for_other_calls(stub: Stub) -> None:
+    stop = threading.Event()
+
+    def slow() -> Iterator[pb.UploadFileRequest]:
+        yield pb.UploadFileRequest(chunk=b"half")
+        stop.wait(SECONDS)
+
+    calls = [stub.UploadFile.future(slow()) for _ in range(UPLOAD_SLOTS + SPARE_THREADS)]
+    try:
+        seconds_until(lambda: sum(call.done() for call in calls) == SPARE_THREADS, 10)
+        codes = {dict(call.trailing_metadata())["valence-code"] for call in calls if call.done()}
+        assert codes == {"busy"}
+        assert stub.ListModels(pb.ListModelsRequest(), timeout=5).models
+    finally:
+        for call in calls:
+            call.cancel()
+        stop.set()
+
+    def upload_is_taken() -> bool:
+        try:
+            return upload(stub, b"whole").bytes == 5
+        except grpc.RpcError:
+            return False
+
+    seconds_until(upload_is_taken, 10)
 
 
 def test_problems_of_an_import_arrive_with_their_lines(stub: Stub) -> None:
@@ -378,6 +433,7 @@ def test_sigterm_while_training_leaves_no_process(root: Path) -> None:
         until_epoch(stream)
         (child,) = children_of(process)
         process.send_signal(signal.SIGTERM)
+        assert refused(lambda: list(stream))[:2] == ("UNAVAILABLE", "stopping")
         assert process.wait(5) == 0
         assert not child.is_running()
 

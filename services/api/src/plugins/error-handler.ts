@@ -66,7 +66,7 @@ function fromRemote(error: RemoteError): ApiError {
 		return new ApiError("unavailable", "A part of the service does not answer.", [], RETRY_SECONDS);
 	if (!isErrorCode(error.code) || error.code === "internal") return new ApiError("internal", LOGGED);
 	const [status, title, advice] = ERRORS[error.code];
-	if (status >= 500) return new ApiError(error.code, `${title}.`);
+	if (status >= 500) return new ApiError(error.code, `${title}.`, [], status === 503 ? RETRY_SECONDS : undefined);
 	const { code, field, message } = error;
 	const isMissing = status === 404;
 	const problem = {

@@ -11,10 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import NoFreeSlot, OutOfMemory, TrainerCrashed, TrainerHung, ValenceError
+from ..errors import WORK, NoFreeSlot, OutOfMemory, Stopping, TrainerCrashed, TrainerHung, ValenceError
 from ..events import Event, Failed, Log, from_line
 
 TERMINATE_SECONDS = 2.0
@@ -23,6 +24,16 @@ SLOT_SECONDS = TERMINATE_SECONDS + 1
 # Longer than any legal step, an import's merge or a kernel's first compilation included.
 HANG_SECONDS = 120.0
 POLL_SECONDS = 0.25
+_STOPPING = "the trainer is being stopped"
+
+
+@dataclass(frozen=True)
+class _Child:
+    kind: str
+    process: subprocess.Popen[bytes]
+    heard: queue.SimpleQueue[Event | None]
+    stderr_reader: threading.Thread
+    oom_kills: int  # of the control group, before it started
 
 
 class Children:
@@ -34,21 +45,26 @@ class Children:
         self._threads = threads
         self._hang_seconds = hang_seconds
         self._running: set[subprocess.Popen[bytes]] = set()
+        self._is_stopping = False
 
     def events(self, kind: str, spec: dict[str, Any], is_wanted: Callable[[], bool]) -> Iterator[Event]:
         """The child's events until it ends; the child is gone when this generator is.
 
-        Raises NoFreeSlot when all are taken and none becomes free in a moment, and the child's own error at its end:
-        out of memory, crashed and hung children included.
+        Raises NoFreeSlot when all are taken and none becomes free in a moment, Stopping when the server ends, and the
+        child's own error at its end: out of memory, crashed and hung children included.
         """
         if not self._free.acquire(timeout=SLOT_SECONDS):
             raise NoFreeSlot(f"every {kind} slot of this trainer is taken")
         try:
+            if self._is_stopping:
+                raise Stopping(_STOPPING)
             yield from self._relay(kind, spec, is_wanted)
         finally:
             self._free.release()
 
     def stop(self) -> None:
+        """Ends every child because the server ends: their callers hear Stopping, not that something crashed."""
+        self._is_stopping = True
         for child in list(self._running):
             _end(child)
 
@@ -72,35 +88,27 @@ class Children:
                 assert child.stdin is not None  # noqa: S101 - asked for above
                 child.stdin.write(json.dumps(task).encode() + b"\n")
                 child.stdin.flush()
-                readers = [
-                    threading.Thread(target=_read_events, args=(read, heard), daemon=True),
-                    threading.Thread(target=_read_stderr, args=(child, heard), daemon=True),
-                ]
-                for reader in readers:
-                    reader.start()
-                yield from self._until_the_end(child, heard, is_wanted, kills)
+                threading.Thread(target=_read_events, args=(read, heard), daemon=True).start()
+                stderr_reader = threading.Thread(target=_read_stderr, args=(child, heard), daemon=True)
+                stderr_reader.start()
+                yield from self._until_the_end(_Child(kind, child, heard, stderr_reader, kills), is_wanted)
             finally:
                 _end(child)
                 self._running.discard(child)
 
-    def _until_the_end(
-        self,
-        child: subprocess.Popen[bytes],
-        heard: queue.SimpleQueue[Event | None],
-        is_wanted: Callable[[], bool],
-        kills: int,
-    ) -> Iterator[Event]:
+    def _until_the_end(self, child: _Child, is_wanted: Callable[[], bool]) -> Iterator[Event]:
         last_sign = time.monotonic()
         failed: Failed | None = None
         while is_wanted():
             try:
-                event = heard.get(timeout=POLL_SECONDS)
+                event = child.heard.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 if time.monotonic() - last_sign > self._hang_seconds:
                     raise TrainerHung(f"no progress for {self._hang_seconds:.0f} s; the process was killed") from None
                 continue
             if event is None:  # the pipe is closed
-                _raise_end(child, failed, kills)
+                yield from _last_words(child)
+                self._raise_end(child, failed)
                 return
             if isinstance(event, Failed):
                 failed = event
@@ -109,19 +117,30 @@ class Children:
                 last_sign = time.monotonic()
             yield event
 
+    def _raise_end(self, child: _Child, failed: Failed | None) -> None:
+        if failed is not None:
+            error = ValenceError(failed.message, field=failed.field, code=failed.code)
+            error.grpc_status = failed.grpc_status
+            raise error
+        status = child.process.wait(timeout=30)
+        if status == 0:
+            return
+        if self._is_stopping:
+            raise Stopping(_STOPPING)
+        name, remedy = WORK[child.kind]
+        if status == -signal.SIGKILL and _oom_kills() > child.oom_kills:
+            raise OutOfMemory(f"the system ended the {name} for want of memory; try {remedy}")
+        end = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        raise TrainerCrashed(f"the process of the {name} ended with {end}")
 
-def _raise_end(child: subprocess.Popen[bytes], failed: Failed | None, kills: int) -> None:
-    if failed is not None:
-        error = ValenceError(failed.message, field=failed.field, code=failed.code)
-        error.grpc_status = failed.grpc_status
-        raise error
-    status = child.wait(timeout=30)
-    if status == 0:
-        return
-    if status == -signal.SIGKILL and _oom_kills() > kills:
-        raise OutOfMemory("the system ended the training process for want of memory; try a smaller batch or width")
-    name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-    raise TrainerCrashed(f"the training process ended with {name}")
+
+def _last_words(child: _Child) -> Iterator[Event]:
+    """What a dying process still writes on stderr once its event pipe is closed: there stands why it died."""
+    child.stderr_reader.join(TERMINATE_SECONDS)
+    while not child.heard.empty():
+        event = child.heard.get()
+        if event is not None:
+            yield event
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

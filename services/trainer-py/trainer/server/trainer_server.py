@@ -10,9 +10,9 @@ from pathlib import Path
 import grpc
 import torch
 
-from .. import __version__, artifacts, device, registry
+from .. import __version__, artifacts, dataset, device, registry
 from ..durable import sweep_temporary
-from ..errors import BadConfiguration, InvalidRequest, StaleLease, UnknownModel
+from ..errors import BadConfiguration, Busy, InvalidRequest, StaleLease, UnknownModel
 from ..events import (
     Checkpoint,
     Epoch,
@@ -35,6 +35,8 @@ from .process import log_as_json, serve
 
 # Calls that take a moment (uploads, catalogue, deletes) beside the streams, each of which holds a thread.
 SPARE_THREADS = 16
+# An upload holds its thread for as long as the client likes; the others are for calls that somebody waits for.
+UPLOAD_SLOTS = 8
 IMPORT_SLOTS = 2
 EVALUATION_SLOTS = 1
 
@@ -49,6 +51,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         self._trainings = Children(settings.slots, self._root, settings.threads, hang)
         self._imports = Children(IMPORT_SLOTS, self._root, settings.threads, hang)
         self._evaluations = Children(EVALUATION_SLOTS, self._root, settings.threads, hang)
+        self._uploads = threading.BoundedSemaphore(UPLOAD_SLOTS)
         self._owners = Owners()
 
     def stop(self) -> None:
@@ -89,7 +92,12 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     def UploadFile(
         self, request_iterator: Iterator[pb.UploadFileRequest], context: grpc.ServicerContext
     ) -> pb.UploadFileResponse:
-        staged = uploads.stage(self._root, _whole(request_iterator), self._settings.most_upload_bytes)
+        if not self._uploads.acquire(blocking=False):
+            raise Busy(f"{UPLOAD_SLOTS} uploads are under way, which is as many as this trainer takes")
+        try:
+            staged = uploads.stage(self._root, _whole(request_iterator), self._settings.most_upload_bytes)
+        finally:
+            self._uploads.release()
         return pb.UploadFileResponse(upload_key=staged.key, bytes=staged.bytes, sha256=staged.sha256)
 
     def ImportDataset(
@@ -117,6 +125,9 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
                         statistics=pb.DatasetStatistics(**event.statistics),
                     )
                     yield pb.ImportDatasetResponse(finished=finished)
+
+    def CheckDataset(self, request: pb.CheckDatasetRequest, context: grpc.ServicerContext) -> pb.CheckDatasetResponse:
+        return pb.CheckDatasetResponse(is_whole=dataset.is_whole(self._root, request.dataset_key))
 
     def Train(self, request: pb.TrainRequest, context: grpc.ServicerContext) -> Iterator[pb.TrainResponse]:
         artifacts.checkpoint_key(request.run_id, 0)  # refuses what is no run id

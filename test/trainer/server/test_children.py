@@ -1,0 +1,58 @@
+"""How the end of a child is told: by a stand-in for the child that ends in a chosen way."""
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from trainer.errors import OutOfMemory, Stopping, TrainerCrashed
+from trainer.events import Event, Log
+from trainer.server import children
+from trainer.server.children import Children
+
+HANG_SECONDS = 30
+
+
+@pytest.fixture
+def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Children]:
+    """Children whose process runs `script` once it has read its task; PIPE is the descriptor of its events."""
+    prelude = f"#!{sys.executable}\nimport os, sys, time\nPIPE = int(sys.argv[-1])\nsys.stdin.readline()\n"
+
+    def start(script: str) -> Children:
+        program = tmp_path / "child"
+        program.write_text(prelude + script)
+        program.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(program))
+        return Children(1, tmp_path, None, HANG_SECONDS)
+
+    return start
+
+
+def test_what_it_says_after_its_last_event_is_kept(child: Callable[[str], Children]) -> None:
+    heard: list[Event] = []
+    dying = child('os.close(PIPE); time.sleep(0.5); print("terminate called", file=sys.stderr); sys.exit(3)')
+    with pytest.raises(TrainerCrashed, match="process of the evaluation ended with exit status 3"):
+        heard.extend(dying.events("evaluate", {}, lambda: True))
+    assert heard == [Log("warning", "terminate called")]
+
+
+def test_want_of_memory_is_told_in_the_words_of_the_work(
+    child: Callable[[str], Children], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kills = iter((0, 1))
+    monkeypatch.setattr(children, "_oom_kills", lambda: next(kills))
+    with pytest.raises(OutOfMemory, match="ended the import for want of memory; try fewer interactions"):
+        list(child("os.kill(os.getpid(), 9)").events("import", {}, lambda: True))
+
+
+def test_an_orderly_stop_is_no_crash(child: Callable[[str], Children]) -> None:
+    ending = child('print("working", file=sys.stderr, flush=True); time.sleep(60)')
+    events = ending.events("train", {}, lambda: True)
+    assert next(events) == Log("warning", "working")
+    threading.Thread(target=ending.stop).start()
+    with pytest.raises(Stopping):
+        list(events)
+    with pytest.raises(Stopping):
+        list(ending.events("train", {}, lambda: True))
