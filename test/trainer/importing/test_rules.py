@@ -72,6 +72,18 @@ def test_given_parts_drop_the_cold_and_keep_train_first(tmp_path: Path) -> None:
     assert [data.titles[data.items.index(item) or 0] for item in ("x", "y", "z")] == ["The X", "", "The Z"]
 
 
+def test_a_long_title_is_cut_and_its_column_has_several_usual_names(tmp_path: Path) -> None:
+    data = imported(
+        tmp_path,
+        '{"split": {"kind": "given"}}',
+        train="user,item\na,x\na,y\nb,x\nb,z",
+        test="user,item\na,z\nb,y",
+        items=f"item,title_seq\nx,{'é' * 300}\ny,{'é' * 301}\nz,short",
+    )
+    titles = [data.titles[data.items.index(item) or 0] for item in ("x", "y", "z")]
+    assert titles == ["é" * 300, "é" * 299 + "…", "short"]
+
+
 def test_k_core_is_the_fixed_point_by_hand() -> None:
     """Item 3 has one user; without it user 2 has one item, without whom item 2 has one user. 0 and 1 stay."""
     rows = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]], np.float32)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..errors import BadDataset
 from .header import Header, header_of
@@ -20,8 +21,10 @@ USUAL_NAMES = {
     "user": ("user_id", "uid", "user", "userid", "user_token"),
     "item": ("item_id", "iid", "item", "itemid", "item_token"),
     "rating": ("rating", "score", "stars"),
-    "title": ("title", "item_title", "name", "token", "movie_title"),
+    "title": ("title", "item_title", "name", "token", "movie_title", "title_seq"),
 }
+# Characters; a longer title is cut. An answer holds up to a thousand titles, and its message 4 MiB.
+MOST_TITLE = 300
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,13 @@ def titles_of(file: SourceFile, columns: Columns) -> Iterator[Chunk]:
     }
     for rows in rows_of(blocks, header, list(names.values()), file.display_name):
         bad, wrong = id_problems(rows.columns[names["item"]], names["item"], rows.lines)
-        yield Chunk(_kept(rows, names, ~wrong), rows.bad + bad, rows.read)
+        kept = _kept(rows, names, ~wrong)
+        yield Chunk(kept | {"title": _shortened(kept["title"])}, rows.bad + bad, rows.read)
+
+
+def _shortened(titles: pa.StringArray) -> pa.StringArray:
+    is_long = pc.greater(pc.utf8_length(titles), MOST_TITLE)
+    return pc.if_else(is_long, pc.utf8_replace_slice(titles, MOST_TITLE - 1, 1 << 30, "…"), titles)
 
 
 def _checked(rows: Rows, names: dict[str, str], min_rating: float | None) -> Chunk:
