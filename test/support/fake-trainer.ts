@@ -4,6 +4,8 @@ import type { ServerReadableStream, ServerUnaryCall, sendUnaryData } from "@grpc
 import {
 	type CheckConfigurationsRequest,
 	type CheckConfigurationsResponse,
+	type CheckDatasetRequest,
+	type CheckDatasetResponse,
 	type DeleteArtifactsRequest,
 	type DeleteArtifactsResponse,
 	type ListModelsRequest,
@@ -46,6 +48,10 @@ export interface FakeTrainer extends FakeServer {
 	/** Bytes of every staged file that is still there, by key. */
 	uploads: Map<string, number>;
 	deleted: string[];
+	/** Answer of the next deletes. */
+	refuseDeletes: ReturnType<typeof refusal> | null;
+	/** Keys of datasets whose files are not whole. */
+	damaged: Set<string>;
 	/** Answer of the next uploads. */
 	refuseUploads: ReturnType<typeof refusal> | null;
 	/** Bytes taken so far of uploads under way; reading waits while `paused`. */
@@ -61,6 +67,8 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 	const state = {
 		uploads: new Map<string, number>(),
 		deleted: [] as string[],
+		refuseDeletes: null as FakeTrainer["refuseDeletes"],
+		damaged: new Set<string>(),
 		refuseUploads: null as FakeTrainer["refuseUploads"],
 		received: 0,
 		listed: 0,
@@ -114,10 +122,17 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			state.uploads.set(uploadKey, bytes);
 			done(null, { uploadKey, bytes, sha256: hash.digest("hex") });
 		},
+		checkDataset(
+			call: ServerUnaryCall<CheckDatasetRequest, CheckDatasetResponse>,
+			done: sendUnaryData<CheckDatasetResponse>,
+		) {
+			done(null, { isWhole: !state.damaged.has(call.request.datasetKey) });
+		},
 		deleteArtifacts(
 			call: ServerUnaryCall<DeleteArtifactsRequest, DeleteArtifactsResponse>,
 			done: sendUnaryData<DeleteArtifactsResponse>,
 		) {
+			if (state.refuseDeletes) return done(state.refuseDeletes);
 			for (const key of call.request.keys) state.uploads.delete(key);
 			state.deleted.push(...call.request.keys);
 			done(null, { deleted: call.request.keys.length });

@@ -14,7 +14,7 @@ declare module "fastify" {
 }
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-const SHARED = ["prisma", "queue", "jobs", "trainer", "prometheus"];
+const SHARED = ["prisma", "queue", "jobs", "trainer", "removals", "prometheus"];
 const MOST_BODY_BYTES = 4 * 2 ** 20;
 const MOST_ID_BYTES = 512;
 

@@ -56,3 +56,7 @@ export type ProblemDetails = Static<typeof ProblemDetails>;
 const problem = { description: "Problem details", content: { "application/problem+json": { schema: ProblemDetails } } };
 /** What every route may answer beside its own. */
 export const problems = { "4xx": problem, "5xx": problem } as const;
+
+export const IdempotencyHeaders = Type.Object({
+	"idempotency-key": Type.Optional(Type.String({ description: "The same key and body give the first answer again." })),
+});

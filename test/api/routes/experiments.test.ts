@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { startApi, type TestApi } from "../../support/api.js";
+import { refusal } from "../../support/grpc-server.js";
 
 let api: TestApi;
 let dataset: string;
@@ -292,6 +293,21 @@ describe("DELETE /experiments/:id", () => {
 		expect(api.trainer.deleted).toEqual(expect.arrayContaining(runs.map((run) => `runs/${run}`)));
 		expect((await api.call("GET", `/experiments/${id}`)).status).toBe(404);
 		expect((await api.call("DELETE", `/experiments/${id}`)).status).toBe(404);
+	});
+
+	test("artifacts that the trainer cannot delete now are noted for the sweep", async () => {
+		const { id, runs } = await api.experiment(["SUCCEEDED"]);
+		api.trainer.refuseDeletes = refusal("UNAVAILABLE", "unavailable", "it restarts");
+		try {
+			expect((await api.call("DELETE", `/experiments/${id}`)).status).toBe(204);
+		} finally {
+			api.trainer.refuseDeletes = null;
+		}
+		const noted = async () => (await api.app.prisma.artifactRemoval.findMany()).map(({ key }) => key);
+		expect(await noted()).toEqual([`runs/${runs[0]}`]);
+		await api.app.removals.sweep();
+		expect(await noted()).toEqual([]);
+		expect(api.trainer.deleted).toContain(`runs/${runs[0]}`);
 	});
 
 	test("refuses while a run is open, or a checkpoint is or was deployed", async () => {

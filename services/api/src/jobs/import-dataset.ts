@@ -24,7 +24,7 @@ export default fp(
 			perform(app, id, shutdown, (claim, signal, heard) => importDataset(app, claim, signal, heard)),
 		);
 	},
-	{ name: "import-dataset", dependencies: ["queue", "jobs", "trainer"] },
+	{ name: "import-dataset", dependencies: ["queue", "jobs", "trainer", "removals"] },
 );
 
 async function importDataset(
@@ -41,6 +41,7 @@ async function importDataset(
 		ruleJson: JSON.stringify(dataset.rule),
 		digest: dataset.digest,
 	};
+	const uploads = files.map((file) => file.uploadKey);
 	const problems: ImportProblem[] = [];
 	let stage = "";
 	let told = 0;
@@ -54,8 +55,8 @@ async function importDataset(
 				await app.persist(() => guarded(app, claim, (tx) => appendEvent(tx, claim.id, "progress", event.value)));
 			}
 			if (event?.$case === "finished") {
-				await app.persist(() => onFinished(app, claim, event.value, problems));
-				await discardUploads(app, files);
+				await app.persist(() => onFinished(app, claim, event.value, problems, uploads));
+				await app.removals.carryOut(uploads);
 				return;
 			}
 		}
@@ -72,18 +73,20 @@ async function importDataset(
 	throw new RemoteError("trainer_crashed", "the import ended without a result");
 }
 
-const onFinished = (app: FastifyInstance, claim: Claim, finished: ImportFinished, problems: ImportProblem[]) =>
-	guarded(app, claim, async (tx) => {
+function onFinished(
+	app: FastifyInstance,
+	claim: Claim,
+	finished: ImportFinished,
+	problems: ImportProblem[],
+	uploads: string[],
+): Promise<void> {
+	return guarded(app, claim, async (tx) => {
 		const { datasetKey, splitDigest, statistics } = finished;
 		await tx.dataset.update({
 			where: { id: claim.id },
 			data: { artifactKey: datasetKey, splitDigest, statistics: statistics as object, problems: problems as object[] },
 		});
+		await app.removals.note(tx, uploads);
 		await app.jobs.end(tx, claim, "SUCCEEDED");
 	});
-
-/** Best effort: the trainer sweeps staged files after a day. */
-const discardUploads = (app: FastifyInstance, files: StoredFile[]) =>
-	app.trainer
-		.deleteArtifacts(files.map((file) => file.uploadKey))
-		.catch((err) => app.log.warn({ err }, "uploads stay staged"));
+}

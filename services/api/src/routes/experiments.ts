@@ -5,7 +5,7 @@ import type { Prisma } from "../generated/prisma/client.js";
 import { launch, NewExperiment } from "../launch.js";
 import { isFinal } from "../plugins/jobs.js";
 import { type Transaction, violatesForeignKey } from "../plugins/prisma.js";
-import { IdParams, page, pageQuery, problems, State, Text, Uuid } from "../schemas.js";
+import { IdempotencyHeaders, IdParams, page, pageQuery, problems, State, Text, Uuid } from "../schemas.js";
 import {
 	EXPERIMENT_STATE,
 	ExperimentView,
@@ -27,11 +27,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				summary: "Launch an experiment: models × grid × seeds on one dataset",
 				tags: ["experiments"],
 				body: NewExperiment,
-				headers: Type.Object({
-					"idempotency-key": Type.Optional(
-						Type.String({ description: "The same key and body give the first answer again." }),
-					),
-				}),
+				headers: IdempotencyHeaders,
 				response: { 202: ExperimentView, ...problems },
 			},
 		},
@@ -127,14 +123,18 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			},
 		},
 		async (request, reply) => {
-			const runs = await prisma
-				.$transaction((tx) => removeRows(tx, request.params.id))
+			const keys = await prisma
+				.$transaction(async (tx) => {
+					const runs = await removeRows(tx, request.params.id);
+					const keys = runs.map((id) => `runs/${id}`);
+					await app.removals.note(tx, keys);
+					return keys;
+				})
 				.catch((error) => {
 					if (!violatesForeignKey(error)) throw error;
 					throw new ApiError("conflict", "A checkpoint of it has just been deployed.");
 				});
-			const keys = runs.map((id) => `runs/${id}`);
-			await app.trainer.deleteArtifacts(keys).catch((err) => request.log.warn({ err }, "artifacts stay"));
+			await app.removals.carryOut(keys);
 			return reply.code(204).send(null);
 		},
 	);
