@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { form, type Reply, startApi, type TestApi } from "../../support/api.js";
@@ -100,6 +101,46 @@ test("a failed import makes room for the same bytes, and its staged files go", a
 	expect([again.status, again.body.state]).toEqual([202, "QUEUED"]);
 	expect((await api.call("GET", `/datasets/${first.body.id}`)).status).toBe(404);
 	expect(await strays()).toEqual([]);
+});
+
+test.each(["SUCCEEDED", "FAILED", "CANCELLED"] as const)(
+	"a dataset once imported, now %s and not whole, is imported again under its id; its experiments stay",
+	async (state) => {
+		const { prisma } = api.app;
+		const parts: Parts = [
+			["name", "lost"],
+			["interactions", `user,item\n${state},1\n`, "l.csv"],
+		];
+		const { id, files } = (await upload(...parts)).body;
+		const artifactKey = `datasets/${id}`;
+		await prisma.job.update({ where: { id }, data: { state: "SUCCEEDED", lease: 1, finishedAt: new Date() } });
+		await prisma.dataset.update({ where: { id }, data: { artifactKey, splitDigest: "s" } });
+		const experiment = await api.experiment(["SUCCEEDED"], { dataset: id });
+		expect((await upload(...parts)).status).toBe(200);
+		api.trainer.damaged.add(artifactKey);
+		await prisma.job.update({ where: { id }, data: { state, crashes: 1, cancelRequestedAt: new Date() } });
+		const replies = await Promise.all([upload(...parts), upload(...parts)]);
+		expect(replies.map((reply) => reply.status).sort()).toEqual([200, 202]);
+		expect(replies.map((reply) => reply.body.id)).toEqual([id, id]);
+		expect(await prisma.job.findUnique({ where: { id } })).toMatchObject({
+			state: "QUEUED",
+			crashes: 0,
+			cancelRequestedAt: null,
+			finishedAt: null,
+		});
+		expect(await api.app.queue.knows("import", id, 1)).toBe(true);
+		expect((await api.call("GET", `/datasets/${id}`)).body.files).toEqual(files);
+		expect(await strays()).toEqual([]);
+		expect((await api.call("GET", `/experiments/${experiment.id}`)).body.dataset.id).toBe(id);
+	},
+);
+
+test("an import is cancelled once", async () => {
+	const { id } = (await upload(["name", "c"], ["interactions", "user,item\nc,9\n", "c.csv"])).body;
+	const { status, body } = await api.call("POST", `/datasets/${id}/cancel`);
+	expect([status, body.state]).toEqual([202, "CANCELLED"]);
+	expect((await api.call("POST", `/datasets/${id}/cancel`)).body.code).toBe("conflict");
+	expect((await api.call("POST", `/datasets/${randomUUID()}/cancel`)).status).toBe(404);
 });
 
 const file = ["interactions", ROWS, "a.csv"] as Parts[number];
@@ -263,6 +304,9 @@ test("what the trainer refuses is answered with its code", async () => {
 	const full = await upload(["name", "full"], ["interactions", ROWS, "a.csv"]);
 	expect([full.status, full.body.code]).toEqual([507, "storage_full"]);
 	expect(JSON.stringify(full.body)).not.toContain("secret");
+	api.trainer.refuseUploads = refusal("UNAVAILABLE", "busy", "8 uploads are under way");
+	const busy = await upload(["name", "busy"], ["interactions", ROWS, "a.csv"]);
+	expect([busy.status, busy.body.code, busy.headers["retry-after"]]).toEqual([503, "busy", "2"]);
 	api.trainer.refuseUploads = refusal("UNAVAILABLE", "", "");
 	const away = await upload(["name", "away"], ["interactions", ROWS, "a.csv"]);
 	expect([away.status, away.body.code, away.headers["retry-after"]]).toEqual([503, "unavailable", "2"]);

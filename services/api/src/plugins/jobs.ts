@@ -1,5 +1,6 @@
 // app.jobs: the life of a job, and the only place that changes jobs.state.
 // QUEUED → RUNNING → SUCCEEDED | FAILED | CANCELLED, QUEUED → CANCELLED; RUNNING → QUEUED when its owner gives it back.
+// Final states stay, but for an import whose files on disk are lost: it goes back to QUEUED when they are uploaded again.
 import fp from "fastify-plugin";
 import { type JobKind, type JobState, Prisma, type PrismaClient } from "../generated/prisma/client.js";
 import type { Transaction } from "./prisma.js";
@@ -127,6 +128,21 @@ function createJobs(prisma: PrismaClient) {
 		},
 
 		end,
+
+		/**
+		 * A final import → QUEUED, because its dataset must be made again. Returns the lease under which it is queued; null
+		 * when it is no longer as `seen`: another upload has reopened it.
+		 */
+		async reopen(tx: Transaction, seen: { id: string; lease: number }): Promise<number | null> {
+			const [job] = await tx.$queryRaw<{ lease: number }[]>`
+				UPDATE jobs SET state = 'QUEUED', crashes = 0, cancel_requested_at = NULL, queued_at = now(), started_at = NULL,
+					heartbeat_at = NULL, finished_at = NULL, error_code = NULL, error_message = NULL
+				WHERE id = ${seen.id}::uuid AND lease = ${seen.lease} AND kind = 'import'
+					AND state IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
+				RETURNING lease`;
+			if (job) await changed(tx, seen.id, "QUEUED");
+			return job?.lease ?? null;
+		},
 
 		/** Gives a job back. Returns its state: QUEUED again, CANCELLED when that was asked for, FAILED past the budget. */
 		async release(claim: Claim, crash?: Failure): Promise<JobState> {

@@ -26,6 +26,8 @@ export interface Trainer {
 	/** Streams bytes with back-pressure; a failing source cancels the call, and nothing stays staged. */
 	uploadFile(bytes: AsyncIterable<Uint8Array>): Promise<UploadFileResponse>;
 	importDataset(request: ImportDatasetRequest, signal: AbortSignal): AsyncGenerator<ImportDatasetResponse>;
+	/** Whether the files of a dataset are there and as they were written. */
+	isWhole(datasetKey: string): Promise<boolean>;
 	train(request: TrainRequest, signal: AbortSignal): AsyncGenerator<TrainResponse>;
 	evaluate(request: EvaluateRequest, signal: AbortSignal): AsyncGenerator<EvaluateResponse>;
 	pruneCheckpoints(request: PruneCheckpointsRequest): Promise<void>;
@@ -83,6 +85,11 @@ export default fp(
 			},
 			uploadFile,
 			importDataset: (request, signal) => serverStream(client.importDataset(request), signal),
+			async isWhole(datasetKey) {
+				// It reads every byte, as the warming of a checkpoint does.
+				const { warmCall } = app.config.timings;
+				return (await unary(client.checkDataset.bind(client), { datasetKey }, warmCall)).isWhole;
+			},
 			train: (request, signal) => serverStream(client.train(request), signal),
 			evaluate: (request, signal) => serverStream(client.evaluate(request), signal),
 			async pruneCheckpoints(request) {

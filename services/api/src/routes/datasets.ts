@@ -1,13 +1,11 @@
-import { randomUUID } from "node:crypto";
 import multipart, { type Multipart, type MultipartFile } from "@fastify/multipart";
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import { after, newestFirst, pageOf } from "../cursor.js";
+import { type Stored, store, uploadKeys } from "../dataset-store.js";
 import { ApiError } from "../errors.js";
-import type { Prisma } from "../generated/prisma/client.js";
 import { digest } from "../hash.js";
 import { completeRule, ImportRule, parseRule, ROLES, wrong } from "../import-rule.js";
-import { violatesUnique } from "../plugins/prisma.js";
 import { IdParams, page, pageQuery, problems, State } from "../schemas.js";
 import { isText, validatorCompiler } from "../validation.js";
 import { DatasetView, datasetInclude, datasetView, type StoredFile } from "../views/dataset.js";
@@ -42,17 +40,12 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		throwFileSizeLimit: true,
 	});
-	/** Best effort: the trainer sweeps staged files after a day. */
-	const discard = (files: StoredFile[]) =>
-		app.trainer
-			.deleteArtifacts(files.map((file) => file.uploadKey))
-			.catch((err) => app.log.warn({ err }, "uploads stay staged"));
-
 	app.post(
 		"/datasets",
 		{
 			schema: {
-				summary: "Upload a dataset and queue its import; the same bytes and rule answer 200 with the one there is",
+				summary:
+					"Upload a dataset and queue its import; the same bytes and rule answer 200 with the one there is, if it is whole",
 				tags: ["datasets"],
 				consumes: ["multipart/form-data"],
 				body: Upload,
@@ -63,19 +56,19 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request, reply) => {
 			if (!request.isMultipart()) throw new ApiError("unsupported_media_type", "Send multipart/form-data.");
-			const { id, created } = await take(request);
-			if (created) {
-				await app.queue.add("import", id, 0).catch((err) => request.log.warn({ err }, "waits for the reconciler"));
+			const { id, lease } = await take(request);
+			if (lease !== null) {
+				await app.queue.add("import", id, lease).catch((err) => request.log.warn({ err }, "waits for the reconciler"));
 			}
-			reply.code(created ? 202 : 200).header("location", `/datasets/${id}`);
+			reply.code(lease === null ? 200 : 202).header("location", `/datasets/${id}`);
 			return view(id);
 		},
 	);
 
 	/** Stages the files and stores the dataset; whatever is staged for nothing is gone when this ends. */
-	async function take(request: FastifyRequest): Promise<{ id: string; created: boolean }> {
+	async function take(request: FastifyRequest): Promise<Stored> {
 		const files: StoredFile[] = [];
-		let unused = files;
+		let stored: Stored | undefined;
 		try {
 			const { name, rule: asked } = await receive(request, files);
 			const rule = completeRule(
@@ -83,11 +76,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				files.map((file) => file.role),
 			);
 			const proofs = files.map(({ role, sha256 }) => `${role} ${sha256}`).sort();
-			const { id, replaced } = await store(name, digest({ files: proofs, rule }), rule, files);
-			if (replaced) unused = replaced;
-			return { id, created: replaced !== null };
+			stored = await store(app, name, digest({ files: proofs, rule }), rule, files);
+			return stored;
 		} finally {
-			if (unused.length > 0) await discard(unused);
+			await app.removals.carryOut(stored && stored.lease !== null ? stored.replaced : uploadKeys(files));
 		}
 	}
 
@@ -117,28 +109,6 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		const { uploadKey, sha256, bytes } = await app.trainer.uploadFile(part.file);
 		const displayName = (part.filename || part.fieldname).toWellFormed().replaceAll("\u0000", "").slice(-255);
 		return { role: part.fieldname, uploadKey, sha256, bytes, displayName };
-	}
-
-	/** `replaced` are the files of a failed import that made room; null when the dataset was there already. */
-	async function store(name: string, key: string, rule: ImportRule, files: StoredFile[]) {
-		const id = randomUUID();
-		try {
-			return await prisma.$transaction(async (tx) => {
-				const known = await tx.dataset.findUnique({ where: { digest: key }, include: { job: true } });
-				const failed = known !== null && ["FAILED", "CANCELLED"].includes(known.job.state);
-				if (known && !failed) return { id: known.id, replaced: null };
-				if (known) await tx.job.delete({ where: { id: known.id } });
-				await app.jobs.create(tx, [id], "import");
-				const data = { id, name, digest: key, rule: rule as Prisma.InputJsonObject };
-				await tx.dataset.create({ data: { ...data, files: files as unknown as Prisma.InputJsonArray } });
-				return { id, replaced: (known?.files ?? []) as unknown as StoredFile[] };
-			});
-		} catch (error) {
-			// Two uploads of the same bytes at once: the unique digest lets one through.
-			const twin = violatesUnique(error) ? await prisma.dataset.findUnique({ where: { digest: key } }) : null;
-			if (!twin) throw error;
-			return { id: twin.id, replaced: null };
-		}
 	}
 
 	async function view(id: string) {
@@ -180,6 +150,24 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			},
 		},
 		async (request) => view(request.params.id),
+	);
+
+	app.post(
+		"/datasets/:id/cancel",
+		{
+			schema: {
+				summary: "Cancel an import",
+				tags: ["datasets"],
+				params: IdParams,
+				response: { 202: DatasetView, ...problems },
+			},
+		},
+		async (request, reply) => {
+			const { id } = request.params;
+			const { state } = await view(id);
+			if (!(await app.jobs.requestCancel(id))) throw new ApiError("conflict", `The import is ${state} already.`);
+			return reply.code(202).send(await view(id));
+		},
 	);
 };
 export default routes;
