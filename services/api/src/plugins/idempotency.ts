@@ -43,7 +43,8 @@ export default fp(
 				const problem = { pointer: "/headers/idempotency-key", code: "out_of_range", message };
 				throw new ApiError("invalid_request", `Idempotency-Key ${message}.`, [problem]);
 			}
-			const id = `${request.method} ${request.routeOptions.url} ${key}`;
+			// The whole path: the same key for another run is another request.
+			const id = `${request.method} ${request.url.split("?", 1)[0]} ${key}`;
 			const fingerprint = digest(request.body);
 			await keys.deleteMany({ where: { id, status: null, createdAt: { lt: new Date(Date.now() - ABANDONED_MS) } } });
 			const { count } = await keys.createMany({ data: [{ id, fingerprint }], skipDuplicates: true });
