@@ -181,6 +181,10 @@ async function breakingBase() {
 }
 
 function finish() {
+	if (passed + failed === 0) {
+		loud.push(`no step is named like ${only}`);
+		failed += 1;
+	}
 	for (const line of loud) console.log(`!! ${line}`);
 	console.log(`\n${passed} passed, ${failed} failed`);
 	process.exit(failed === 0 ? 0 : 1);
