@@ -42,6 +42,15 @@ def test_scores_equal_the_textbook(shape: tuple[int, int], reg_weight: float) ->
     np.testing.assert_allclose(scores.numpy(), textbook_scores(train, reg_weight), atol=2e-4)
 
 
+@pytest.mark.parametrize("shape", [(40, 12), (12, 40)], ids=["primal", "dual"])
+def test_a_person_who_is_not_in_the_data_is_scored_like_one_who_is(shape: tuple[int, int]) -> None:
+    train = random_matrix(*shape)
+    model = fitted(train, reg_weight=5.0)
+    known = Histories.of(train, np.arange(6))
+    unknown = Histories(torch.full_like(known.users, -1), known.indptr, known.indices)
+    torch.testing.assert_close(model.scores(unknown), model.scores(known), atol=2e-4, rtol=1e-4)
+
+
 def test_a_loaded_state_scores_alike_without_fitting() -> None:
     train = random_matrix(12, 40)
     model = fitted(train)

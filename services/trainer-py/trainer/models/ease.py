@@ -18,8 +18,6 @@ from ..recommender import Capability, Config, Histories, Recommender
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-_COLUMNS_AT_ONCE = 2048  # bounds the dense strip [U, columns] while the diagonal is computed
-
 
 class EASEConfig(Config):
     reg_weight: Annotated[float, Field(gt=0, le=1e6, description="L2 penalty lambda on the item-item weights.")] = 50.0
@@ -65,22 +63,28 @@ class EASE(Recommender):
         if not self.dual:
             self.diagonal.copy_(inverse.diagonal())
             return
-        columns = train.T.tocsr()
-        for start in range(0, self.n_items, _COLUMNS_AT_ONCE):
-            x = torch.from_numpy(columns[start : start + _COLUMNS_AT_ONCE].toarray()).to(inverse)  # [c, U]
-            quadratic = ((x @ inverse) * x).sum(1)  # x_j' M x_j
-            self.diagonal[start : start + _COLUMNS_AT_ONCE] = (1 - quadratic) / self.config.reg_weight
+        columns = train.tocsc()
+        for item in range(self.n_items):
+            mine = torch.from_numpy(columns.indices[columns.indptr[item] : columns.indptr[item + 1]]).long()
+            mine = mine.to(inverse.device)  # x_j' M x_j is the sum of M over the pairs of the item's users
+            quadratic = inverse[mine[:, None], mine].sum(dtype=torch.float64)
+            self.diagonal[item] = (1 - quadratic) / self.config.reg_weight
 
     @torch.no_grad()
     def scores(self, batch: Histories) -> Tensor:
         x = _dense(batch, self.n_items)  # [B, N]
-        if self.dual:
-            to_users = (self.train_matrix @ x.T).T  # [B, U]
-            projected = (self.train_matrix.transpose(0, 1) @ (to_users @ self.gram_inverse).T).T
-            product = (x - projected) / self.config.reg_weight  # x P
-        else:
-            product = x @ self.gram_inverse
+        product = self._dual_product(batch, x) if self.dual else x @ self.gram_inverse
         return x - product / self.diagonal  # x B, the zero diagonal included
+
+    def _dual_product(self, batch: Histories, x: Tensor) -> Tensor:
+        """x P [B, N]. For the rows of X it is a row of M X, for XP = MX: no product with the whole of M is needed."""
+        to_items = self.train_matrix.transpose(0, 1)
+        known = batch.users >= 0
+        if bool(known.all()):
+            return (to_items @ self.gram_inverse[batch.users].T).T
+        to_users = (self.train_matrix @ x.T).T  # [B, U]
+        projected = (to_items @ (to_users @ self.gram_inverse).T).T
+        return (x - projected) / self.config.reg_weight
 
 
 def _dense(batch: Histories, items: int) -> Tensor:
