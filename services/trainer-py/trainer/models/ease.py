@@ -58,8 +58,9 @@ class EASE(Recommender):
         gram = train @ train.T if self.dual else train.T @ train
         dense = torch.from_numpy(gram.toarray()).to(self.diagonal.device, torch.float32)
         dense.diagonal().add_(self.config.reg_weight)
-        inverse = torch.cholesky_inverse(torch.linalg.cholesky(dense))  # P [N, N] or M [U, U]
-        self.gram_inverse.copy_(inverse)
+        factor = torch.linalg.cholesky(dense)
+        del dense  # three matrices of this size at once would be gigabytes for nothing
+        inverse = torch.cholesky_inverse(factor, out=self.gram_inverse)  # P [N, N] or M [U, U]
         if not self.dual:
             self.diagonal.copy_(inverse.diagonal())
             return
