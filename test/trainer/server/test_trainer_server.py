@@ -313,14 +313,16 @@ def test_a_run_goes_from_start_to_test_metrics_and_is_evaluated(stub: Stub) -> N
     assert [answer.epoch.epoch for answer in answers[:-1]] == [1, 2]
     finished = answers[-1].finished
     assert finished.reason == "max_epochs"
-    assert {metric.name for metric in finished.metrics} == {"recall@20", "ndcg@20"}
+    measured = {metric.name: metric.value for metric in finished.metrics}
+    assert set(measured) == {"recall@20", "ndcg@20", "uniformity"}
+    assert -5 < measured.pop("uniformity") < 0
     best = pb.CheckpointRef(key=finished.best.key, sha256=finished.best.sha256)
     message = pb.EvaluateRequest(
         checkpoint=best, split="test", protocol=pb.Protocol(mask_test="train", cutoffs=[20, 5])
     )
     evaluated = list(stub.Evaluate(message, timeout=SECONDS))[-1].finished
     values = {metric.name: metric.value for metric in evaluated.metrics}
-    assert {metric.name: metric.value for metric in finished.metrics}.items() <= values.items()
+    assert measured.items() <= values.items()
     assert "recall@5" in values
     message.split = "train"
     assert refused(lambda: list(stub.Evaluate(message, timeout=SECONDS)))[1:3] == ("invalid_request", "split")
