@@ -90,7 +90,7 @@ async function tour(api: Client, home: string, options: Options): Promise<void> 
 	const done = await watch(api, experiment);
 	say();
 	const names = Object.keys(done.runs[0]?.metrics ?? {})
-		.filter((name) => name.startsWith("test."))
+		.filter((name) => /^test\.(recall|ndcg)@/.test(name))
 		.sort();
 	table(
 		[
