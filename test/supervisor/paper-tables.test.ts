@@ -1,9 +1,14 @@
 // Tables from results: numbers, places, the three formats, and what stays of an earlier file.
-import type { WholeRun } from "../../services/supervisor/src/client.js";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Dataset, WholeRun } from "../../services/supervisor/src/client.js";
 import { csvOf } from "../../services/supervisor/src/paper/csv.js";
 import { chosenPoint, decimals, ranks, summarise } from "../../services/supervisor/src/paper/figures.js";
+import { writeResults } from "../../services/supervisor/src/paper/files.js";
 import { latexOf } from "../../services/supervisor/src/paper/latex.js";
 import { markdownOf } from "../../services/supervisor/src/paper/markdown.js";
+import type { PlannedRow } from "../../services/supervisor/src/paper/plan.js";
 import type { Recipe } from "../../services/supervisor/src/paper/recipe.js";
 import {
 	type PointResult,
@@ -11,8 +16,10 @@ import {
 	type RowResult,
 	type RunResult,
 	resultOf,
+	rowsOf,
 	withEarlierRows,
 } from "../../services/supervisor/src/paper/results.js";
+import { fits, type Reused, runsOfFiles } from "../../services/supervisor/src/paper/reused.js";
 
 const figure = (mean: number) => ({ mean, deviation: null, n: 1 });
 
@@ -152,5 +159,36 @@ describe("rows of the file that a command did not ask for", () => {
 		const other = { ...old, protocol: { ...old.protocol, hash: "h2" } };
 		for (const earlier of [other, { ...old, recipe: "table5" }, null])
 			expect(labels(withEarlierRows(mine, earlier, recipe))).toEqual([["B", 0.2]]);
+	});
+});
+
+describe("runs that results files hold", () => {
+	const recipe = { metrics: ["test.recall@20"], protocol: { maskTest: "train", cutoffs: [20] } } as Recipe;
+	const dataset = { name: "set_a", splitDigest: "d1" } as Dataset;
+	const folderOf = (...all: Results[]) => {
+		const folder = mkdtempSync(join(tmpdir(), "valence-results-"));
+		for (const one of all) writeResults(folder, one);
+		return folder;
+	};
+	const ease = { ...results([row("EASE", { ...point([run(1, 0.5)]), config: { l2: 50 } })]), recipe: "figure2" };
+
+	it("count whichever recipe they are of, for the same model, configuration and seed", () => {
+		const [one, ...more] = runsOfFiles(folderOf(ease), dataset, recipe) as [Reused, ...Reused[]];
+		expect(more).toEqual([]);
+		expect(fits(one, { model: "ease", config: { l2: 50 }, seed: 1 })).toBe(true);
+		expect(fits(one, { model: "ease", config: { l2: 50 }, seed: 2 })).toBe(false);
+		expect(fits(one, { model: "ease", config: { l2: 51 }, seed: 1 })).toBe(false);
+		const planned = [{ label: "EASE", model: "ease", source: "s", seeds: [1], points: [] }] as PlannedRow[];
+		const asked = [{ chosen: {}, params: {}, config: { l2: 50 } }];
+		const [filled] = rowsOf([{ ...(planned[0] as PlannedRow), points: asked }], [], "another machine", [one]);
+		expect(filled?.points[0]?.runs).toEqual([run(1, 0.5)]);
+		expect(filled?.machine).toBe("2 cores");
+	});
+	it.each([
+		["dataset", { ...dataset, splitDigest: "d2" }, recipe],
+		["protocol", dataset, { ...recipe, protocol: { maskTest: "train+valid", cutoffs: [20] } }],
+		["metric", dataset, { ...recipe, metrics: ["test.recall@20", "test.uniformity"] }],
+	])("do not count for another %s", (_, of, asked) => {
+		expect(runsOfFiles(folderOf(ease), of, asked)).toEqual([]);
 	});
 });

@@ -34,7 +34,8 @@ async function main(options: Options): Promise<number> {
 	const url = options.url ?? (await ownService());
 	say(dim(`  dashboard ${url}/ui/`));
 	const api = new Client(url, options.key);
-	const results = await reproduce(api, { recipe, settings, folder, own: options.url === null, url, board });
+	const reuse = options.reuse ? options.out : null;
+	const results = await reproduce(api, { recipe, settings, folder, own: options.url === null, url, reuse, board });
 	const all = withEarlierRows(results, readResults(options.out, whole.name, results.dataset.name), whole);
 	print(all);
 	const kept = all.rows.length - results.rows.length;

@@ -10,7 +10,8 @@ export interface Launched {
 	/** The run of each want, in the order of the wants. */
 	runs: Run[];
 	experimentOf: Map<string, string>;
-	protocolHash: string;
+	/** Null when nothing was wanted of a service that has nothing. */
+	protocolHash: string | null;
 	/** How many were there already: finished, or still open. */
 	done: number;
 	open: number;
@@ -40,7 +41,7 @@ export async function launch(api: Client, recipe: Recipe, dataset: Dataset, want
 	return {
 		runs,
 		experimentOf: known.experimentOf,
-		protocolHash: known.protocolHash ?? "",
+		protocolHash: known.protocolHash,
 		done: count("done"),
 		open: count("open"),
 	};

@@ -14,6 +14,8 @@ export interface Options {
 	url: string | null;
 	key: string | undefined;
 	out: string;
+	/** Whether runs that results files of `out` hold count as done. */
+	reuse: boolean;
 }
 
 export const USAGE = `npm run paper -- RECIPE --dataset NAME [options]
@@ -26,6 +28,7 @@ export const USAGE = `npm run paper -- RECIPE --dataset NAME [options]
   --url URL         a running service; without it one is started, its data in .valence/paper
   --key KEY         API key of that service
   --out DIR         where the files go (bench/results)
+  --reuse           runs that the JSON files there hold count as done, whoever trained them
 
 Finished runs are not done again: the same command goes on where it stopped, and only prints once all is there.
 Delete .valence/paper to start anew.`;
@@ -43,6 +46,7 @@ export function parseOptions(args: string[]): Options | null {
 			url: { type: "string" },
 			key: { type: "string" },
 			out: { type: "string" },
+			reuse: { type: "boolean", default: false },
 			help: { type: "boolean", short: "h" },
 		},
 	});
@@ -62,6 +66,7 @@ export function parseOptions(args: string[]): Options | null {
 		url: values.url?.replace(/\/+$/, "") ?? null,
 		key: values.key,
 		out: values.out === undefined ? RESULTS : fromCaller(values.out),
+		reuse: values.reuse,
 	};
 }
 

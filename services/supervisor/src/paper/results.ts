@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Protocol, WholeRun } from "../client.js";
 import type { PlannedRow } from "./plan.js";
 import type { Params, Recipe } from "./recipe.js";
+import { fits, type Reused } from "./reused.js";
 
 export interface RunResult {
 	id: string;
@@ -45,27 +46,30 @@ export interface Results {
 	rows: RowResult[];
 }
 
-/** The rows of a plan with the runs they asked for. */
-export function rowsOf(planned: PlannedRow[], runs: WholeRun[], machine: string): RowResult[] {
-	return planned.map(({ label, model, source, seeds, points }) => ({
-		label,
-		model,
-		source,
-		machine,
-		points: points.map(({ chosen, config }) => {
+/** The rows of a plan with the runs they asked for: those of the service at hand, and those of earlier results. */
+export function rowsOf(planned: PlannedRow[], runs: WholeRun[], machine: string, reused: Reused[] = []): RowResult[] {
+	return planned.map(({ label, model, source, seeds, points }) => {
+		const machines = new Set<string>();
+		const filled = points.map(({ chosen, config }) => {
 			const mine = runs.filter(
 				(run) => run.model === model && seeds.includes(run.seed) && isDeepStrictEqual(run.config, config),
 			);
+			const old = reused.filter((one) => seeds.some((seed) => fits(one, { model, config, seed })));
+			for (const one of old) machines.add(one.machine);
+			if (mine.length > 0) machines.add(machine);
 			return {
 				chosen,
 				config,
-				runs: mine.filter((run) => run.state === "SUCCEEDED").map(resultOf),
+				runs: [...mine.filter((run) => run.state === "SUCCEEDED").map(resultOf), ...old.map(({ run }) => run)].sort(
+					(a, b) => a.seed - b.seed,
+				),
 				failures: mine
 					.filter((run) => run.state !== "SUCCEEDED")
 					.map((run) => `seed ${run.seed} ${run.state.toLowerCase()}${run.error ? `: ${run.error.message}` : ""}`),
 			};
-		}),
-	}));
+		});
+		return { label, model, source, machine: [...machines].join("; "), points: filled };
+	});
 }
 
 export const resultOf = (run: WholeRun): RunResult => ({
