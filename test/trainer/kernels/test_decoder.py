@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from trainer.kernels import decoder, noise
-from trainer.kernels.decoder import Temperatures, log_normaliser, log_scores
+from trainer.kernels import decoder, mixture, noise
+from trainer.kernels.decoder import log_normaliser, log_scores
+from trainer.kernels.mixture import Temperatures
 
 USERS, INTERESTS, ITEMS, WIDTH = 37, 3, 301, 5
 TAUS = Temperatures(0.2, 0.15)
@@ -20,7 +21,7 @@ def dense_log_p(
     items: Tensor, prototypes: Tensor, interests: Tensor, keys: Tensor | None, taus: Temperatures
 ) -> Tensor:
     """log p [B, N] with Gumbel noise written as such."""
-    b = torch.einsum("bkd,nd->bkn", prototypes, items) / taus.group
+    b = torch.einsum("bkd,nd->bkn", prototypes, items) / taus.group  # one row of prototypes: those of all users
     if keys is not None:
         b = b - torch.log(noise.exponential(keys[:, :, None, :], torch.arange(len(items)), b.dtype))
     s = torch.einsum("bkd,nd->bkn", interests, items) / taus.decode
@@ -50,15 +51,19 @@ def weighed(log_sums: Tensor) -> Tensor:
     return (weights_of(len(log_sums), log_sums.dtype) * log_sums).sum()
 
 
-def tiled(dtype: torch.dtype, noisy: bool = True) -> list[Tensor]:
+def tiled(dtype: torch.dtype, noisy: bool = True, shared: bool = False) -> list[Tensor]:
     *variables, keys = inputs(dtype)
+    if shared:
+        variables[1], keys = variables[1][:1].detach().requires_grad_(), keys[:1]
     return value_and_gradients(
         log_normaliser(*variables, keys if noisy else None, TAUS, weights_of(USERS, dtype)), tuple(variables)
     )
 
 
-def dense(dtype: torch.dtype, noisy: bool = True) -> list[Tensor]:
+def dense(dtype: torch.dtype, noisy: bool = True, shared: bool = False) -> list[Tensor]:
     *variables, keys = inputs(dtype)
+    if shared:
+        variables[1], keys = variables[1][:1].detach().requires_grad_(), keys[:1]
     log_p = dense_log_p(*variables, keys if noisy else None, TAUS)
     return value_and_gradients(weighed(torch.logsumexp(log_p, dim=1)), tuple(variables))
 
@@ -69,35 +74,39 @@ def assert_near(actual: list[Tensor], expected: list[Tensor], relative: float) -
         torch.testing.assert_close(one.double(), other.double(), rtol=0, atol=relative * scale)
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["prototypes of each user", "of all users"])
 @pytest.mark.parametrize("noisy", [True, False], ids=["noise", "plain"])
 @pytest.mark.parametrize("kept", [0, 150_000, 1 << 30], ids=["computed again", "kept in small chunks", "kept"])
 @pytest.mark.parametrize("tile", [(128, 1024), (5, 64), (1, 100)], ids=str)
 def test_value_and_gradients_equal_the_dense_ones(
-    monkeypatch: pytest.MonkeyPatch, tile: tuple[int, int], kept: int, noisy: bool
+    monkeypatch: pytest.MonkeyPatch, tile: tuple[int, int], kept: int, noisy: bool, shared: bool
 ) -> None:
     monkeypatch.setitem(decoder.TILE, "cpu", tile)
     monkeypatch.setattr(decoder, "KEPT_BYTES", kept)
     monkeypatch.setattr(decoder, "FEWEST_KEPT", 2)
-    expected = dense(torch.float64, noisy)
-    assert_near(tiled(torch.float64, noisy), expected, 1e-12)
-    assert_near(tiled(torch.float32, noisy), expected, 5e-6)
+    expected = dense(torch.float64, noisy, shared)
+    assert_near(tiled(torch.float64, noisy, shared), expected, 1e-12)
+    assert_near(tiled(torch.float32, noisy, shared), expected, 5e-6)
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["prototypes of each user", "of all users"])
 def test_without_numba_the_same_comes_out_and_it_is_said(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, shared: bool
 ) -> None:
-    compiled = tiled(torch.float32)
-    decoder._compiled.cache_clear()
+    compiled = tiled(torch.float32, shared=shared)
+    mixture._compiled.cache_clear()
     monkeypatch.setitem(sys.modules, "trainer.kernels.fused", None)
     monkeypatch.delattr("trainer.kernels.fused", raising=False)
     with caplog.at_level(logging.WARNING):
-        assert_near(tiled(torch.float32), compiled, 5e-6)
-    decoder._compiled.cache_clear()
+        assert_near(tiled(torch.float32, shared=shared), compiled, 5e-6)
+    mixture._compiled.cache_clear()
     assert "numba is missing" in caplog.text
 
 
-def test_scores_are_the_log_of_p_whatever_the_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shared", [False, True], ids=["prototypes of each user", "of all users"])
+def test_scores_are_the_log_of_p_whatever_the_tiles(monkeypatch: pytest.MonkeyPatch, shared: bool) -> None:
     items, prototypes, interests, _ = inputs(torch.float32)
+    prototypes = prototypes[:1] if shared else prototypes
     expected = dense_log_p(items, prototypes, interests, None, TAUS).detach()
     for tile in ((128, 1024), (5, 64), (1, 1)):
         monkeypatch.setitem(decoder.TILE, "cpu", tile)
@@ -113,13 +122,15 @@ def test_prototypes_that_need_no_gradient_get_none_and_change_no_other() -> None
     assert_near([value, to_items, to_interests], [all_gradients[0], all_gradients[1], all_gradients[3]], 1e-14)
 
 
-def test_one_number_of_threads_gives_one_result_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shared", [False, True], ids=["prototypes of each user", "of all users"])
+def test_one_number_of_threads_gives_one_result_to_the_bit(monkeypatch: pytest.MonkeyPatch, shared: bool) -> None:
     monkeypatch.setitem(decoder.TILE, "cpu", (8, 32))
-    first = tiled(torch.float32)
+    first = tiled(torch.float32, shared=shared)
     for _ in range(5):
-        assert all(torch.equal(one, other) for one, other in zip(tiled(torch.float32), first, strict=True))
+        again = tiled(torch.float32, shared=shared)
+        assert all(torch.equal(one, other) for one, other in zip(again, first, strict=True))
     monkeypatch.setattr(decoder, "cores", lambda: 1)
-    assert_near(tiled(torch.float32), first, 1e-6)
+    assert_near(tiled(torch.float32, shared=shared), first, 1e-6)
 
 
 @pytest.mark.parametrize("tau", [0.03, 10.0])
@@ -144,7 +155,8 @@ BIG = """
 import resource, torch
 from torch.nn.functional import normalize
 from trainer.kernels import noise
-from trainer.kernels.decoder import Temperatures, log_normaliser
+from trainer.kernels.decoder import log_normaliser
+from trainer.kernels.mixture import Temperatures
 def once(users, interests, items, width=4):
     generator = torch.Generator().manual_seed(0)
     rows = normalize(torch.randn(items, width, generator=generator), dim=1).requires_grad_()

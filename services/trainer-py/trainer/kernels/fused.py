@@ -129,22 +129,54 @@ def mixture(
 
 @_compiled
 def logit_gradients(
-    group: NDArray[float32], decode: NDArray[float32], kept: NDArray[float32], weights: NDArray[float32]
+    group: NDArray[float32],
+    decode: NDArray[float32],
+    sums: NDArray[float32],
+    p: NDArray[float32],
+    weights: NDArray[float32],
 ) -> None:
     """After `mixture`: turns a_k and a_k exp(s_k) into the gradients of weight_u * sum_l p_l, in place.
 
-    group becomes d/db = weight (w_k - A_k p), decode becomes d/ds = weight w_k, with w_k = A_k exp(s_k).
+    group becomes d/db = weight (w_k - A_k p), decode becomes d/ds = weight w_k, with w_k = A_k exp(s_k); sums [u, T] of
+    a_k becomes weight / sums, p [u, T] is only read.
     """
     users, interests, width = group.shape
     for u in range(users):
         weight = weights[u]
         for t in range(width):
-            inverse = _ONE / kept[0, u, t]
-            kept[1, u, t] *= inverse
-            kept[0, u, t] = inverse * weight
+            sums[u, t] = weight / sums[u, t]
         for k in range(interests):
             for t in range(width):
-                scaled = kept[0, u, t]
+                scaled = sums[u, t]
                 term = decode[u, k, t] * scaled
                 decode[u, k, t] = term
-                group[u, k, t] = term - group[u, k, t] * scaled * kept[1, u, t]
+                group[u, k, t] = term - group[u, k, t] * scaled * p[u, t]
+
+
+@_compiled
+def shared_mixture(decode: NDArray[float32], assignment: NDArray[float32], p: NDArray[float32]) -> None:
+    """decode [u, K, T] holds logits s and becomes exp(s), in place; p [u, T] receives sum_k A_k exp(s_k), A [K, T]."""
+    users, interests, width = decode.shape
+    for u in range(users):
+        p[u, :] = np.float32(0)
+        for k in range(interests):
+            for t in range(width):
+                term = _exp(decode[u, k, t])
+                decode[u, k, t] = term
+                p[u, t] += assignment[k, t] * term
+
+
+@_compiled
+def shared_gradients(
+    decode: NDArray[float32], assignment: NDArray[float32], weights: NDArray[float32], slopes: NDArray[float32]
+) -> None:
+    """After `shared_mixture`, the gradients of sum_u weight_u * sum_l p_l: adds those in A to slopes [K, T]; decode
+    becomes d/ds = weight A_k exp(s_k), in place."""
+    users, interests, width = decode.shape
+    for u in range(users):
+        weight = weights[u]
+        for k in range(interests):
+            for t in range(width):
+                term = decode[u, k, t] * weight
+                slopes[k, t] += term
+                decode[u, k, t] = term * assignment[k, t]

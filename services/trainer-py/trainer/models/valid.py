@@ -19,7 +19,8 @@ from torch.nn.functional import embedding, embedding_bag, normalize
 
 from ..kernels import noise, sampled
 from ..kernels.attention import MeanScope, SelfAttention, refine
-from ..kernels.decoder import Temperatures, log_normaliser, log_scores
+from ..kernels.decoder import log_normaliser, log_scores
+from ..kernels.mixture import Temperatures
 from ..kernels.sampled import Sampling
 from ..recommender import Capability, Histories, Interests, Recommender, StepConfig, StepContext
 
@@ -77,7 +78,8 @@ class ValidConfig(MacridVAEConfig):
 
 @dataclass(frozen=True)
 class _Grouping:
-    """What the last block knows. prototypes [B, K, d]; assignment A [n, K]; weights w [n, K]; keys of its noise."""
+    """What the last block knows. prototypes [B, K, d], [1, K, d] where all users share them; assignment A [n, K];
+    weights w [n, K]; keys of its noise, as many as prototypes."""
 
     prototypes: Tensor
     assignment: Tensor
@@ -174,7 +176,10 @@ class Valid(Recommender):
                 assignment, _ = self._assign(batch, x, unit_items, block, generator)
                 x = self._update(batch, assignment, unit_items, generator)
         assignment, keys = self._assign(batch, x, unit_items, options.r, generator)
-        return _Grouping(x, assignment, self._weigh(batch, assignment, generator), keys)
+        weights = self._weigh(batch, assignment, generator)
+        if options.r == 1:  # the same prototypes and noise for everybody
+            x, keys = x[:1], None if keys is None else keys[:1]
+        return _Grouping(x, assignment, weights, keys)
 
     def _assign(
         self, batch: Histories, x: Tensor, unit_items: Tensor, block: int, generator: torch.Generator | None
