@@ -8,7 +8,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const [name, ...options] = process.argv.slice(2);
 const script = join(ROOT, "bench", `${name}.py`);
 if (!name || !existsSync(script)) {
-	const known = readdirSync(join(ROOT, "bench")).filter((file) => file.endsWith(".py") && file !== "dense.py");
+	const known = readdirSync(join(ROOT, "bench")).filter((file) => file.endsWith(".py"));
 	console.error(`npm run bench -- NAME [options]; NAME is one of ${known.map((file) => file.slice(0, -3)).join(", ")}`);
 	process.exit(2);
 }

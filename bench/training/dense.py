@@ -128,9 +128,12 @@ def dense_version(model: Recommender) -> tuple[DenseLoss, Sequence[nn.Parameter]
     return dense.loss, list(dense.parameters())
 
 
-def evaluate_in_python(scores_of: Callable[[Tensor], Tensor], train: csr_matrix, test: csr_matrix, users: int) -> float:
-    """Mean Recall@20 of the first `users`, a batch at a time with lists and sets, as common frameworks do."""
-    values = []
+def evaluate_in_python(
+    scores_of: Callable[[Tensor], Tensor], train: csr_matrix, test: csr_matrix, users: int
+) -> dict[str, float]:
+    """Mean Recall and NDCG at 20 and 50 of the first `users`, as common frameworks do: dense batches of scores, a full
+    sort, lists and sets."""
+    values: dict[str, list[float]] = {}
     for start in range(0, users, 100):
         rows = np.arange(start, min(start + 100, users))
         history = torch.from_numpy(train[rows].toarray())
@@ -139,6 +142,10 @@ def evaluate_in_python(scores_of: Callable[[Tensor], Tensor], train: csr_matrix,
         ranked = torch.argsort(scores, dim=1, descending=True)[:, :50].tolist()
         for row, items in zip(rows, ranked, strict=True):
             truth = set(test[row].indices.tolist())
-            if truth:
-                values.append(sum(item in truth for item in items[:20]) / len(truth))
-    return float(np.mean(values))
+            for cutoff in (20, 50) if truth else ():
+                hits = [item in truth for item in items[:cutoff]]
+                ideal = sum(1 / math.log2(rank + 2) for rank in range(min(cutoff, len(truth))))
+                gain = sum(hit / math.log2(rank + 2) for rank, hit in enumerate(hits))
+                values.setdefault(f"recall@{cutoff}", []).append(sum(hits) / len(truth))
+                values.setdefault(f"ndcg@{cutoff}", []).append(gain / ideal)
+    return {name: float(np.mean(some)) for name, some in values.items()}

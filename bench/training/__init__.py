@@ -1,0 +1,1 @@
+"""What bench/train.py measures, and against what."""
