@@ -1,5 +1,6 @@
 // A person's way through the real system in a real browser: import, launch, watch, deploy, see recommendations.
 import { dataSteps } from "./steps-data.js";
+import { modelSteps } from "./steps-models.js";
 import { pageSteps } from "./steps-pages.js";
 import { servingSteps } from "./steps-serving.js";
 import { trainingSteps } from "./steps-training.js";
@@ -14,3 +15,4 @@ dataSteps(valence);
 trainingSteps(valence);
 servingSteps(valence);
 pageSteps(valence);
+modelSteps(valence);

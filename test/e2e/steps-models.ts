@@ -1,0 +1,48 @@
+import type { Valence } from "./valence.js";
+
+interface Listed {
+	items: { name: string; configSchema: { properties?: Record<string, unknown> } }[];
+}
+interface Launched {
+	id: string;
+	state: string;
+	runs: { id: string; model: string; state: string }[];
+}
+
+/** The whole catalogue, not the few models that other steps work with. */
+export function modelSteps(valence: Valence) {
+	it("offers a form that can be launched as it stands for every model", async () => {
+		const { items } = await valence.ask<Listed>("/models");
+		expect(items.length).toBeGreaterThanOrEqual(22);
+		for (const { name } of items) {
+			await valence.open(`/experiments/new?model=${name}`);
+			const launch = valence.page.getByRole("button", { name: "Launch" });
+			await launch.waitFor();
+			expect([name, await launch.isEnabled()]).toEqual([name, true]);
+		}
+	}, 120_000);
+
+	it("trains every model on the sample with the values of its form, an epoch each", async () => {
+		const [models, datasets] = await Promise.all([
+			valence.ask<Listed>("/models"),
+			valence.ask<{ items: { id: string; name: string }[] }>("/datasets?state=SUCCEEDED"),
+		]);
+		const launched = await valence.ask<Launched>("/experiments", {
+			name: "Every model",
+			dataset: datasets.items.find(({ name }) => name.startsWith("sample"))?.id,
+			models: models.items.map(({ name, configSchema }) => ({
+				model: name,
+				params: configSchema.properties && "epochs" in configSchema.properties ? { epochs: 1 } : {},
+			})),
+		});
+		let now = launched;
+		for (const until = Date.now() + 280_000; Date.now() < until; ) {
+			now = await valence.ask<Launched>(`/experiments/${launched.id}`);
+			if (now.runs.every(({ state }) => state !== "QUEUED" && state !== "RUNNING")) break;
+			await new Promise((wake) => setTimeout(wake, 1_000));
+		}
+		const failed = now.runs.filter(({ state }) => state !== "SUCCEEDED").map(({ model, state }) => `${model} ${state}`);
+		expect(failed).toEqual([]);
+		expect(new Set(now.runs.map(({ model }) => model)).size).toBe(models.items.length);
+	}, 300_000);
+}
