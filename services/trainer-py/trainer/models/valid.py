@@ -97,6 +97,7 @@ class Valid(Recommender):
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "interests"})
     config_class: ClassVar[type[MacridVAEConfig]] = ValidConfig
     config: MacridVAEConfig
+    _ready: Tensor | None = None
 
     def __init__(self, config: MacridVAEConfig, users: int, items: int) -> None:
         super().__init__(config, users, items)
@@ -229,16 +230,26 @@ class Valid(Recommender):
         mean, t = self.encoder_out(hidden).chunk(2, dim=-1)
         return normalize(mean, dim=-1, eps=EPS), -t
 
+    def train(self, mode: bool = True) -> Self:
+        self._ready = None
+        return super().train(mode)
+
+    def _unit_items(self) -> Tensor:
+        """Hn [N, d] without gradient; of a catalogue of millions that takes longer than to score it for one user."""
+        if self.training or self._ready is None:
+            self._ready = normalize(self.item_embedding.detach(), dim=1, eps=EPS)
+        return self._ready
+
     @torch.no_grad()
     def scores(self, batch: Histories) -> Tensor:
-        unit_items = normalize(self.item_embedding, dim=1, eps=EPS)
+        unit_items = self._unit_items()
         grouping = self._group(batch, unit_items, None)
         interests, _ = self._encode(batch, grouping.weights)
         return log_scores(unit_items, grouping.prototypes, interests, self.temperatures)
 
     @torch.no_grad()
     def interests(self, batch: Histories, items: Tensor) -> Interests:
-        unit_items = normalize(self.item_embedding, dim=1, eps=EPS)
+        unit_items = self._unit_items()
         grouping = self._group(batch, unit_items, None)
         interests, _ = self._encode(batch, grouping.weights)
         chosen = unit_items[items].T  # [d, M]
@@ -255,13 +266,13 @@ class Valid(Recommender):
     @torch.no_grad()
     def user_vectors(self, batch: Histories) -> Tensor:
         """Means of all interests side by side, [B, K d] (section 5.5)."""
-        grouping = self._group(batch, normalize(self.item_embedding, dim=1, eps=EPS), None)
+        grouping = self._group(batch, self._unit_items(), None)
         means, _ = self._encode(batch, grouping.weights)
         return normalize(means.flatten(1), dim=1, eps=EPS)
 
     @torch.no_grad()
     def item_vectors(self) -> Tensor:
-        return normalize(self.item_embedding, dim=1, eps=EPS)
+        return self._unit_items()
 
 
 class MacridVAE(Valid):
