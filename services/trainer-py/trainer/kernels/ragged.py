@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding, embedding_bag
 
 
 def owners(indptr: Tensor) -> Tensor:
@@ -28,3 +29,24 @@ def softmax_of_rows(indptr: Tensor, logits: Tensor) -> Tensor:
     largest = logits.new_full((rows,), -torch.inf).scatter_reduce(0, owner, logits.detach(), "amax")
     powers = torch.exp(logits - largest[owner])
     return powers / powers.new_zeros(rows).index_add(0, owner, powers).index_select(0, owner)
+
+
+def products_with_own(indptr: Tensor, entries: Tensor, vectors: Tensor, table: Tensor) -> Tensor:
+    """Dot products of each row's K vectors [B, K, d] with the rows of `table` [N, d] that its entries name, [n, K].
+
+    `embedding` in place of an index: its backward pass adds in a fixed order on every number of threads.
+    """
+    mine = embedding(owners(indptr), vectors.flatten(1)).view(-1, *vectors.shape[1:])  # [n, K, d]
+    return (mine @ embedding(entries, table)[:, :, None]).squeeze(-1)
+
+
+def sums_of_rows(indptr: Tensor, weights: Tensor, vectors: Tensor) -> Tensor:
+    """sum over each row's entries of weights [n, K] x vectors [n, d], as [B, K, d]."""
+    n, kinds = weights.shape
+    order = torch.arange(n, device=weights.device)
+    starts = indptr[:-1]
+    sums = [
+        embedding_bag(order, vectors, starts, mode="sum", per_sample_weights=weights[:, k].contiguous())
+        for k in range(kinds)
+    ]
+    return torch.stack(sums, dim=1)

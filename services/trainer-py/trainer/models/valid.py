@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn.functional import embedding, embedding_bag, normalize
+from torch.nn.functional import embedding, normalize
 
 from ..kernels import noise, sampled
 from ..kernels.attention import MeanScope, SelfAttention, refine
 from ..kernels.decoder import log_normaliser, log_scores
 from ..kernels.mixture import Temperatures
+from ..kernels.ragged import owners, products_with_own, sums_of_rows
 from ..kernels.sampled import Sampling
 from ..recommender import Capability, Histories, Interests, Recommender, StepConfig, StepContext
 
@@ -130,11 +131,13 @@ class Valid(Recommender):
         z = mean + config.std * torch.exp(log_variance / 2) * epsilon  # eq. 9; sigma = sigma_0 exp(-t/2)
         interests = normalize(z, dim=-1, eps=EPS)
 
-        decoded = torch.exp(_own_products(batch, interests, unit_items) / config.tau_dec)  # [n, K]
+        decoded = torch.exp(
+            products_with_own(batch.indptr, batch.indices, interests, unit_items) / config.tau_dec
+        )  # [n, K]
         log_p = torch.log((grouping.assignment * decoded).sum(1))  # at the user's own items, [n]
         shares = batch.indptr.diff().to(log_p.dtype) / len(batch)
         if config.sampled_items:
-            own = torch.zeros_like(shares).index_add(0, _owner(batch), log_p.exp())
+            own = torch.zeros_like(shares).index_add(0, owners(batch.indptr), log_p.exp())
             rest = self._sampled_rest(batch, unit_items, grouping, interests, generator)
             normaliser = (shares * torch.log(own + rest)).sum()
         else:
@@ -186,12 +189,12 @@ class Valid(Recommender):
         self, batch: Histories, x: Tensor, unit_items: Tensor, block: int, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor | None]:
         """A [n, K] at the users' own items around prototypes x [B, K, d] (eq. 3), and the keys of its noise."""
-        logits = _own_products(batch, x, unit_items) / self.config.tau  # b [n, K]
+        logits = products_with_own(batch.indptr, batch.indices, x, unit_items) / self.config.tau  # b [n, K]
         if generator is None or not self.config.gumbel:
             return torch.softmax(logits, dim=1), None
         # The first block's noise is shared by the batch, later blocks' is each user's own.
         keys = noise.draw_keys((1 if block == 1 else len(batch), self.config.k), generator).expand(len(batch), -1, -1)
-        gumbel = -torch.log(noise.exponential(keys[_owner(batch)], batch.indices[:, None], logits.dtype))
+        gumbel = -torch.log(noise.exponential(keys[owners(batch.indptr)], batch.indices[:, None], logits.dtype))
         return torch.softmax(logits + gumbel, dim=1), keys
 
     def _update(
@@ -200,10 +203,10 @@ class Valid(Recommender):
         """Prototypes of each user from the items assigned to them, unit rows [B, K, d] (eq. 4)."""
         options = self.blocks
         if options.update_norm == "paper":
-            sums = _sum_per_user(batch, assignment, embedding(batch.indices, self.item_embedding))
+            sums = sums_of_rows(batch.indptr, assignment, embedding(batch.indices, self.item_embedding))
         else:
             weights = self._weigh(batch, assignment, generator)
-            sums = _sum_per_user(batch, weights, embedding(batch.indices, unit_items))
+            sums = sums_of_rows(batch.indptr, weights, embedding(batch.indices, unit_items))
         x = normalize(sums, dim=-1, eps=EPS)
         return refine(x, options.self_attention, options.tau_sa, options.sa_repeats, options.sa_mean)
 
@@ -215,8 +218,8 @@ class Valid(Recommender):
     def _weigh(self, batch: Histories, assignment: Tensor, generator: torch.Generator | None) -> Tensor:
         """w [n, K]: assignments over their L2 norm a user and interest (denominator of eq. 8), then dropped out."""
         squares = assignment.new_zeros(len(batch), assignment.shape[1])
-        squares = squares.index_add(0, _owner(batch), assignment.square())
-        weights = assignment / embedding(_owner(batch), (squares + EPS**2).sqrt())
+        squares = squares.index_add(0, owners(batch.indptr), assignment.square())
+        weights = assignment / embedding(owners(batch.indptr), (squares + EPS**2).sqrt())
         if generator is None or self.config.dropout == 0:
             return weights
         keep = 1 - self.config.dropout
@@ -225,7 +228,7 @@ class Valid(Recommender):
     def _encode(self, batch: Histories, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (unit) and log-variance of each interest, [B, K, d] each (eq. 7, 8)."""
         hidden = torch.tanh(
-            _sum_per_user(batch, weights, embedding(batch.indices, self.encoder_items)) + self.encoder_bias
+            sums_of_rows(batch.indptr, weights, embedding(batch.indices, self.encoder_items)) + self.encoder_bias
         )
         mean, t = self.encoder_out(hidden).chunk(2, dim=-1)
         return normalize(mean, dim=-1, eps=EPS), -t
@@ -257,7 +260,7 @@ class Valid(Recommender):
         terms = assignment * torch.exp(interests @ chosen / self.config.tau_dec)
         sizes = batch.indptr.diff().clamp(min=1)[:, None]
         held = torch.zeros(len(batch), self.config.k, dtype=terms.dtype, device=terms.device)
-        held = held.index_add(0, _owner(batch), grouping.assignment) / sizes
+        held = held.index_add(0, owners(batch.indptr), grouping.assignment) / sizes
         # Nobody's interest stands out in an empty history.
         uniform = torch.full_like(held, 1 / self.config.k)
         weights = torch.where(batch.indptr.diff()[:, None] > 0, held, uniform)
@@ -284,29 +287,3 @@ class MacridVAE(Valid):
     paper_url = "https://doi.org/10.48550/arXiv.1910.14238"
     summary = "Groups items around prototypes shared by all users; VALID with a single block."
     config_class = MacridVAEConfig
-
-
-def _owner(batch: Histories) -> Tensor:
-    """Batch row of each history item, [n]."""
-    return torch.repeat_interleave(torch.arange(len(batch), device=batch.users.device), batch.indptr.diff())
-
-
-def _own_products(batch: Histories, vectors: Tensor, unit_items: Tensor) -> Tensor:
-    """Dot products of each user's K vectors [B, K, d] with the items of their history, [n, K].
-
-    `embedding` in place of an index: its backward pass adds in a fixed order on every number of threads.
-    """
-    mine = embedding(_owner(batch), vectors.flatten(1)).view(-1, *vectors.shape[1:])  # [n, K, d]
-    return (mine @ embedding(batch.indices, unit_items)[:, :, None]).squeeze(-1)
-
-
-def _sum_per_user(batch: Histories, weights: Tensor, rows: Tensor) -> Tensor:
-    """sum over each user's items of weights [n, K] x rows [n, d], as [B, K, d]."""
-    n, interests = weights.shape
-    order = torch.arange(n, device=weights.device)
-    starts = batch.indptr[:-1]
-    sums = [
-        embedding_bag(order, rows, starts, mode="sum", per_sample_weights=weights[:, k].contiguous())
-        for k in range(interests)
-    ]
-    return torch.stack(sums, dim=1)
