@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HOSTILE, type Valence } from "./valence.js";
 
-/** Empty pages, a dataset imported by upload, a file with a bad row. */
+/** Empty pages, a dataset imported by upload, an import that is cancelled, a file with a bad row. */
 export function dataSteps(valence: Valence) {
 	it("serves a page under a strict policy", async () => {
 		const policy = (await valence.open("/"))?.headers()["content-security-policy"] ?? "";
@@ -50,6 +50,22 @@ export function dataSteps(valence: Valence) {
 		});
 		expect(state).toBe("QUEUED");
 	}, 30_000);
+
+	it("cancels an import that takes too long", async () => {
+		const { page, home } = valence;
+		const large = join(home, "large.csv");
+		const rows = Array.from({ length: 2_000_000 }, (_, row) => `u${row % 49_999},i${row % 20_011}`);
+		writeFileSync(large, `user,item\n${rows.join("\n")}\n`);
+		await valence.open("/datasets");
+		await page.locator('input[type="file"]').first().setInputFiles(large);
+		await page.getByText("large.csv (interactions").waitFor();
+		await page.getByRole("button", { name: "Upload", exact: true }).click();
+		await page.getByRole("button", { name: "Cancel" }).click({ timeout: 60_000 });
+		await page
+			.getByRole("button", { name: /^large/ })
+			.getByText("cancelled")
+			.waitFor({ timeout: 30_000 });
+	}, 120_000);
 
 	it("refuses a wrong rule before sending, and names the line of a bad row", async () => {
 		const { page, home } = valence;

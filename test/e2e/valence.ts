@@ -34,10 +34,8 @@ export class Valence {
 		execFileSync(PYTHON, ["-m", "trainer", "sample", "--out", this.sample], { cwd: TRAINER });
 		const rows = Array.from({ length: 12 }, (_, item) => `${HOSTILE}\titem-00${item + 10}\n`).join("");
 		appendFileSync(join(this.sample, "sample.inter"), `${rows}user-0001\t${HOSTILE}\nuser-0002\t${HOSTILE}\n`);
-		[this.stack, this.browser] = await Promise.all([
-			startStack({ home: this.home, port: 0 }),
-			chromium.launch({ executablePath: CHROMIUM, args: FLAGS }),
-		]);
+		this.browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+		this.stack = await startStack({ home: this.home, port: 0 });
 		this.tab = await this.newPage();
 	}
 

@@ -35,9 +35,10 @@ interface Event {
 async function follow(url: string, events: Event[]): Promise<void> {
 	const headers = events.length > 0 ? { "last-event-id": String(events.at(-1)?.id) } : undefined;
 	const response = await fetch(url, { headers });
+	const decoder = new TextDecoder();
 	let text = "";
-	for await (const chunk of (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream())) {
-		const blocks = (text + chunk).split("\n\n");
+	for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+		const blocks = (text + decoder.decode(chunk, { stream: true })).split("\n\n");
 		text = blocks.pop() ?? "";
 		for (const block of blocks) {
 			const [, id] = /^id: (\d+)$/m.exec(block) ?? [];

@@ -74,7 +74,7 @@ export async function startApi(environment: Record<string, string> = {}): Promis
 		return id;
 	}
 
-	return {
+	const api: TestApi = {
 		app,
 		trainer,
 		recommender,
@@ -102,7 +102,7 @@ export async function startApi(environment: Record<string, string> = {}): Promis
 			return id;
 		},
 		async experiment(states, { dataset, model = "valid" } = {}) {
-			const datasetId = dataset ?? (await this.dataset());
+			const datasetId = dataset ?? (await api.dataset());
 			const id = randomUUID();
 			await prisma.experiment.create({
 				data: {
@@ -165,6 +165,7 @@ export async function startApi(environment: Record<string, string> = {}): Promis
 			await database.drop();
 		},
 	};
+	return api;
 }
 
 async function forget(redisUrl: string, prefix: string): Promise<void> {

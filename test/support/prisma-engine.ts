@@ -23,7 +23,6 @@ export async function sqlOf(schema: string, connectionString: string): Promise<s
 		from: { tag: "empty" },
 		to: { tag: "schemaDatamodel", files },
 		script: true,
-		shadowDatabaseUrl: null,
 		exitCode: null,
 		filters: NOTHING,
 	});

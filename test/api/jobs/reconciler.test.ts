@@ -33,7 +33,7 @@ test("a long queue hides no lost job behind its first part", async () => {
 		knows: async (_kind, id) => id !== lost,
 		add: async (_kind, id) => void added.push(id),
 	};
-	await app.register(fp(async (one) => one.decorate("queue", queue as JobQueue), { name: "queue" }));
+	await app.register(fp(async (one) => void one.decorate("queue", queue as JobQueue), { name: "queue" }));
 	await app.register(fp(async () => undefined, { name: "jobs" }));
 	await app.register(reconciler);
 	await app.ready();

@@ -2,7 +2,9 @@ import { BarChart } from "@mantine/charts";
 import { Button, Code, Group, Progress, SimpleGrid, Stack, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { count, percent } from "../format";
+import { isOpen, keys } from "../queries";
 import type { Bin, Dataset, Statistics } from "../shapes";
+import { CancelButton } from "./cancel-button";
 import { DataTable } from "./data-table";
 import { ProblemAlert } from "./feedback";
 
@@ -10,12 +12,17 @@ export function DatasetDetails({ dataset }: { dataset: Dataset }) {
 	const { statistics, progress, problems, problemsTotal, error } = dataset;
 	return (
 		<Stack gap="sm">
-			{progress && (
-				<Group gap="sm" wrap="nowrap">
-					<Progress flex={1} value={progress.fraction * 100} animated aria-label={progress.stage} />
-					<Text size="xs" c="dimmed">
-						{progress.stage}, {count(progress.rowsRead)} rows
-					</Text>
+			{isOpen(dataset.state) && (
+				<Group gap="sm">
+					{progress && (
+						<>
+							<Progress flex="1 1 200px" value={progress.fraction * 100} animated aria-label={progress.stage} />
+							<Text size="xs" c="dimmed">
+								{progress.stage}, {count(progress.rowsRead)} rows
+							</Text>
+						</>
+					)}
+					<CancelButton path={`/datasets/${dataset.id}`} shownBy={keys.datasets} />
 				</Group>
 			)}
 			<ProblemAlert error={error ? new Error(`${error.code}: ${error.message}`) : null} />

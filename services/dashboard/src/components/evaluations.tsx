@@ -6,6 +6,7 @@ import { byReading, count, duration, metric, metricTitle } from "../format";
 import { cutoffProblem, MASKS } from "../protocol";
 import { isOpen, keys, useEvaluations } from "../queries";
 import type { Evaluation, RunDetail } from "../shapes";
+import { CancelButton } from "./cancel-button";
 import { DataTable } from "./data-table";
 import { Panel } from "./facts";
 import { Loaded, ProblemAlert, StateBadge } from "./feedback";
@@ -112,6 +113,7 @@ function EvaluationTable({ items, run }: { items: Evaluation[]; run: RunDetail }
 									{one.error.code}: {one.error.message}
 								</Text>
 							)}
+							{isOpen(one.state) && <CancelButton path={`/evaluations/${one.id}`} shownBy={keys.evaluations(run.id)} />}
 						</>
 					),
 				},

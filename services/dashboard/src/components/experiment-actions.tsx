@@ -1,9 +1,10 @@
 import { Button } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "react-router";
-import { post, remove } from "../api";
+import { remove } from "../api";
 import { isOpen, keys } from "../queries";
 import type { Experiment, Run } from "../shapes";
+import { CancelButton } from "./cancel-button";
 import { ConfirmButton } from "./confirm-button";
 import { ProblemAlert } from "./feedback";
 
@@ -12,10 +13,6 @@ export function ExperimentActions({ experiment, drawn }: { experiment: Experimen
 	const { id, name, state } = experiment;
 	const client = useQueryClient();
 	const navigate = useNavigate();
-	const cancel = useMutation({
-		mutationFn: () => post(`/experiments/${id}/cancel`),
-		onSettled: () => client.invalidateQueries({ queryKey: keys.experiments }),
-	});
 	const discard = useMutation({
 		mutationFn: () => remove(`/experiments/${id}`),
 		onSuccess: async () => {
@@ -36,9 +33,7 @@ export function ExperimentActions({ experiment, drawn }: { experiment: Experimen
 				</Button>
 			)}
 			{isOpen(state) ? (
-				<Button size="xs" color="red" variant="light" loading={cancel.isPending} onClick={() => cancel.mutate()}>
-					Cancel
-				</Button>
+				<CancelButton path={`/experiments/${id}`} shownBy={keys.experiments} />
 			) : (
 				<ConfirmButton
 					size="xs"
@@ -50,7 +45,7 @@ export function ExperimentActions({ experiment, drawn }: { experiment: Experimen
 					onConfirm={() => discard.mutate()}
 				/>
 			)}
-			<ProblemAlert error={cancel.error ?? discard.error} />
+			<ProblemAlert error={discard.error} />
 		</>
 	);
 }

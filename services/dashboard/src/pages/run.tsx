@@ -1,8 +1,8 @@
 import { Anchor, Button, Code, Progress, SimpleGrid, Stack } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { Link, useParams } from "react-router";
-import { post } from "../api";
+import { CancelButton } from "../components/cancel-button";
 import { Checkpoints } from "../components/checkpoints";
 import { Evaluations } from "../components/evaluations";
 import { Facts, Panel } from "../components/facts";
@@ -37,10 +37,6 @@ function RunView({ run }: { run: RunDetail }) {
 			(type === "epoch" && Number(data.epoch) > run.epoch) || (type === "state" && data.state !== run.state);
 		if (isNews) void client.invalidateQueries({ queryKey: keys.run(run.id), exact: true }, { cancelRefetch: false });
 	});
-	const cancel = useMutation({
-		mutationFn: () => post(`/runs/${run.id}/cancel`),
-		onSettled: () => client.invalidateQueries({ queryKey: keys.run(run.id) }),
-	});
 	const lines = [{ id: run.id, label: run.model, series: series.data?.series ?? [] }];
 	return (
 		<Stack>
@@ -59,21 +55,12 @@ function RunView({ run }: { run: RunDetail }) {
 							Compare
 						</Button>
 						{isOpen(run.state) && (
-							<Button
-								size="xs"
-								color="red"
-								variant="light"
-								disabled={run.cancelRequested}
-								loading={cancel.isPending}
-								onClick={() => cancel.mutate()}
-							>
-								{run.cancelRequested ? "Cancelling" : "Cancel"}
-							</Button>
+							<CancelButton path={`/runs/${run.id}`} shownBy={keys.run(run.id)} requested={run.cancelRequested} />
 						)}
 					</>
 				}
 			/>
-			<ProblemAlert error={run.error ? new Error(`${run.error.code}: ${run.error.message}`) : cancel.error} />
+			<ProblemAlert error={run.error ? new Error(`${run.error.code}: ${run.error.message}`) : null} />
 			{isOpen(run.state) && (
 				<Progress value={run.progress * 100} animated aria-label={`${Math.round(run.progress * 100)} % done`} />
 			)}

@@ -1,5 +1,6 @@
 // Results as CSV (RFC 4180) for further work: one line a row and point, numbers unrounded.
 import { figureOf } from "./figures.js";
+import { machinesOf } from "./machine.js";
 import type { Results } from "./results.js";
 import { costOf } from "./sheets.js";
 
@@ -35,7 +36,7 @@ export function csvOf({ metrics, rows, dataset, protocol }: Results): string {
 				dataset.name,
 				dataset.splitDigest,
 				protocol.hash,
-				row.machine,
+				machinesOf([point]).join("; "),
 			];
 		}),
 	);

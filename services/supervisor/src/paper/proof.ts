@@ -1,10 +1,11 @@
 // The lines under a table that say under which rules, on what and where its numbers came about.
+import { machinesOf } from "./machine.js";
 import type { Results } from "./results.js";
 
 export function proofOf(results: Results): string[] {
 	const { dataset, protocol, rows } = results;
 	const count = (value: number) => value.toLocaleString("en");
-	const machines = [...new Set(rows.map((row) => row.machine))];
+	const machines = machinesOf(rows.flatMap((row) => row.points));
 	return [
 		`Protocol ${protocol.hash}: full ranking, ${protocol.maskTest} items masked at test, cut-offs ${protocol.cutoffs.join(" and ")}, best epoch by validation.`,
 		`Dataset ${dataset.name}: ${count(dataset.users)} users, ${count(dataset.items)} items, ${count(dataset.interactions)} interactions, split ${dataset.splitDigest}.`,
@@ -12,7 +13,7 @@ export function proofOf(results: Results): string[] {
 		...machines.map((machine) =>
 			machines.length === 1
 				? `Machine: ${machine}.`
-				: `Machine of ${labels(results, (row) => row.machine === machine)}: ${machine}.`,
+				: `Machine of ${labels(results, (row) => machinesOf(row.points).includes(machine))}: ${machine}.`,
 		),
 	];
 }

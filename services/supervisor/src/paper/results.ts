@@ -20,6 +20,7 @@ export interface RunResult {
 	torchVersion: string | null;
 	codeVersion: string | null;
 	finishedAt: string | null;
+	machine: string;
 }
 export interface PointResult {
 	chosen: Params;
@@ -32,7 +33,6 @@ export interface RowResult {
 	label: string;
 	model: string;
 	source: string;
-	machine: string;
 	points: PointResult[];
 }
 export interface Results {
@@ -46,33 +46,32 @@ export interface Results {
 	rows: RowResult[];
 }
 
-/** The rows of a plan with the runs they asked for: those of the service at hand, and those of earlier results. */
+/** The rows of a plan with the runs they asked for: those of the service at hand, which `machine` computes, and those of
+ * earlier results. */
 export function rowsOf(planned: PlannedRow[], runs: WholeRun[], machine: string, reused: Reused[] = []): RowResult[] {
 	return planned.map(({ label, model, source, seeds, points }) => {
-		const machines = new Set<string>();
 		const filled = points.map(({ chosen, config }) => {
 			const mine = runs.filter(
 				(run) => run.model === model && seeds.includes(run.seed) && isDeepStrictEqual(run.config, config),
 			);
 			const old = reused.filter((one) => seeds.some((seed) => fits(one, { model, config, seed })));
-			for (const one of old) machines.add(one.machine);
-			if (mine.length > 0) machines.add(machine);
 			return {
 				chosen,
 				config,
-				runs: [...mine.filter((run) => run.state === "SUCCEEDED").map(resultOf), ...old.map(({ run }) => run)].sort(
-					(a, b) => a.seed - b.seed,
-				),
+				runs: [
+					...mine.filter((run) => run.state === "SUCCEEDED").map((run) => resultOf(run, machine)),
+					...old.map(({ run }) => run),
+				].sort((a, b) => a.seed - b.seed),
 				failures: mine
 					.filter((run) => run.state !== "SUCCEEDED")
 					.map((run) => `seed ${run.seed} ${run.state.toLowerCase()}${run.error ? `: ${run.error.message}` : ""}`),
 			};
 		});
-		return { label, model, source, machine: [...machines].join("; "), points: filled };
+		return { label, model, source, points: filled };
 	});
 }
 
-export const resultOf = (run: WholeRun): RunResult => ({
+export const resultOf = (run: WholeRun, machine: string): RunResult => ({
 	id: run.id,
 	seed: run.seed,
 	metrics: run.metrics,
@@ -87,6 +86,7 @@ export const resultOf = (run: WholeRun): RunResult => ({
 	torchVersion: run.torchVersion,
 	codeVersion: run.codeVersion,
 	finishedAt: run.finishedAt,
+	machine,
 });
 
 /** A command that asked for a part of the rows keeps those of the file that it did not ask for, so that a table can be

@@ -9,7 +9,6 @@ import type { PointResult, RowResult, RunResult } from "./results.js";
 export interface Reused {
 	model: string;
 	config: PointResult["config"];
-	machine: string;
 	protocolHash: string;
 	run: RunResult;
 }
@@ -29,8 +28,8 @@ export function runsOfFiles(folder: string, dataset: Dataset, recipe: Recipe): R
 }
 
 const runsOf = (rows: RowResult[], protocolHash: string): Reused[] =>
-	rows.flatMap(({ model, machine, points }) =>
-		points.flatMap(({ config, runs }) => runs.map((run) => ({ model, config, machine, protocolHash, run }))),
+	rows.flatMap(({ model, points }) =>
+		points.flatMap(({ config, runs }) => runs.map((run) => ({ model, config, protocolHash, run }))),
 	);
 
 function filesOf(folder: string, dataset: string): string[] {
