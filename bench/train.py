@@ -7,7 +7,8 @@ an epoch or an evaluation cannot do without, alone, of the same shapes, in the s
 are of medians. --dense adds plain dense PyTorch versions (bench/training/dense.py), two steps scaled to an epoch.
 --pad-items N gives the catalogue N items and keeps 256 users, to show that memory does not follow it. Peak memory is of
 training, without libraries and data.
-Writes bench/results/train-DEVICE.json and .md; rows of other models and datasets that are there stay.
+Writes bench/results/train-DEVICE.json and .md; rows of other models and datasets that are there stay,
+with their machine.
 """
 
 from __future__ import annotations
@@ -55,12 +56,12 @@ def main() -> None:
         print(json.dumps((measured_densely if options.dense_alone else measured)(data, model, where)))
         return
     models = [name for name in options.models.split(",") if name] or list(registry.catalogue())
-    machine = f"{device.describe(where)}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    machine = machine_of(where)
     target = RESULTS / f"train-{where.type}{'-padded' if options.pad_items else ''}"
     with tempfile.TemporaryDirectory(prefix="valence-bench-") as root:
         for row in rows_of(Path(root), models, options):
             print(line(row), flush=True)
-            write(target, machine, row)
+            write(target, row | {"machine": machine})
     print(f"\n{target.with_suffix('.md').read_text()}\nwritten to {target}.json and .md")
 
 
@@ -88,13 +89,21 @@ def in_a_process(one: list[str], options: argparse.Namespace, extra: list[str]) 
     return {**named, **json.loads(done.stdout.splitlines()[-1])}
 
 
-def write(target: Path, machine: str, row: dict[str, Any]) -> None:
-    """Puts the row among those of the file that are of the same machine."""
-    kept = json.loads(target.with_suffix(".json").read_text()) if target.with_suffix(".json").exists() else {}
-    rows = [old for old in kept.get("rows", []) if kept["machine"] == machine and place(old) != place(row)]
-    rows = sorted([*rows, row], key=place)
-    target.with_suffix(".json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
-    target.with_suffix(".md").write_text(f"{machine}\n\n{table(rows)}\n")
+def machine_of(where: torch.device) -> str:
+    instructions = f" with {torch.backends.cpu.get_cpu_capability()}" if where.type == "cpu" else ""
+    threads = torch.get_num_threads()
+    words = f"{threads} thread{'s' if threads > 1 else ''}"
+    return f"{device.describe(where)}{instructions}, {words}, torch {torch.__version__}"
+
+
+def write(target: Path, row: dict[str, Any]) -> None:
+    """Puts the row in the place of the one of its model and dataset."""
+    kept = json.loads(target.with_suffix(".json").read_text()) if target.with_suffix(".json").exists() else []
+    rows = sorted([*(old for old in kept if place(old) != place(row)), row], key=place)
+    target.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n")
+    machines = sorted({row["machine"] for row in rows})
+    parts = [f"{machine}\n\n{table([row for row in rows if row['machine'] == machine])}\n" for machine in machines]
+    target.with_suffix(".md").write_text("\n".join(parts))
 
 
 def place(row: dict[str, Any]) -> tuple[str, int]:

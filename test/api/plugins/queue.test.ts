@@ -1,6 +1,8 @@
 // The queue on the backend under test, and what is left of the api when it is away.
 import { randomBytes, randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import Fastify, { type FastifyInstance } from "fastify";
+import pg from "pg";
 import { readConfig } from "../../../services/api/src/config.js";
 import queue from "../../../services/api/src/plugins/queue.js";
 import { freePort } from "../../../services/supervisor/src/ports.js";
@@ -92,6 +94,18 @@ test("closing takes no more jobs, raises the signal and waits for the job at wor
 	await app.close();
 	expect(isDone).toBe(true);
 	expect(taken).toBe(1);
+});
+
+test("closed while it starts, a worker leaves no connection to PostgreSQL open", async () => {
+	const app = await start(somePrefix());
+	app.queue.work("run", 1, async () => undefined);
+	await app.close();
+	await sleep(500);
+	const client = new pg.Client({ connectionString: database.url });
+	await client.connect();
+	const named = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'run'";
+	const { rows } = await client.query(named).finally(() => client.end());
+	expect(rows).toEqual([]);
 });
 
 test("without Redis a producer fails fast, and the process ends in order", async () => {

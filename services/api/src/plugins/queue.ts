@@ -135,10 +135,12 @@ export default fp(
 		});
 		app.addHook("onClose", async () => {
 			await Promise.allSettled(atWork);
-			const users = [
-				...workers.map((worker) => worker.close(true)),
-				...[...queues.values()].map((queue) => queue.close()),
-			];
+			const closed = async (worker: Worker) => {
+				// On PostgreSQL a worker that is closed while it starts still opens its LISTEN connection, and leaves it open.
+				if (!redisUrl) await worker.waitUntilReady().catch(onError);
+				await worker.close(true);
+			};
+			const users = [...workers.map(closed), ...[...queues.values()].map((queue) => queue.close())];
 			await answer(Promise.all(users)).catch(onError);
 			for (const connection of connections) connection.disconnect();
 		});
