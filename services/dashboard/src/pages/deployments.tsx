@@ -1,7 +1,7 @@
-import { Anchor, Stack } from "@mantine/core";
-import { Link } from "react-router";
+import { Stack } from "@mantine/core";
 import { DeploymentPanel } from "../components/deployment-panel";
-import { EmptyState, Loaded } from "../components/feedback";
+import { Loaded } from "../components/feedback";
+import { NothingDeployed } from "../components/nothing-deployed";
 import { PageHeader } from "../components/page-header";
 import { useDeployments } from "../queries";
 
@@ -15,13 +15,7 @@ export function DeploymentsPage() {
 			<Loaded query={useDeployments()}>
 				{(deployments) =>
 					deployments.length === 0 ? (
-						<EmptyState title="Nothing is deployed">
-							Open a finished run of an{" "}
-							<Anchor component={Link} to="/experiments" underline="always">
-								experiment
-							</Anchor>{" "}
-							and press Deploy.
-						</EmptyState>
+						<NothingDeployed />
 					) : (
 						deployments.map((deployment) => <DeploymentPanel key={deployment.name} deployment={deployment} />)
 					)

@@ -1,9 +1,9 @@
-import { Anchor, Select, Stack, Tabs } from "@mantine/core";
+import { Select, Stack, Tabs } from "@mantine/core";
 import { useState } from "react";
-import { Link } from "react-router";
-import { EmptyState, Loaded } from "../components/feedback";
+import { Loaded } from "../components/feedback";
 import { KnownUser } from "../components/known-user";
 import { NewUser } from "../components/new-user";
+import { NothingDeployed } from "../components/nothing-deployed";
 import { PageHeader } from "../components/page-header";
 import { SimilarItems } from "../components/similar-items";
 import { useDeployments } from "../queries";
@@ -34,13 +34,7 @@ export function UsersPage() {
 			<Loaded query={deployments}>
 				{() =>
 					names.length === 0 ? (
-						<EmptyState title="Nothing is deployed">
-							Open a finished run of an{" "}
-							<Anchor component={Link} to="/experiments" underline="always">
-								experiment
-							</Anchor>{" "}
-							and press Deploy.
-						</EmptyState>
+						<NothingDeployed />
 					) : (
 						<Tabs defaultValue="known" keepMounted={false}>
 							<Tabs.List>
