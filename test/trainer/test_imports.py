@@ -19,7 +19,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": set(),
     "kernels": set(),
     "events": set(),
-    "recommender": set(),
+    "ranking": set(),
+    "recommender": {"ranking"},
     "durable": {"errors"},
     "settings": set(),
     "dataset": {"errors", "durable"},
@@ -28,9 +29,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "factorised": {"recommender"},
     "graph_factorised": {"recommender", "factorised", "kernels"},
     "item_similarity": {"recommender"},
-    "models": {"errors", "recommender", "factorised", "graph_factorised", "item_similarity", "kernels"},
+    "models": {"errors", "ranking", "recommender", "factorised", "graph_factorised", "item_similarity", "kernels"},
     "registry": {"errors", "recommender", "models"},
-    "evaluate": {"errors", "dataset", "recommender", "metrics"},
+    "evaluate": {"errors", "dataset", "ranking", "recommender", "metrics"},
     "uniformity": {"dataset", "recommender"},
     "loop": {"errors", "dataset", "recommender", "evaluate", "events"},
     "device": {"errors"},
@@ -40,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("evaluate", "uniformity", "loop", "artifacts"),
     },
     "child": {"errors", "events", "durable", "device", "experiment", "importing", "artifacts"},
-    "serving": {"errors", "dataset", "recommender", "registry", "artifacts", "experiment"},
+    "serving": {"errors", "dataset", "ranking", "recommender", "registry", "artifacts", "experiment"},
 }
 MAY_IMPORT["server"] = {*MAY_IMPORT, "pb"}
 MAY_IMPORT["__main__"] = {*MAY_IMPORT}

@@ -1,7 +1,7 @@
 """The full-ranking protocol: every item is a candidate, masked items excepted.
 
 Validation masks train items. Test masks train items ("train", the paper's rule) or train and validation items
-("train+valid"). Both rules, both splits and all cut-offs come out of one scoring pass.
+("train+valid"). Users are ranked once for each rule; splits and cut-offs are read from that ranking.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor
 from .dataset import Dataset
 from .errors import Diverged
 from .metrics import METRICS
+from .ranking import Ranking
 from .recommender import Histories
 
 Split = Literal["valid", "test"]
@@ -30,7 +31,7 @@ LARGEST_BATCH = 1024
 
 @torch.no_grad()
 def evaluate(
-    scores_of: Callable[[Histories], Tensor],
+    best: Callable[[Histories, int, Histories], Ranking],
     dataset: Dataset,
     splits: Sequence[Split] = ("valid", "test"),
     mask_rules: Sequence[MaskRule] = ("train", "train+valid"),
@@ -41,12 +42,13 @@ def evaluate(
 ) -> Results:
     """Means over the users with at least one item in the split, as {(split, rule): {"recall@20": ..., ...}}.
 
-    `scores_of` maps histories of B users to scores [B, N]. `on_progress` is told users done and users in all.
+    `best` is `Recommender.best`. `on_progress` is told users done and users in all.
     Raises Diverged when a score is not a number.
     """
-    measured: list[tuple[Split, MaskRule]] = [
-        (split, rule) for split in splits for rule in (("train",) if split == "valid" else mask_rules)
-    ]
+    measured: dict[MaskRule, list[Split]] = {}
+    for split in splits:
+        for rule in ("train",) if split == "valid" else mask_rules:
+            measured.setdefault(rule, []).append(split)
     truth = {split: getattr(dataset, split) for split in splits}
     wanted = np.zeros(dataset.train.shape[0], dtype=bool)
     for part in truth.values():
@@ -54,43 +56,36 @@ def evaluate(
     users = np.flatnonzero(wanted)
     batch_users = max(1, min(LARGEST_BATCH, MOST_SCORES // dataset.train.shape[1]))
     depth = min(max(cutoffs), dataset.train.shape[1])
-    sums = {key: {f"{name}@{cutoff}": 0.0 for cutoff in cutoffs for name in METRICS} for key in measured}
-    counts = dict.fromkeys(measured, 0)
+    keys: list[tuple[Split, MaskRule]] = [(split, rule) for rule, asked in measured.items() for split in asked]
+    sums = {key: {f"{name}@{cutoff}": 0.0 for cutoff in cutoffs for name in METRICS} for key in keys}
+    counts = dict.fromkeys(keys, 0)
 
     for start in range(0, len(users), batch_users):
         rows = users[start : start + batch_users]
-        scores = scores_of(Histories.of(dataset.train, rows, device))
-        if torch.isnan(scores).any():
-            raise Diverged("the model's scores are not numbers")
-        _mask(scores, dataset.train[rows])
-        masked_valid = False
-        # "train+valid" masks more than "train", so it comes last and reuses the scores.
-        for split, rule in sorted(measured, key=lambda key: key[1] == "train+valid"):
-            if rule == "train+valid" and not masked_valid:
-                _mask(scores, dataset.valid[rows])
-                masked_valid = True
-            top = scores.topk(depth, dim=1).indices  # [B, P]
-            part = truth[split][rows]
-            sizes = torch.from_numpy(np.diff(part.indptr)).to(top.device)
-            has = sizes > 0
-            hits = _hits(top, part)[has]
-            for cutoff in cutoffs:
-                for name, metric in METRICS.items():
-                    values = metric(hits, sizes[has].long(), min(cutoff, depth))
-                    sums[split, rule][f"{name}@{cutoff}"] += float(values.sum())
-            counts[split, rule] += int(has.sum())
+        batch = Histories.of(dataset.train, rows, device)
+        for rule, asked in measured.items():
+            hidden = batch if rule == "train" else Histories.of(dataset.train + dataset.valid, rows, device)
+            ranking = best(batch, depth, hidden)
+            if torch.isnan(ranking.scores).any():
+                raise Diverged("the model's scores are not numbers")
+            for split in asked:
+                part = truth[split][rows]
+                sizes = torch.from_numpy(np.diff(part.indptr)).to(ranking.columns.device)
+                has = sizes > 0
+                hits = _hits(ranking.columns, part)[has]
+                for cutoff in cutoffs:
+                    for name, metric in METRICS.items():
+                        values = metric(hits, sizes[has].long(), min(cutoff, depth))
+                        sums[split, rule][f"{name}@{cutoff}"] += float(values.sum())
+                counts[split, rule] += int(has.sum())
         if on_progress is not None:
             on_progress(min(start + batch_users, len(users)), len(users))
-    return {key: {name: total / max(counts[key], 1) for name, total in sums[key].items()} for key in measured}
-
-
-def _mask(scores: Tensor, part: csr_matrix) -> None:
-    rows = torch.from_numpy(np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))).to(scores.device)
-    scores[rows, torch.from_numpy(part.indices.astype(np.int64)).to(scores.device)] = -torch.inf
+    return {key: {name: total / max(counts[key], 1) for name, total in sums[key].items()} for key in keys}
 
 
 def _hits(top: Tensor, part: csr_matrix) -> Tensor:
-    """Whether each ranked item [B, P] is in the user's row of `part`: one search in its sorted (user, item) keys."""
+    """Whether each ranked item [B, P] is in the user's row of `part`: one search in its sorted (user, item) keys.
+    -1, no item, is in no row."""
     items = part.shape[1]
     rows = np.repeat(np.arange(part.shape[0], dtype=np.int64), np.diff(part.indptr))
     keys = torch.from_numpy(np.sort(rows * items + part.indices)).to(top.device)
@@ -98,5 +93,5 @@ def _hits(top: Tensor, part: csr_matrix) -> Tensor:
         return torch.zeros_like(top, dtype=torch.bool)
     asked = torch.arange(len(top), device=top.device)[:, None] * items + top
     place = torch.searchsorted(keys, asked).clamp(max=len(keys) - 1)
-    found: Tensor = keys[place] == asked
+    found: Tensor = (keys[place] == asked) & (top >= 0)
     return found

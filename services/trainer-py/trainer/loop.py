@@ -185,7 +185,7 @@ def validate(
 ) -> list[Metric]:
     model.eval()
     results = evaluate(
-        model.scores,
+        model.best,
         dataset,
         ("valid",),
         ("train",),

@@ -14,6 +14,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from .ranking import Ranking, top_n
+
 if TYPE_CHECKING:
     import numpy as np
     from scipy.sparse import csr_matrix
@@ -165,6 +167,16 @@ class Recommender(nn.Module, ABC):
     def scores(self, batch: Histories) -> Tensor:
         """Ranking scores of all items, [B, N]; deterministic, no gradient; the caller's own, who masks them in place.
         A model without `fold_in` may read `batch.users` and need not accept -1 there."""
+
+    @torch.no_grad()
+    def best(self, batch: Histories, n: int, hidden: Histories) -> Ranking:
+        """The min(n, N) best items of each user by `scores`, without the user's row of `hidden`. A score that is not a
+        number comes first. A model that finds them without scoring the catalogue overrides this."""
+        scores = self.scores(batch)
+        rows = torch.arange(len(batch), device=scores.device).repeat_interleave(hidden.indptr.diff())
+        scores[rows, hidden.indices] = -torch.inf
+        columns, values = top_n(scores, n)
+        return Ranking(columns.masked_fill(values == -torch.inf, -1), values)
 
     def interests(self, batch: Histories, items: Tensor) -> Interests:
         """Only with capability `interests`. `items` [M] are columns."""

@@ -20,9 +20,11 @@ from torch.nn.functional import embedding, normalize
 from ..kernels import noise, sampled
 from ..kernels.attention import MeanScope, SelfAttention, refine
 from ..kernels.decoder import log_normaliser, log_scores
-from ..kernels.mixture import Temperatures
+from ..kernels.mixture import Temperatures, fused_for
 from ..kernels.ragged import owners, products_with_own, sums_of_rows
+from ..kernels.retrieval import best_items
 from ..kernels.sampled import Sampling
+from ..ranking import Ranking
 from ..recommender import Capability, Histories, Interests, Recommender, StepConfig, StepContext
 
 if TYPE_CHECKING:
@@ -148,12 +150,7 @@ class Valid(Recommender):
         return reconstruction + self._beta(context.step) * kl
 
     def _sampled_rest(
-        self,
-        batch: Histories,
-        unit_items: Tensor,
-        grouping: _Grouping,
-        interests: Tensor,
-        generator: torch.Generator,
+        self, batch: Histories, unit_items: Tensor, grouping: _Grouping, interests: Tensor, generator: torch.Generator
     ) -> Tensor:
         """Estimate of sum over l of p_l without the user's own items, [B]."""
         drawn = sampled.draw(self.config.sampled_items, self.chances, batch.indptr, batch.indices, generator)
@@ -241,20 +238,32 @@ class Valid(Recommender):
         """Hn [N, d] without gradient; of a catalogue of millions that takes longer than to score it for one user."""
         if self.training or self._ready is None:
             self._ready = normalize(self.item_embedding.detach(), dim=1, eps=EPS)
+            self._searchable = fused_for(self._ready) is not None and bool(self._ready.isfinite().all())
         return self._ready
+
+    def _seen(self, batch: Histories) -> tuple[Tensor, _Grouping, Tensor]:
+        """Hn [N, d], the last block and interests z [B, K, d] without noise."""
+        unit_items = self._unit_items()
+        grouping = self._group(batch, unit_items, None)
+        interests, _ = self._encode(batch, grouping.weights)
+        return unit_items, grouping, interests
 
     @torch.no_grad()
     def scores(self, batch: Histories) -> Tensor:
-        unit_items = self._unit_items()
-        grouping = self._group(batch, unit_items, None)
-        interests, _ = self._encode(batch, grouping.weights)
+        unit_items, grouping, interests = self._seen(batch)
         return log_scores(unit_items, grouping.prototypes, interests, self.temperatures)
 
     @torch.no_grad()
+    def best(self, batch: Histories, n: int, hidden: Histories) -> Ranking:
+        unit_items, grouping, interests = self._seen(batch)
+        if not self._searchable:
+            return super().best(batch, n, hidden)
+        vectors = (unit_items, grouping.prototypes, interests)
+        return Ranking(*best_items(*vectors, self.temperatures, n, hidden.indptr, hidden.indices))
+
+    @torch.no_grad()
     def interests(self, batch: Histories, items: Tensor) -> Interests:
-        unit_items = self._unit_items()
-        grouping = self._group(batch, unit_items, None)
-        interests, _ = self._encode(batch, grouping.weights)
+        unit_items, grouping, interests = self._seen(batch)
         chosen = unit_items[items].T  # [d, M]
         assignment = torch.softmax(grouping.prototypes @ chosen / self.config.tau, dim=1)  # [B, K, M]
         terms = assignment * torch.exp(interests @ chosen / self.config.tau_dec)
@@ -269,8 +278,7 @@ class Valid(Recommender):
     @torch.no_grad()
     def user_vectors(self, batch: Histories) -> Tensor:
         """Means of all interests side by side, [B, K d] (section 5.5)."""
-        grouping = self._group(batch, self._unit_items(), None)
-        means, _ = self._encode(batch, grouping.weights)
+        _, _, means = self._seen(batch)
         return normalize(means.flatten(1), dim=1, eps=EPS)
 
     @torch.no_grad()

@@ -14,10 +14,10 @@ from torch import Tensor
 from .. import registry
 from ..dataset import Dataset
 from ..errors import CheckpointCorrupt, FoldInUnsupported, SimilarUnsupported
+from ..ranking import top_n
 from ..recommender import Interests, Recommender
 from .explanation import because_of, shares_of
 from .person import Columns, Person, histories_of
-from .ranking import top_n
 
 MOST_FORMED_BY = 100
 MOST_HISTORY = 1000

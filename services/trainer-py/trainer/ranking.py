@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """columns [B, P] best first, -1 where no item is left; scores [B, P], -inf there. Equal scores by column."""
+
+    columns: Tensor
+    scores: Tensor
 
 
 def top_n(scores: Tensor, n: int) -> tuple[Tensor, Tensor]:

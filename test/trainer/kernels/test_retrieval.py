@@ -1,0 +1,101 @@
+"""The search that skips most scores against all scores, sorted."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from trainer.kernels import branch_and_bound, retrieval
+from trainer.kernels.decoder import log_scores
+from trainer.kernels.mixture import Temperatures
+from trainer.kernels.retrieval import best_items
+
+USERS, INTERESTS, ITEMS, WIDTH = 37, 3, 1301, 6
+TAUS = Temperatures(0.2, 0.15)
+
+
+def unit(*shape: int, seed: int) -> Tensor:
+    return normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
+
+
+def inputs(prototypes: int = USERS, users: int = USERS) -> tuple[Tensor, Tensor, Tensor]:
+    return unit(ITEMS, WIDTH, seed=1), unit(prototypes, INTERESTS, WIDTH, seed=2), unit(users, INTERESTS, WIDTH, seed=3)
+
+
+def hidden_columns(users: int, each: int) -> tuple[Tensor, Tensor]:
+    """`each` columns of every user but the first, the first and the last of the catalogue among them."""
+    rows = [torch.randperm(ITEMS, generator=torch.Generator().manual_seed(row))[:each] for row in range(1, users)]
+    rows = [torch.cat([row, torch.tensor([0, ITEMS - 1])]).unique() if each else row for row in rows]
+    sizes = torch.tensor([0, 0, *(len(row) for row in rows)])
+    return sizes.cumsum(0), torch.cat([*rows, torch.empty(0, dtype=torch.int64)])
+
+
+def all_sorted(vectors: tuple[Tensor, Tensor, Tensor], n: int, indptr: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    scores = log_scores(*vectors, TAUS)
+    scores[torch.arange(len(scores)).repeat_interleave(indptr.diff()), hidden] = -torch.inf
+    values, columns = scores.sort(dim=1, descending=True, stable=True)
+    values, columns = values[:, :n], columns[:, :n]
+    return columns.masked_fill(values == -torch.inf, -1), values
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["prototypes of each user", "of all users"])
+@pytest.mark.parametrize("tile_logits", [1, 50_000, 1 << 22], ids=["an item a tile", "many tiles", "one tile"])
+@pytest.mark.parametrize(
+    ("n", "hidden_each"), [(1, 0), (50, 20), (ITEMS + 5, 1000)], ids=["1", "50", "all that is left"]
+)
+def test_equals_the_whole_sort(
+    monkeypatch: pytest.MonkeyPatch, shared: bool, tile_logits: int, n: int, hidden_each: int
+) -> None:
+    monkeypatch.setattr(retrieval, "TILE_LOGITS", tile_logits)
+    monkeypatch.setattr(retrieval, "USERS_AT_ONCE", 16)
+    vectors = inputs(1 if shared else USERS)
+    hidden = hidden_columns(USERS, hidden_each)
+    columns, values = best_items(*vectors, TAUS, n, *hidden)
+    expected_columns, expected = all_sorted(vectors, n, *hidden)
+    assert torch.equal(columns == -1, expected_columns == -1)
+    torch.testing.assert_close(values, expected, rtol=0, atol=5e-6)
+    # Scores a rounding apart may stand in either order.
+    differing = columns != expected_columns
+    assert differing.float().mean() < 0.01
+    for row in range(USERS):
+        assert sorted(columns[row].tolist()) == sorted(expected_columns[row].tolist())
+
+
+def test_equal_scores_stand_by_column() -> None:
+    items, prototypes, interests = inputs()
+    twins = items[torch.arange(ITEMS) // 2]  # every item twice
+    columns, values = best_items(
+        twins, prototypes, interests, TAUS, 40, torch.zeros(USERS + 1).long(), torch.empty(0).long()
+    )
+    pairs = columns.view(USERS, -1, 2)
+    assert torch.equal(pairs[..., 0] + 1, pairs[..., 1])
+    assert torch.equal(values[:, ::2], values[:, 1::2])
+
+
+def test_most_items_cost_only_a_comparison() -> None:
+    """The bound holds for every item and is above the worst of the answer for few."""
+    vectors = inputs()
+    bounds = (torch.einsum("bkd,nd->bkn", vectors[2], vectors[0]) / TAUS.decode).amax(1)
+    scores = log_scores(*vectors, TAUS)
+    assert (scores <= bounds + 1e-5).all()
+    worst = scores.topk(20).values[:, -1:]
+    assert (bounds >= worst).float().mean() < 0.1
+
+
+def test_vectors_that_are_not_finite_are_seen() -> None:
+    items, prototypes, interests = inputs()
+    interests[3, 1, 2] = torch.nan
+    prototypes[5, 0, 0] = torch.inf
+    _, values = best_items(items, prototypes, interests, TAUS, 5, torch.zeros(USERS + 1).long(), torch.empty(0).long())
+    assert values.isnan().all(1).nonzero().flatten().tolist() == [3, 5]
+    assert not values[[0, 1, 2, 4]].isnan().any()
+
+
+def test_nobody_asked_nothing_answered() -> None:
+    vectors = inputs(0, 0)
+    columns, values = best_items(*vectors, TAUS, 5, torch.zeros(1).long(), torch.empty(0).long())
+    assert columns.shape == values.shape == (0, 5)
+
+
+def test_it_is_compiled_once() -> None:
+    assert hasattr(branch_and_bound.search_tile, "py_func")
