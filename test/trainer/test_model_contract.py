@@ -149,6 +149,19 @@ def test_resumed_after_any_epoch_it_ends_with_the_same_bits(root: Path, model: t
         assert (end.parameters_sha256, end.metrics) == (expected.parameters_sha256, expected.metrics)
 
 
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_its_best_items_are_those_of_its_scores(root: Path, model: type[Recommender]) -> None:
+    learnt, data = trained(root, spec_of(model, 2))
+    batch = Histories.of(data.train, np.arange(len(data.users)))
+    scores = learnt.scores(batch)
+    seen = torch.from_numpy(data.train.toarray() > 0)
+    found = learnt.best(batch, 10, batch)
+    expected = torch.where(seen, -torch.inf, scores).topk(10).values
+    torch.testing.assert_close(found.scores, expected)
+    torch.testing.assert_close(scores.gather(1, found.columns), expected)
+    assert torch.equal(learnt.scores(batch), scores), "scores must be the caller's own, who writes into them"
+
+
 @pytest.mark.parametrize("model", having("fold_in"), ids=lambda model: model.name)
 def test_it_recommends_to_strangers(root: Path, model: type[Recommender]) -> None:
     learnt, data = trained(root, spec_of(model, 2))

@@ -77,7 +77,7 @@ class Constant(Recommender):
         self.register_buffer("counts", torch.arange(items).float())
 
     def scores(self, batch: Histories) -> Tensor:
-        return self.counts[None].expand(len(batch), -1)
+        return self.counts.repeat(len(batch), 1)
 
 
 def random_part(generator: np.random.Generator, taken: np.ndarray, rate: float) -> np.ndarray:

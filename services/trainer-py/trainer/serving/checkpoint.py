@@ -15,9 +15,9 @@ from .. import registry
 from ..dataset import Dataset
 from ..errors import CheckpointCorrupt, FoldInUnsupported, SimilarUnsupported
 from ..ranking import top_n
-from ..recommender import Interests, Recommender
+from ..recommender import Histories, Interests, Recommender
 from .explanation import because_of, shares_of
-from .person import Columns, Person, histories_of
+from .person import Columns, Person, histories, histories_of
 
 MOST_FORMED_BY = 100
 MOST_HISTORY = 1000
@@ -117,8 +117,7 @@ class LoadedCheckpoint:
     def _rank(self, questions: Sequence[Question]) -> list[list[Ranked]]:
         with torch.no_grad():
             batch = histories_of([question.person for question in questions], self.device)
-            scores = self._masked(self.model.scores(batch), questions)
-            columns, values = top_n(scores, max(question.n for question in questions))
+            columns, values = self._best(batch, questions)
             if bool(torch.isnan(values).any()) or bool((values == torch.inf).any()):
                 raise CheckpointCorrupt(f"{self.model.name} gives scores that are not finite")
             # Excluded columns hold -inf and stand last, so what is answered is the front of each row.
@@ -174,9 +173,17 @@ class LoadedCheckpoint:
         with torch.no_grad():
             return self.model.interests(histories_of([nobody], self.device), none).weights.shape[1]
 
+    def _best(self, batch: Histories, questions: Sequence[Question]) -> tuple[Tensor, Tensor]:
+        """Columns [B, m] and scores [B, m], best first; -inf where nothing is left."""
+        n = max(question.n for question in questions)
+        if any(question.candidates is not None for question in questions):
+            return top_n(self._masked(self.model.scores(batch), questions), n)
+        hidden = histories(batch.users, [np.unique(question.excluded) for question in questions])
+        ranking = self.model.best(batch, n, hidden)
+        return ranking.columns, ranking.scores
+
     def _masked(self, scores: Tensor, questions: Sequence[Question]) -> Tensor:
-        """A copy of `scores` [B, N], as a model may answer with a view of its own memory, -inf where not asked for."""
-        scores = scores.clone(memory_format=torch.contiguous_format)
+        """`scores` [B, N] with -inf in place of what is not asked for."""
         for row, question in enumerate(questions):
             if question.candidates is not None:
                 candidates = torch.as_tensor(question.candidates, device=self.device)
