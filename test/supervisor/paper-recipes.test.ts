@@ -40,9 +40,9 @@ describe.each(["sample", ...datasets])("on %s", (dataset) => {
 		}
 	});
 
-	it("has settings of models that Table 2 shows", () => {
+	it("has a setting of every model that Table 2 shows, or none at all", () => {
 		const shown = readRecipe("table2").rows.map((row) => row.model);
-		expect([...settings.keys()].filter((model) => !shown.includes(model))).toEqual([]);
+		expect([...settings.keys()].sort()).toEqual(dataset === "sample" ? [] : shown.sort());
 	});
 });
 
