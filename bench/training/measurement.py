@@ -22,12 +22,13 @@ from trainer.recommender import EpochConfig, Recommender, StepConfig
 from training import floor
 from training.dense import dense_version, evaluate_in_python, valid_scores
 
-EPOCHS = 3
+EPOCHS = 3  # measured, after one that compiles
+ENOUGH_SECONDS = 120  # of a model whose epochs are long, fewer are measured
 MEASURED_IN_PYTHON = 500  # users, scaled to all
 
 
 def measured(data: Dataset, name: str, where: torch.device) -> dict[str, Any]:
-    """Medians of EPOCHS epochs and evaluations, in turns with their floors."""
+    """Medians of up to EPOCHS epochs and evaluations, in turns with their floors."""
     for _ in epochs_of(prepared(name, cut(data), where), cut(data), where):
         pass
     before = resident_bytes()
@@ -38,6 +39,8 @@ def measured(data: Dataset, name: str, where: torch.device) -> dict[str, Any]:
         peak = peak or device.peak_memory_bytes() - before  # before the floor takes its own
         epochs.append(end.seconds)
         floors.append(seconds(training))
+        if len(epochs) > 1 and sum(epochs) > ENOUGH_SECONDS:
+            break
     model.eval()
     rankings, products = [], []
     for _ in range(EPOCHS):
