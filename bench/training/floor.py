@@ -47,7 +47,8 @@ def of_evaluation(model: Recommender, data: Dataset) -> Product | None:
     users, items = data.train.shape
     if isinstance(model, Valid):
         k = model.config.k
-        return Product(2 if model.blocks.r > 1 else 1, users * k, model.config.embedding_size, items, 1024 * k)
+        # Assigning items to prototypes is a second one, which the best items can be found without.
+        return Product(1, users * k, model.config.embedding_size, items, 1024 * k)
     sizes = model.config.model_dump()
     width = sizes.get("hidden_size" if model.name in ("multvae", "multdae") else "embedding_size")
     width = sizes["latent_dimension"] if model.name == "recvae" else width

@@ -44,7 +44,7 @@ def measured(data: Dataset, name: str, where: torch.device) -> dict[str, Any]:
     model.eval()
     rankings, products = [], []
     for _ in range(EPOCHS):
-        rankings.append(seconds(lambda: evaluate(model.best, data, ("test",), ("train",), (20, 50), device=where)))
+        rankings.append(seconds(lambda: evaluate(model, data, ("test",), ("train",), (20, 50), device=where)))
         products.append(seconds(evaluation))
     return {
         "epoch_seconds": statistics.median(epochs[1:] or epochs),  # the first one compiles

@@ -59,7 +59,7 @@ def test_equals_brute_force(monkeypatch: pytest.MonkeyPatch, batch: int) -> None
     train, valid, test = (part == number for number in (1, 2, 3))
     test[:5] = False  # users without test items do not count
     scores = random.normal(size=(50, 40))
-    results = evaluate(Scored(scores).best, dataset_of(train, valid, test), cutoffs=(5, 20))
+    results = evaluate(Scored(scores), dataset_of(train, valid, test), cutoffs=(5, 20))
     for (split, rule), masked in {
         ("valid", "train"): train,
         ("test", "train"): train,
@@ -76,7 +76,7 @@ def test_a_case_worked_by_hand() -> None:
     train, valid, test = np.eye(4, dtype=bool)[[[3], [1], [2]]]
     test[0, 0] = True
     scores = np.array([[0.1, 0.8, 0.5, 0.9]])
-    results = evaluate(Scored(scores).best, dataset_of(train, valid, test), cutoffs=(2,))
+    results = evaluate(Scored(scores), dataset_of(train, valid, test), cutoffs=(2,))
     assert results["test", "train"]["recall@2"] == pytest.approx(0.5)
     # one hit at rank 2; the ideal list has hits at ranks 1 and 2
     assert results["test", "train"]["ndcg@2"] == pytest.approx((1 / np.log2(3)) / (1 + 1 / np.log2(3)))
@@ -87,7 +87,7 @@ def test_a_case_worked_by_hand() -> None:
 def test_scores_that_are_not_numbers_are_refused() -> None:
     ones = np.eye(3, dtype=bool)
     with pytest.raises(Diverged):
-        evaluate(Scored(np.full((3, 3), np.nan)).best, dataset_of(ones, ones[::-1], ones[[1, 2, 0]]))
+        evaluate(Scored(np.full((3, 3), np.nan)), dataset_of(ones, ones[::-1], ones[[1, 2, 0]]))
 
 
 FIGURES = {
@@ -117,6 +117,6 @@ def test_deterministic_models_reach_their_reference_figures(citeulike: Dataset, 
     model: Recommender = model_class(config, *citeulike.train.shape)
     model.prepare(citeulike.train, torch.Generator())
     model.fit(citeulike.train)
-    measured = evaluate(model.best, citeulike, ("test",), ("train",))["test", "train"]
+    measured = evaluate(model, citeulike, ("test",), ("train",))["test", "train"]
     figures = [measured[key] for key in ("recall@20", "ndcg@20", "recall@50", "ndcg@50")]
     assert figures == pytest.approx(expected, abs=5e-4)

@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "item_similarity": {"recommender"},
     "models": {"errors", "ranking", "recommender", "factorised", "graph_factorised", "item_similarity", "kernels"},
     "registry": {"errors", "recommender", "models"},
-    "evaluate": {"errors", "dataset", "ranking", "recommender", "metrics"},
+    "evaluate": {"errors", "dataset", "recommender", "metrics"},
     "uniformity": {"dataset", "recommender"},
     "loop": {"errors", "dataset", "recommender", "evaluate", "events"},
     "device": {"errors"},

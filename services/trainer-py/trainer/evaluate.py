@@ -17,8 +17,7 @@ from torch import Tensor
 from .dataset import Dataset
 from .errors import Diverged
 from .metrics import METRICS
-from .ranking import Ranking
-from .recommender import Histories
+from .recommender import Histories, Recommender
 
 Split = Literal["valid", "test"]
 MaskRule = Literal["train", "train+valid"]
@@ -31,7 +30,7 @@ LARGEST_BATCH = 1024
 
 @torch.no_grad()
 def evaluate(
-    best: Callable[[Histories, int, Histories], Ranking],
+    model: Recommender,
     dataset: Dataset,
     splits: Sequence[Split] = ("valid", "test"),
     mask_rules: Sequence[MaskRule] = ("train", "train+valid"),
@@ -42,13 +41,13 @@ def evaluate(
 ) -> Results:
     """Means over the users with at least one item in the split, as {(split, rule): {"recall@20": ..., ...}}.
 
-    `best` is `Recommender.best`. `on_progress` is told users done and users in all.
-    Raises Diverged when a score is not a number.
+    `on_progress` is told users done and users in all. Raises Diverged when a score that counts is not a number.
     """
     measured: dict[MaskRule, list[Split]] = {}
     for split in splits:
         for rule in ("train",) if split == "valid" else mask_rules:
             measured.setdefault(rule, []).append(split)
+    masks = {rule: dataset.train if rule == "train" else dataset.train + dataset.valid for rule in measured}
     truth = {split: getattr(dataset, split) for split in splits}
     wanted = np.zeros(dataset.train.shape[0], dtype=bool)
     for part in truth.values():
@@ -64,8 +63,8 @@ def evaluate(
         rows = users[start : start + batch_users]
         batch = Histories.of(dataset.train, rows, device)
         for rule, asked in measured.items():
-            hidden = batch if rule == "train" else Histories.of(dataset.train + dataset.valid, rows, device)
-            ranking = best(batch, depth, hidden)
+            hidden = batch if rule == "train" else Histories.of(masks[rule], rows, device)
+            ranking = model.best(batch, depth, hidden)
             if torch.isnan(ranking.scores).any():
                 raise Diverged("the model's scores are not numbers")
             for split in asked:

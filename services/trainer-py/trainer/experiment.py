@@ -132,7 +132,7 @@ def evaluate_checkpoint(
     loaded = artifacts.load_checkpoint(root, key, sha256, with_optimizer=False)
     model, data = open_checkpoint(root, loaded, where)
     rule: MaskRule = "train" if split == "valid" else protocol.mask_test
-    results = evaluate(model.best, data, (split,), (rule,), protocol.cutoffs, device=where, on_progress=on_progress)
+    results = evaluate(model, data, (split,), (rule,), protocol.cutoffs, device=where, on_progress=on_progress)
     users = int(np.count_nonzero(np.diff(getattr(data, split).indptr)))
     metrics = [Metric(split, name, value) for name, value in results[split, rule].items()]
     return Evaluated(metrics, users, time.perf_counter() - started)
@@ -168,7 +168,7 @@ def _test_metrics(
 ) -> list[Metric]:
     model.eval()
     results = evaluate(
-        model.best,
+        model,
         data,
         ("test",),
         (protocol.mask_test,),

@@ -185,7 +185,7 @@ def validate(
 ) -> list[Metric]:
     model.eval()
     results = evaluate(
-        model.best,
+        model,
         dataset,
         ("valid",),
         ("train",),

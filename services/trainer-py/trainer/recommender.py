@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -17,7 +18,8 @@ from torch import Tensor, nn
 from .ranking import Ranking, top_n
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
+
     from scipy.sparse import csr_matrix
 
 Capability = Literal["fold_in", "interests", "closed_form", "graph"]
@@ -74,6 +76,16 @@ class Histories:
             users=torch.as_tensor(users, dtype=torch.int64, device=device),
             indptr=torch.as_tensor(rows.indptr, dtype=torch.int64, device=device),
             indices=torch.as_tensor(rows.indices, dtype=torch.int64, device=device),
+        )
+
+    @staticmethod
+    def of_rows(users: Tensor, rows: Sequence[np.ndarray]) -> Histories:
+        """Of B users with their item columns, ascending and int64."""
+        sizes = np.array([len(row) for row in rows], dtype=np.int64)
+        return Histories(
+            users=users,
+            indptr=torch.as_tensor(np.concatenate([[0], np.cumsum(sizes)]), dtype=torch.int64, device=users.device),
+            indices=torch.as_tensor(np.concatenate(rows), device=users.device),
         )
 
 

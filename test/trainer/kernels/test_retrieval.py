@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from trainer.kernels import branch_and_bound, retrieval
+from trainer.kernels import fused, retrieval
 from trainer.kernels.decoder import log_scores
 from trainer.kernels.mixture import Temperatures
 from trainer.kernels.retrieval import best_items
@@ -91,11 +91,15 @@ def test_vectors_that_are_not_finite_are_seen() -> None:
     assert not values[[0, 1, 2, 4]].isnan().any()
 
 
-def test_nobody_asked_nothing_answered() -> None:
-    vectors = inputs(0, 0)
-    columns, values = best_items(*vectors, TAUS, 5, torch.zeros(1).long(), torch.empty(0).long())
-    assert columns.shape == values.shape == (0, 5)
+def test_it_is_compiled_once_whatever_the_layout() -> None:
+    for prototypes in (1, USERS):
+        best_items(*inputs(prototypes), TAUS, 3, *hidden_columns(USERS, 2))
+    best_items(*inputs(1, 1), TAUS, 3, torch.zeros(2).long(), torch.empty(0).long())
+    assert len(fused.search_tile.signatures) == 1
 
 
-def test_it_is_compiled_once() -> None:
-    assert hasattr(branch_and_bound.search_tile, "py_func")
+@pytest.mark.parametrize("n", [0, 5])
+def test_nothing_asked_nothing_answered(n: int) -> None:
+    users = 0 if n else USERS
+    columns, values = best_items(*inputs(users, users), TAUS, n, torch.zeros(users + 1).long(), torch.empty(0).long())
+    assert columns.shape == values.shape == (users, n)

@@ -271,6 +271,20 @@ def test_scores_are_those_of_the_history_alone(r: int) -> None:
 
 
 @pytest.mark.parametrize("r", [1, 2])
+def test_its_best_items_are_the_same_with_and_without_the_search(monkeypatch: pytest.MonkeyPatch, r: int) -> None:
+    model = trained_a_little(Valid(ValidConfig(**SMALL, r=r), USERS, ITEMS)).eval()
+    batch = histories()
+    searched = model.best(batch, 10, batch)
+    monkeypatch.setattr("trainer.models.valid.best_items", None)  # whoever calls it fails
+    with pytest.raises(TypeError):
+        model.best(batch, 10, batch)
+    monkeypatch.setattr("trainer.models.valid.fused_for", lambda _: None)  # a machine without numba, or a GPU
+    scored = model.train().eval().best(batch, 10, batch)
+    assert torch.equal(searched.columns, scored.columns)
+    torch.testing.assert_close(searched.scores, scored.scores)
+
+
+@pytest.mark.parametrize("r", [1, 2])
 def test_interests_explain_the_scores(r: int) -> None:
     model = valid(r=r)
     batch, items = histories(), torch.tensor([7, 0, 49])

@@ -59,6 +59,13 @@ def test_a_batch_answers_as_one_by_one(plain: LoadedCheckpoint, toy: Dataset) ->
         np.testing.assert_allclose([item.shares for item in ranked], [item.shares for item in alone], rtol=1e-5)
 
 
+def test_neighbours_that_name_candidates_change_no_digit(plain: LoadedCheckpoint, toy: Dataset) -> None:
+    ordinary = [Question(person, n=9, excluded=person.seen) for person in persons(toy)]
+    naming = Question(ordinary[0].person, n=2, excluded=NOTHING, candidates=np.arange(0, 200, 3))
+    alone = plain.rank(ordinary)
+    assert plain.rank([ordinary[0], naming, *ordinary[1:]]) == [alone[0], *plain.rank([naming]), *alone[1:]]
+
+
 def test_candidates_and_exclusions(plain: LoadedCheckpoint, toy: Dataset) -> None:
     person = known_user(toy, "user 0")
     candidates, excluded = np.array([5, 9, 40, 41, 120]), np.array([9, 41, 77])

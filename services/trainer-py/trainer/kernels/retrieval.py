@@ -1,7 +1,8 @@
-"""The n best items of each user under the decoder's mixture (VALID eq. 10), exact, in memory that follows neither the
-catalogue nor the batch."""
+"""The n best items of each user under the decoder's mixture (VALID eq. 10), exact, without all their scores."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -30,15 +31,17 @@ def best_items(
     the CPU. Columns that a user is not answered: hidden[hidden_indptr[u]:hidden_indptr[u+1]], ascending. A user with
     vectors that are not finite gets scores that are not numbers.
     """
-    from . import branch_and_bound  # numba takes its time to load
+    from . import fused  # numba takes its time to load
 
     users, k, _ = interests.shape
-    users_at_once = max(1, min(USERS_AT_ONCE, users))
-    items_at_once = max(1, TILE_LOGITS // (users_at_once * k))  # few users, long strips: each costs its calls
     n = min(n, len(items))
     columns = torch.full((users, n), -1, dtype=torch.int64)
     sound = (interests.flatten(1).sum(1) + prototypes.flatten(1).sum(1)).isfinite()
     values = torch.where(sound, -torch.inf, torch.nan)[:, None].repeat(1, n)  # nothing is above what is not a number
+    if columns.numel() == 0:
+        return columns, values
+    users_at_once = min(USERS_AT_ONCE, math.ceil(users / cores()))
+    items_at_once = max(1, TILE_LOGITS // (users_at_once * k))  # few users, long strips: each costs its calls
     grouping = (prototypes / temperatures.group).contiguous()
     chunks = [slice(first, min(first + users_at_once, users)) for first in range(0, users, users_at_once)]
 
@@ -52,7 +55,7 @@ def best_items(
                 rows = items[first : first + items_at_once]
                 logits = memory[: len(mine) * len(rows)].view(len(mine), len(rows))
                 torch.mm(mine, rows.T, out=logits)
-                branch_and_bound.search_tile(
+                fused.search_tile(
                     logits.view(-1, k, len(rows)).numpy(),
                     own.numpy(),
                     rows.numpy(),
@@ -64,4 +67,10 @@ def best_items(
                 )
 
     spread(search, min(cores(), len(chunks)))
-    return columns, values
+    return _sorted(columns, values)
+
+
+def _sorted(columns: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    columns, by_column = columns.sort(dim=1)
+    values, by_value = values.gather(1, by_column).sort(dim=1, descending=True, stable=True)
+    return columns.gather(1, by_value), values

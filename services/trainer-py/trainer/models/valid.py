@@ -100,7 +100,8 @@ class Valid(Recommender):
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "interests"})
     config_class: ClassVar[type[MacridVAEConfig]] = ValidConfig
     config: MacridVAEConfig
-    _ready: Tensor | None = None
+    _ready: Tensor | None = None  # Hn while evaluating or serving
+    _searchable = False  # whether `best_items` is for it
 
     def __init__(self, config: MacridVAEConfig, users: int, items: int) -> None:
         super().__init__(config, users, items)
@@ -241,7 +242,7 @@ class Valid(Recommender):
             self._searchable = fused_for(self._ready) is not None and bool(self._ready.isfinite().all())
         return self._ready
 
-    def _seen(self, batch: Histories) -> tuple[Tensor, _Grouping, Tensor]:
+    def _encoded(self, batch: Histories) -> tuple[Tensor, _Grouping, Tensor]:
         """Hn [N, d], the last block and interests z [B, K, d] without noise."""
         unit_items = self._unit_items()
         grouping = self._group(batch, unit_items, None)
@@ -250,20 +251,21 @@ class Valid(Recommender):
 
     @torch.no_grad()
     def scores(self, batch: Histories) -> Tensor:
-        unit_items, grouping, interests = self._seen(batch)
+        unit_items, grouping, interests = self._encoded(batch)
         return log_scores(unit_items, grouping.prototypes, interests, self.temperatures)
 
     @torch.no_grad()
     def best(self, batch: Histories, n: int, hidden: Histories) -> Ranking:
-        unit_items, grouping, interests = self._seen(batch)
+        self._unit_items()
         if not self._searchable:
             return super().best(batch, n, hidden)
+        unit_items, grouping, interests = self._encoded(batch)
         vectors = (unit_items, grouping.prototypes, interests)
         return Ranking(*best_items(*vectors, self.temperatures, n, hidden.indptr, hidden.indices))
 
     @torch.no_grad()
     def interests(self, batch: Histories, items: Tensor) -> Interests:
-        unit_items, grouping, interests = self._seen(batch)
+        unit_items, grouping, interests = self._encoded(batch)
         chosen = unit_items[items].T  # [d, M]
         assignment = torch.softmax(grouping.prototypes @ chosen / self.config.tau, dim=1)  # [B, K, M]
         terms = assignment * torch.exp(interests @ chosen / self.config.tau_dec)
@@ -278,7 +280,7 @@ class Valid(Recommender):
     @torch.no_grad()
     def user_vectors(self, batch: Histories) -> Tensor:
         """Means of all interests side by side, [B, K d] (section 5.5)."""
-        _, _, means = self._seen(batch)
+        _, _, means = self._encoded(batch)
         return normalize(means.flatten(1), dim=1, eps=EPS)
 
     @torch.no_grad()

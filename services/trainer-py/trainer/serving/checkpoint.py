@@ -17,7 +17,7 @@ from ..errors import CheckpointCorrupt, FoldInUnsupported, SimilarUnsupported
 from ..ranking import top_n
 from ..recommender import Histories, Interests, Recommender
 from .explanation import because_of, shares_of
-from .person import Columns, Person, histories, histories_of
+from .person import Columns, Person, histories_of
 
 MOST_FORMED_BY = 100
 MOST_HISTORY = 1000
@@ -115,12 +115,27 @@ class LoadedCheckpoint:
         return _compute.submit(self._similar, column, n).result()
 
     def _rank(self, questions: Sequence[Question]) -> list[list[Ranked]]:
+        """Those that name candidates need the scores of all items; the others need only the best ones."""
+        answers: dict[int, list[Ranked]] = {}
+        for named in (False, True):
+            places = [place for place, asked in enumerate(questions) if (asked.candidates is not None) == named]
+            if places:
+                answers |= zip(places, self._ranked([questions[place] for place in places], named), strict=True)
+        return [answers[place] for place in range(len(questions))]
+
+    def _ranked(self, questions: Sequence[Question], named: bool) -> list[list[Ranked]]:
         with torch.no_grad():
             batch = histories_of([question.person for question in questions], self.device)
-            columns, values = self._best(batch, questions)
+            n = max(question.n for question in questions)
+            if named:
+                columns, values = top_n(self._masked(self.model.scores(batch), questions), n)
+            else:
+                hidden = Histories.of_rows(batch.users, [np.unique(question.excluded) for question in questions])
+                ranking = self.model.best(batch, n, hidden)
+                columns, values = ranking.columns, ranking.scores
             if bool(torch.isnan(values).any()) or bool((values == torch.inf).any()):
                 raise CheckpointCorrupt(f"{self.model.name} gives scores that are not finite")
-            # Excluded columns hold -inf and stand last, so what is answered is the front of each row.
+            # What is not answered holds -inf and stands last.
             counts = [int((values[row, : question.n] > -torch.inf).sum()) for row, question in enumerate(questions)]
             chosen = [columns[row, :count] for row, count in enumerate(counts)]
             asked = torch.unique(torch.cat(chosen))
@@ -172,15 +187,6 @@ class LoadedCheckpoint:
         none = torch.empty(0, dtype=torch.int64, device=self.device)
         with torch.no_grad():
             return self.model.interests(histories_of([nobody], self.device), none).weights.shape[1]
-
-    def _best(self, batch: Histories, questions: Sequence[Question]) -> tuple[Tensor, Tensor]:
-        """Columns [B, m] and scores [B, m], best first; -inf where nothing is left."""
-        n = max(question.n for question in questions)
-        if any(question.candidates is not None for question in questions):
-            return top_n(self._masked(self.model.scores(batch), questions), n)
-        hidden = histories(batch.users, [np.unique(question.excluded) for question in questions])
-        ranking = self.model.best(batch, n, hidden)
-        return ranking.columns, ranking.scores
 
     def _masked(self, scores: Tensor, questions: Sequence[Question]) -> Tensor:
         """`scores` [B, N] with -inf in place of what is not asked for."""

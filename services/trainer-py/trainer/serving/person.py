@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..dataset import Dataset
 from ..errors import NoKnownItems, UnknownUser
@@ -70,17 +69,7 @@ def columns_of(dataset: Dataset, items: Sequence[str]) -> tuple[Columns, list[st
 def histories_of(persons: Sequence[Person], device: torch.device) -> Histories:
     """The persons as one batch."""
     users = torch.tensor([person.user for person in persons], dtype=torch.int64, device=device)
-    return histories(users, [person.history for person in persons])
-
-
-def histories(users: Tensor, rows: Sequence[Columns]) -> Histories:
-    """Ascending columns of each user [B]."""
-    lengths = np.fromiter((row.size for row in rows), dtype=np.int64, count=len(rows))
-    return Histories(
-        users=users,
-        indptr=torch.as_tensor(np.concatenate([[0], np.cumsum(lengths)]), dtype=torch.int64, device=users.device),
-        indices=torch.as_tensor(np.concatenate(rows), device=users.device),
-    )
+    return Histories.of_rows(users, [person.history for person in persons])
 
 
 def _row(part: object, row: int) -> Columns:
