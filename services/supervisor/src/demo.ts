@@ -146,8 +146,10 @@ async function watch(api: Client, started: Experiment): Promise<Experiment> {
 async function describe(api: Client, run: Run): Promise<string> {
 	if (run.epoch === 0) return "starting";
 	const { series } = await api.get<Series>(`/runs/${run.id}/metrics`);
+	// The answer about the run is older than its metrics, which may be of the next epoch already.
 	const last = (split: string, name: string) =>
-		series.find((one) => one.split === split && one.name === name)?.points.at(-1)?.value;
+		series.find((one) => one.split === split && one.name === name)?.points.findLast(({ epoch }) => epoch === run.epoch)
+			?.value;
 	const left = run.secondsLeft === null ? "" : `  at most ${duration(run.secondsLeft)} left`;
 	return `epoch ${run.epoch}/${run.maxEpochs}  loss ${last("train", "loss")?.toFixed(2) ?? "-"}  validation Recall@20 ${last("valid", "recall@20")?.toFixed(4) ?? "-"}${left}`;
 }

@@ -29,6 +29,8 @@ export async function runForever({ onStarted, ...options }: Forever = {}): Promi
 	process.on("SIGINT", () => void stop(0));
 	process.on("SIGTERM", () => void stop(0));
 	try {
+		if (!(Number.isInteger(port) && port > 0 && port < 65536))
+			throw new Error(`PORT takes a number from 1 to 65535, not ${process.env.PORT}`);
 		home = takeHome(DEFAULT_HOME, address);
 		if (!(await isFree(port))) throw new Error(`port ${port} is taken; choose another with PORT=…`);
 		stack = await step("Start PostgreSQL, trainer, recommender, worker and api", () =>
