@@ -89,6 +89,7 @@ export default fp(
 				if (!job) return false;
 				const state = await answer(job.getState());
 				if (ALIVE.has(state)) return true;
+				if (state === "unknown") return false; // it ended between the two questions, and is gone
 				// A finished delivery under this id would make BullMQ ignore the new one.
 				await answer(job.remove());
 				return false;
