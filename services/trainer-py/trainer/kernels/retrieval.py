@@ -10,7 +10,7 @@ from torch import Tensor
 from .mixture import Temperatures
 from .threads import cores, spread
 
-USERS_AT_ONCE = 128
+USERS_AT_ONCE = 256
 TILE_LOGITS = 512 << 10  # 2 MiB stay near a core
 
 
