@@ -23,7 +23,7 @@ from training import floor
 from training.dense import dense_version, evaluate_in_python, valid_scores
 
 EPOCHS = 3  # measured, after one that compiles
-ENOUGH_SECONDS = 120  # of a model whose epochs are long, fewer are measured
+ENOUGH_SECONDS = 60  # of a model whose epochs are long, fewer are measured
 MEASURED_IN_PYTHON = 500  # users, scaled to all
 
 
