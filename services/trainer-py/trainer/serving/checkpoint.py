@@ -189,13 +189,12 @@ class LoadedCheckpoint:
             return self.model.interests(histories_of([nobody], self.device), none).weights.shape[1]
 
     def _masked(self, scores: Tensor, questions: Sequence[Question]) -> Tensor:
-        """`scores` [B, N] with -inf in place of what is not asked for."""
+        """`scores` [B, N] with -inf where no candidate of the question is, or an excluded one."""
         for row, question in enumerate(questions):
-            if question.candidates is not None:
-                candidates = torch.as_tensor(question.candidates, device=self.device)
-                kept = scores[row, candidates]
-                scores[row] = -torch.inf
-                scores[row, candidates] = kept
+            candidates = torch.as_tensor(question.candidates, device=self.device)
+            kept = scores[row, candidates]
+            scores[row] = -torch.inf
+            scores[row, candidates] = kept
             scores[row, torch.as_tensor(question.excluded, device=self.device)] = -torch.inf
         return scores
 
