@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import NoReturn
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -66,29 +68,41 @@ def serve(
             "%s cannot listen on %s: the port is taken or the address is not this machine's", name, settings.listen
         )
         return 1
-    ended = threading.Event()
+    ended: SimpleQueue[None] = SimpleQueue()  # unlike an Event it may be told by a signal's handler
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda *_: ended.put(None))
     if settings.exit_with_stdin:
         threading.Thread(target=_wait_for_stdin, args=(ended,), daemon=True).start()
     server.start()
     checks.set("", health_pb2.HealthCheckResponse.SERVING)
     log.info("%s listens on %s", name, settings.listen)
-    ended.wait()
+    ended.get()
     log.info("%s stops", name)
     checks.enter_graceful_shutdown()
     stop()
     server.stop(GRACE_SECONDS).wait(GRACE_SECONDS)
     # Threads of an unfinished call must not keep a process alive that has said goodbye.
     threading.Thread(target=_force_exit, daemon=True).start()
+    pool.shutdown()
     return 0
 
 
-def _wait_for_stdin(ended: threading.Event) -> None:
+def leave(status: int) -> NoReturn:
+    """Ends the process once `serve` has returned and everything is closed.
+
+    Not through the interpreter's own end: destructors of native libraries (gRPC's, OpenMP's) then run beside threads
+    that still exist, and one of them has been seen to wait for ever.
+    """
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _wait_for_stdin(ended: SimpleQueue[None]) -> None:
     # Not through sys.stdin: a thread that waits inside it holds its lock, and the interpreter aborts at the end.
     while os.read(0, 65_536):
         pass
-    ended.set()
+    ended.put(None)
 
 
 def _force_exit() -> None:
