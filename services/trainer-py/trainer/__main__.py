@@ -155,15 +155,17 @@ def _sample(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from .server.process import leave
     from .server.trainer_server import main as serve
 
-    return serve()
+    leave(serve())
 
 
 def _serve_recommender(options: argparse.Namespace) -> int:
+    from .server.process import leave
     from .server.recommender_server import main as serve
 
-    return serve()
+    leave(serve())
 
 
 if __name__ == "__main__":

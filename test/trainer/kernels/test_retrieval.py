@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 from trainer.kernels import fused, retrieval
 from trainer.kernels.decoder import log_scores
 from trainer.kernels.mixture import Temperatures
-from trainer.kernels.retrieval import best_items
+from trainer.kernels.retrieval import Catalogue, best_items
 
 USERS, INTERESTS, ITEMS, WIDTH = 37, 3, 1301, 6
 TAUS = Temperatures(0.2, 0.15)
@@ -20,6 +20,28 @@ def unit(*shape: int, seed: int) -> Tensor:
 
 def inputs(prototypes: int = USERS, users: int = USERS) -> tuple[Tensor, Tensor, Tensor]:
     return unit(ITEMS, WIDTH, seed=1), unit(prototypes, INTERESTS, WIDTH, seed=2), unit(users, INTERESTS, WIDTH, seed=3)
+
+
+@pytest.fixture(params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"], autouse=True)
+def quick_dtype(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> torch.dtype:
+    """Whatever this processor would choose for the bounds."""
+    monkeypatch.setattr(retrieval, "_quick_dtype", lambda: request.param)
+    return request.param
+
+
+def catalogue(items: Tensor) -> Catalogue:
+    made = Catalogue.of(items)
+    assert made is not None
+    return made
+
+
+def search(
+    vectors: tuple[Tensor, Tensor, Tensor], n: int, indptr: Tensor | None = None, hidden: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    items, prototypes, interests = vectors
+    nothing = torch.zeros(len(interests) + 1).long() if indptr is None else indptr
+    columns = torch.empty(0).long() if hidden is None else hidden
+    return best_items(catalogue(items), prototypes, interests, TAUS, n, nothing, columns)
 
 
 def hidden_columns(users: int, each: int) -> tuple[Tensor, Tensor]:
@@ -50,7 +72,7 @@ def test_equals_the_whole_sort(
     monkeypatch.setattr(retrieval, "USERS_AT_ONCE", 16)
     vectors = inputs(1 if shared else USERS)
     hidden = hidden_columns(USERS, hidden_each)
-    columns, values = best_items(*vectors, TAUS, n, *hidden)
+    columns, values = search(vectors, n, *hidden)
     expected_columns, expected = all_sorted(vectors, n, *hidden)
     assert torch.equal(columns == -1, expected_columns == -1)
     torch.testing.assert_close(values, expected, rtol=0, atol=5e-6)
@@ -64,9 +86,7 @@ def test_equals_the_whole_sort(
 def test_equal_scores_stand_by_column() -> None:
     items, prototypes, interests = inputs()
     twins = items[torch.arange(ITEMS) // 2]  # every item twice
-    columns, values = best_items(
-        twins, prototypes, interests, TAUS, 40, torch.zeros(USERS + 1).long(), torch.empty(0).long()
-    )
+    columns, values = search((twins, prototypes, interests), 40)
     pairs = columns.view(USERS, -1, 2)
     assert torch.equal(pairs[..., 0] + 1, pairs[..., 1])
     assert torch.equal(values[:, ::2], values[:, 1::2])
@@ -86,20 +106,20 @@ def test_vectors_that_are_not_finite_are_seen() -> None:
     items, prototypes, interests = inputs()
     interests[3, 1, 2] = torch.nan
     prototypes[5, 0, 0] = torch.inf
-    _, values = best_items(items, prototypes, interests, TAUS, 5, torch.zeros(USERS + 1).long(), torch.empty(0).long())
+    _, values = search((items, prototypes, interests), 5)
     assert values.isnan().all(1).nonzero().flatten().tolist() == [3, 5]
     assert not values[[0, 1, 2, 4]].isnan().any()
 
 
 def test_it_is_compiled_once_whatever_the_layout() -> None:
     for prototypes in (1, USERS):
-        best_items(*inputs(prototypes), TAUS, 3, *hidden_columns(USERS, 2))
-    best_items(*inputs(1, 1), TAUS, 3, torch.zeros(2).long(), torch.empty(0).long())
+        search(inputs(prototypes), 3, *hidden_columns(USERS, 2))
+    search(inputs(1, 1), 3)
     assert len(fused.search_tile.signatures) == 1
 
 
 @pytest.mark.parametrize("n", [0, 5])
 def test_nothing_asked_nothing_answered(n: int) -> None:
     users = 0 if n else USERS
-    columns, values = best_items(*inputs(users, users), TAUS, n, torch.zeros(users + 1).long(), torch.empty(0).long())
+    columns, values = search(inputs(users, users), n)
     assert columns.shape == values.shape == (users, n)

@@ -278,7 +278,7 @@ def test_its_best_items_are_the_same_with_and_without_the_search(monkeypatch: py
     monkeypatch.setattr("trainer.models.valid.best_items", None)  # whoever calls it fails
     with pytest.raises(TypeError):
         model.best(batch, 10, batch)
-    monkeypatch.setattr("trainer.models.valid.fused_for", lambda _: None)  # a machine without numba, or a GPU
+    monkeypatch.setattr("trainer.kernels.retrieval.fused_for", lambda _: None)  # a machine without numba, or a GPU
     scored = model.train().eval().best(batch, 10, batch)
     assert torch.equal(searched.columns, scored.columns)
     torch.testing.assert_close(searched.scores, scored.scores)

@@ -183,16 +183,17 @@ def shared_gradients(
 
 
 @njit(inline="always", fastmath=_FAST)
-def _log_p(prototypes: NDArray[float32], item: NDArray[float32], logits: NDArray[float32]) -> float32:
-    """prototypes [K, d] over their temperature, item [d], logits s [K]."""
+def _log_p(prototypes: NDArray[float32], interests: NDArray[float32], item: NDArray[float32]) -> float32:
+    """prototypes and interests [K, d] over their temperatures, item [d]."""
     whole, mixed = np.float32(0), np.float32(0)
     for k in range(len(prototypes)):
-        b = np.float32(0)
+        b, s = np.float32(0), np.float32(0)
         for place in range(len(item)):
             b += prototypes[k, place] * item[place]
+            s += interests[k, place] * item[place]
         a = _exp(b)
         whole += a
-        mixed += a * _exp(logits[k])
+        mixed += a * _exp(s)
     return np.float32(np.log(mixed / whole))
 
 
@@ -215,8 +216,9 @@ def _replace_worst(values: NDArray[float32], columns: NDArray[int64], value: flo
 
 @_compiled
 def search_tile(
-    logits: NDArray[float32],
+    bounds: NDArray[float32],
     prototypes: NDArray[float32],
+    interests: NDArray[float32],
     items: NDArray[float32],
     first_item: int,
     hidden_indptr: NDArray[int64],
@@ -227,26 +229,22 @@ def search_tile(
     """Takes a tile's items into the best n of each user, in place.
 
     log p = log sum_k A_k exp(s_k) is a log-mean of the logits under weights A that sum to 1, so it is never above
-    max_k s_k: A, with its dot products and exponentials, is computed only where that bound is above the worst of the n
-    best so far. logits s [u, K, T]; prototypes [u, K, d] or [1, K, d] over their temperature; items Hn [T, d], of which
-    the first is column `first_item`; hidden[hidden_indptr[u]:hidden_indptr[u+1]] ascending columns that are left out;
-    values and columns [u, n], n > 0: a heap a user, its worst first, -inf and -1 where none is yet.
+    max_k s_k: dot products and exponentials are computed only where that bound is above the worst of the n best so far.
+    bounds [u, T] of max_k s_k from above, overwritten; prototypes [u, K, d] or [1, K, d] and interests [u, K, d] over
+    their temperatures; items Hn [T, d], of which the first is column `first_item`;
+    hidden[hidden_indptr[u]:hidden_indptr[u+1]] ascending columns that are left out; values and columns [u, n], n > 0: a
+    heap a user, its worst first, -inf and -1 where none is yet.
     """
-    users, interests, width = logits.shape
-    bounds = np.empty(width, np.float32)
+    users, width = bounds.shape
     for u in range(users):
-        bounds[:] = logits[u, 0]
-        for k in range(1, interests):
-            for t in range(width):
-                bounds[t] = max(bounds[t], logits[u, k, t])
         mine = hidden[hidden_indptr[u] : hidden_indptr[u + 1]]
         for place in range(np.searchsorted(mine, first_item), len(mine)):
             if mine[place] >= first_item + width:
                 break
-            bounds[mine[place] - first_item] = -np.inf
+            bounds[u, mine[place] - first_item] = -np.inf
         own = prototypes[u if len(prototypes) > 1 else 0]
         for t in range(width):
-            if bounds[t] > values[u, 0]:
-                value = _log_p(own, items[t], logits[u, :, t])
+            if bounds[u, t] > values[u, 0]:
+                value = _log_p(own, interests[u], items[t])
                 if value > values[u, 0]:
                     _replace_worst(values[u], columns[u], value, first_item + t)

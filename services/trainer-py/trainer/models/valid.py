@@ -20,9 +20,9 @@ from torch.nn.functional import embedding, normalize
 from ..kernels import noise, sampled
 from ..kernels.attention import MeanScope, SelfAttention, refine
 from ..kernels.decoder import log_normaliser, log_scores
-from ..kernels.mixture import Temperatures, fused_for
+from ..kernels.mixture import Temperatures
 from ..kernels.ragged import owners, products_with_own, sums_of_rows
-from ..kernels.retrieval import best_items
+from ..kernels.retrieval import Catalogue, best_items
 from ..kernels.sampled import Sampling
 from ..ranking import Ranking
 from ..recommender import Capability, Histories, Interests, Recommender, StepConfig, StepContext
@@ -101,7 +101,7 @@ class Valid(Recommender):
     config_class: ClassVar[type[MacridVAEConfig]] = ValidConfig
     config: MacridVAEConfig
     _ready: Tensor | None = None  # Hn while evaluating or serving
-    _searchable = False  # whether `best_items` is for it
+    _catalogue: Catalogue | None = None  # the same where it can be searched
 
     def __init__(self, config: MacridVAEConfig, users: int, items: int) -> None:
         super().__init__(config, users, items)
@@ -239,7 +239,7 @@ class Valid(Recommender):
         """Hn [N, d] without gradient; of a catalogue of millions that takes longer than to score it for one user."""
         if self.training or self._ready is None:
             self._ready = normalize(self.item_embedding.detach(), dim=1, eps=EPS)
-            self._searchable = fused_for(self._ready) is not None and bool(self._ready.isfinite().all())
+            self._catalogue = Catalogue.of(self._ready)
         return self._ready
 
     def _encoded(self, batch: Histories) -> tuple[Tensor, _Grouping, Tensor]:
@@ -257,10 +257,10 @@ class Valid(Recommender):
     @torch.no_grad()
     def best(self, batch: Histories, n: int, hidden: Histories) -> Ranking:
         self._unit_items()
-        if not self._searchable:
+        if self._catalogue is None:
             return super().best(batch, n, hidden)
-        unit_items, grouping, interests = self._encoded(batch)
-        vectors = (unit_items, grouping.prototypes, interests)
+        _, grouping, interests = self._encoded(batch)
+        vectors = (self._catalogue, grouping.prototypes, interests)
         return Ranking(*best_items(*vectors, self.temperatures, n, hidden.indptr, hidden.indices))
 
     @torch.no_grad()

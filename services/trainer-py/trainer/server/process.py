@@ -88,7 +88,7 @@ def serve(
 
 
 def leave(status: int) -> NoReturn:
-    """Ends the process once `serve` has returned and everything is closed.
+    """Ends the process of a server that has stopped and closed everything.
 
     Not through the interpreter's own end: destructors of native libraries (gRPC's, OpenMP's) then run beside threads
     that still exist, and one of them has been seen to wait for ever.

@@ -18,7 +18,7 @@ from ..serving.checkpoints import CheckpointRef, Checkpoints
 from ..serving.person import Columns, Person, columns_of, known_user, newcomer
 from ..settings import BadSetting, read
 from . import recommender_request as checked
-from .process import leave, log_as_json, serve
+from .process import log_as_json, serve
 
 MOST_RECOMMENDED = 1000
 MOST_TOP_ITEMS = 100
@@ -169,4 +169,4 @@ def main() -> int:
     # A request waits in a thread for its batch, so there are as many threads as the largest batch has places.
     status = serve(settings, "recommender", add, LARGEST_BATCH, stop=lambda: None)
     checkpoints.close()
-    leave(status)
+    return status

@@ -31,7 +31,7 @@ from ..pb.trainer.v1 import trainer_pb2_grpc
 from ..settings import BadSetting, Settings, read
 from . import uploads
 from .children import HANG_SECONDS, Children
-from .process import leave, log_as_json, serve
+from .process import log_as_json, serve
 
 # Calls that take a moment (uploads, catalogue, deletes) beside the streams, each of which holds a thread.
 SPARE_THREADS = 16
@@ -270,7 +270,7 @@ def main() -> int:
     servicer = TrainerServicer(settings)
     threads = settings.slots + IMPORT_SLOTS + EVALUATION_SLOTS + SPARE_THREADS
     add = lambda server: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, server)  # noqa: E731
-    leave(serve(settings, "trainer", add, threads, servicer.stop))
+    return serve(settings, "trainer", add, threads, servicer.stop)
 
 
 def _protocol(message: pb.Protocol) -> dict[str, object]:
