@@ -13,6 +13,7 @@ const EXPECTED = [
 	"GET /datasets",
 	"POST /datasets",
 	"GET /datasets/{id}",
+	"DELETE /datasets/{id}",
 	"POST /datasets/{id}/cancel",
 	"GET /models",
 	"GET /experiments",

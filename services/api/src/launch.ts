@@ -7,6 +7,7 @@ import { expand } from "./expansion.js";
 import type { Prisma } from "./generated/prisma/client.js";
 import { digest, protocolHash } from "./hash.js";
 import type { Answer, Remember } from "./plugins/idempotency.js";
+import { violatesForeignKey } from "./plugins/prisma.js";
 import { Cutoffs, MaskTest, Text, Uuid } from "./schemas.js";
 import { wholeExperiment } from "./views/experiment.js";
 
@@ -54,11 +55,8 @@ export async function launch(
 	const { dataset: datasetId, models, seeds, protocol } = request;
 	const dataset = await app.prisma.dataset.findUnique({ where: { id: datasetId }, include: { job: true } });
 	const splitDigest = dataset?.splitDigest;
-	if (dataset?.job.state !== "SUCCEEDED" || !splitDigest) {
-		const message = dataset ? `is ${dataset.job.state}` : "is not known";
-		const problem = { pointer: "/dataset", code: "dataset_not_ready", message };
-		throw new ApiError("dataset_not_ready", `The dataset ${message}.`, [problem]);
-	}
+	if (!dataset) throw refused("unknown_dataset", "is not known");
+	if (dataset.job.state !== "SUCCEEDED" || !splitDigest) throw refused("dataset_not_ready", `is ${dataset.job.state}`);
 	const planned = await expand(app.catalogue, models, seeds);
 	const id = randomUUID();
 	const runs = planned.map((run, position) => ({
@@ -72,7 +70,7 @@ export async function launch(
 	}));
 	const runIds = runs.map((run) => run.id);
 	const named = [...new Set(planned.map((run) => run.model))].join(", ");
-	const answer = await app.prisma.$transaction(async (tx) => {
+	const store = app.prisma.$transaction(async (tx) => {
 		await tx.experiment.create({
 			data: {
 				id,
@@ -91,8 +89,16 @@ export async function launch(
 		await remember(tx, made);
 		return made;
 	});
+	const answer = await store.catch((error) => {
+		if (violatesForeignKey(error)) throw refused("unknown_dataset", "has just been deleted");
+		throw error;
+	});
 	await enqueue(app, runIds);
 	return answer;
+}
+
+function refused(code: "unknown_dataset" | "dataset_not_ready", message: string): ApiError {
+	return new ApiError(code, `The dataset ${message}.`, [{ pointer: "/dataset", code, message }]);
 }
 
 /** The rows are the promise: when the queue is away, the reconciler adds what is missing. */

@@ -71,7 +71,9 @@ function interrupt(isOwn: boolean): void {
 		.join(" ")
 		.replace(/--key[= ]\S+/, "--key …");
 	stopping.finally(() => {
-		const rest = isOwn ? "What is finished is kept." : "The service goes on without this command.";
+		const rest = isOwn
+			? "What is finished is kept."
+			: "The service goes on without this command; its dashboard cancels what is under way.";
 		say(`${rest} The same command goes on from here:\n  npm run paper -- ${given}`);
 		process.exit(130);
 	});

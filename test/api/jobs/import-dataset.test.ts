@@ -54,8 +54,10 @@ test("an import that goes well: statistics, every stage, the first hundred probl
 		progress("writing", 20, 0.9),
 		finished,
 	];
+	await worker.prisma.artifactRemoval.create({ data: { key: "datasets/x" } }); // of the same files, once deleted
 	const id = await worker.submitImport();
 	expect((await worker.ends(id)).state).toBe("SUCCEEDED");
+	expect(await worker.prisma.artifactRemoval.findUnique({ where: { key: "datasets/x" } })).toBeNull();
 	const dataset = await see(id);
 	expect(dataset).toMatchObject({ artifactKey: "datasets/x", splitDigest: "s", statistics: { users: 2 } });
 	expect(dataset.problems).toHaveLength(100);

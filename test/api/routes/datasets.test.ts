@@ -143,6 +143,64 @@ test("an import is cancelled once", async () => {
 	expect((await api.call("POST", `/datasets/${randomUUID()}/cancel`)).status).toBe(404);
 });
 
+describe("DELETE /datasets/:id", () => {
+	const parts = (value: string): Parts => [
+		["name", "d"],
+		["interactions", `user,item\n${value},1\n`, "d.csv"],
+	];
+	async function imported(value: string): Promise<{ id: string; artifactKey: string }> {
+		const { id } = (await upload(...parts(value))).body;
+		const artifactKey = `datasets/${id}`;
+		await api.app.prisma.job.update({ where: { id }, data: { state: "SUCCEEDED", finishedAt: new Date() } });
+		await api.app.prisma.dataset.update({ where: { id }, data: { artifactKey, splitDigest: "s" } });
+		return { id, artifactKey };
+	}
+
+	test("takes rows, staged files and what the import made; the same bytes can come again", async () => {
+		const { id, artifactKey } = await imported("gone");
+		expect((await api.call("DELETE", `/datasets/${id}`)).status).toBe(204);
+		expect(api.trainer.deleted).toContain(artifactKey);
+		expect(await strays()).toEqual([]);
+		expect(await api.app.prisma.job.findUnique({ where: { id } })).toBeNull();
+		expect((await api.call("DELETE", `/datasets/${id}`)).status).toBe(404);
+		expect((await upload(...parts("gone"))).status).toBe(202);
+	});
+
+	test("a failed one goes, too", async () => {
+		const { id } = (await upload(...parts("failed"))).body;
+		await api.app.prisma.job.update({ where: { id }, data: { state: "FAILED", finishedAt: new Date() } });
+		expect((await api.call("DELETE", `/datasets/${id}`)).status).toBe(204);
+		expect(await strays()).toEqual([]);
+	});
+
+	test("refuses while it is imported or an experiment is on it", async () => {
+		const open = (await upload(...parts("open"))).body;
+		const first = await api.call("DELETE", `/datasets/${open.id}`);
+		expect([first.status, first.body.detail]).toEqual([409, "Its import is QUEUED; cancel it first."]);
+		const { id } = await imported("used");
+		const experiment = await api.experiment(["SUCCEEDED"], { dataset: id });
+		const second = await api.call("DELETE", `/datasets/${id}`);
+		expect([second.status, second.body.detail]).toEqual([409, "1 experiment is on it; delete that first."]);
+		expect((await api.call("DELETE", `/experiments/${experiment.id}`)).status).toBe(204);
+		expect((await api.call("DELETE", `/datasets/${id}`)).status).toBe(204);
+	});
+
+	test("an experiment launched at the same moment is whole, or refused", async () => {
+		for (let round = 0; round < 8; round += 1) {
+			const { id } = await imported(`race ${round}`);
+			const [launched, deleted] = await Promise.all([
+				api.call("POST", "/experiments", { dataset: id, models: [{ model: "popularity" }] }),
+				api.call("DELETE", `/datasets/${id}`),
+			]);
+			const outcome = [launched.status, deleted.status];
+			expect([
+				[202, 409],
+				[422, 204],
+			]).toContainEqual(outcome);
+		}
+	});
+});
+
 const file = ["interactions", ROWS, "a.csv"] as Parts[number];
 const withRule = (rule: string): Parts => [["name", "x"], ["rule", rule], file];
 test.each<[string, string, Parts]>([

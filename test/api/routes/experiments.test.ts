@@ -127,7 +127,11 @@ describe("POST /experiments", () => {
 			expect([status, body.code, body.detail]).toEqual([409, "dataset_not_ready", `The dataset is ${state}.`]);
 		}
 		const unknown = await launch({ dataset: randomUUID(), models: [{ model: "valid" }] });
-		expect([unknown.status, unknown.body.errors[0].pointer]).toEqual([409, "/dataset"]);
+		expect([unknown.status, unknown.body.code, unknown.body.errors[0].pointer]).toEqual([
+			422,
+			"unknown_dataset",
+			"/dataset",
+		]);
 	});
 });
 

@@ -87,6 +87,7 @@ function onFinished(
 			data: { artifactKey: datasetKey, splitDigest, statistics: statistics as object, problems: problems as object[] },
 		});
 		await app.removals.note(tx, uploads);
+		await app.removals.forgo(tx, datasetKey); // the same files had been deleted
 		await app.jobs.end(tx, claim, "SUCCEEDED");
 	});
 }

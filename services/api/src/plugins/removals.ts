@@ -8,6 +8,8 @@ const AT_ONCE = 100;
 
 export interface Removals {
 	note(tx: Transaction, keys: string[]): Promise<void>;
+	/** In the transaction that names an artifact whose key was forgotten before. */
+	forgo(tx: Transaction, key: string): Promise<void>;
 	/** After the commit, or for what no row ever named. Never throws: what cannot be done now is left to the sweep. */
 	carryOut(keys: string[]): Promise<void>;
 	/** Does what is left of earlier ones, oldest first. */
@@ -37,6 +39,9 @@ export default fp(
 
 		app.decorate("removals", {
 			note,
+			async forgo(tx, key) {
+				await tx.artifactRemoval.deleteMany({ where: { key } });
+			},
 			async carryOut(keys) {
 				try {
 					await remove(keys);

@@ -6,6 +6,8 @@ import { type Stored, store, uploadKeys } from "../dataset-store.js";
 import { ApiError } from "../errors.js";
 import { digest } from "../hash.js";
 import { completeRule, ImportRule, parseRule, ROLES, wrong } from "../import-rule.js";
+import { isFinal } from "../plugins/jobs.js";
+import { type Transaction, violatesForeignKey } from "../plugins/prisma.js";
 import { IdParams, page, pageQuery, problems, State } from "../schemas.js";
 import { isText, validatorCompiler } from "../validation.js";
 import { DatasetView, datasetInclude, datasetView, type StoredFile } from "../views/dataset.js";
@@ -169,8 +171,51 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			return reply.code(202).send(await view(id));
 		},
 	);
+
+	app.delete(
+		"/datasets/:id",
+		{
+			schema: {
+				summary: "Delete a dataset that no experiment is on, with its files",
+				tags: ["datasets"],
+				params: IdParams,
+				response: { 204: Type.Null(), ...problems },
+			},
+		},
+		async (request, reply) => {
+			const keys = await prisma
+				.$transaction(async (tx) => {
+					const keys = await removeRow(tx, request.params.id);
+					await app.removals.note(tx, keys);
+					return keys;
+				})
+				.catch((error) => {
+					if (!violatesForeignKey(error)) throw error;
+					throw new ApiError("conflict", "An experiment on it has just been launched.");
+				});
+			await app.removals.carryOut(keys);
+			return reply.code(204).send(null);
+		},
+	);
 };
 export default routes;
+
+/** Returns the keys of its files. Throws conflict while it is being imported or an experiment is on it. */
+async function removeRow(tx: Transaction, id: string): Promise<string[]> {
+	const row = await tx.dataset.findUnique({ where: { id }, include: { job: true, _count: true } });
+	if (!row) throw new ApiError("not_found", "There is no dataset with this id.");
+	if (!isFinal(row.job.state)) throw new ApiError("conflict", `Its import is ${row.job.state}; cancel it first.`);
+	const { experiments } = row._count;
+	if (experiments > 0) {
+		const those =
+			experiments === 1 ? "1 experiment is on it; delete that" : `${experiments} experiments are on it; delete those`;
+		throw new ApiError("conflict", `${those} first.`);
+	}
+	// The state again: an upload of the same bytes may have reopened the import meanwhile.
+	const { count } = await tx.job.deleteMany({ where: { id, lease: row.job.lease, state: row.job.state } });
+	if (count === 0) throw new ApiError("conflict", "It has just been uploaded again.");
+	return [...uploadKeys(row.files), ...(row.artifactKey ? [row.artifactKey] : [])];
+}
 
 async function* partsOf(request: FastifyRequest): AsyncGenerator<Multipart> {
 	try {

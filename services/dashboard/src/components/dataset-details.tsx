@@ -1,15 +1,23 @@
 import { BarChart } from "@mantine/charts";
 import { Button, Code, Group, Progress, SimpleGrid, Stack, Text } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "react-router";
+import { remove } from "../api";
 import { count, percent } from "../format";
 import { isOpen, keys } from "../queries";
 import type { Bin, Dataset, Statistics } from "../shapes";
 import { CancelButton } from "./cancel-button";
+import { ConfirmButton } from "./confirm-button";
 import { DataTable } from "./data-table";
 import { ProblemAlert } from "./feedback";
 
 export function DatasetDetails({ dataset }: { dataset: Dataset }) {
 	const { statistics, progress, problems, problemsTotal, error } = dataset;
+	const client = useQueryClient();
+	const discard = useMutation({
+		mutationFn: () => remove(`/datasets/${dataset.id}`),
+		onSuccess: () => client.invalidateQueries({ queryKey: keys.datasets }),
+	});
 	return (
 		<Stack gap="sm">
 			{isOpen(dataset.state) && (
@@ -60,12 +68,26 @@ export function DatasetDetails({ dataset }: { dataset: Dataset }) {
 					<br />
 					rule {JSON.stringify(dataset.rule)}
 				</Text>
-				{dataset.state === "SUCCEEDED" && (
-					<Button size="xs" variant="light" component={Link} to={`/experiments/new?dataset=${dataset.id}`}>
-						Train on it
-					</Button>
-				)}
+				<Group gap="xs">
+					{!isOpen(dataset.state) && (
+						<ConfirmButton
+							size="xs"
+							color="red"
+							variant="subtle"
+							label="Delete"
+							question={`Delete ${dataset.name} with its files?`}
+							loading={discard.isPending}
+							onConfirm={() => discard.mutate()}
+						/>
+					)}
+					{dataset.state === "SUCCEEDED" && (
+						<Button size="xs" variant="light" component={Link} to={`/experiments/new?dataset=${dataset.id}`}>
+							Train on it
+						</Button>
+					)}
+				</Group>
 			</Group>
+			<ProblemAlert error={discard.error} />
 		</Stack>
 	);
 }
