@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HOSTILE, type Valence } from "./valence.js";
 
-/** Empty pages, a dataset imported by upload, an import that is cancelled, a file with a bad row. */
+/** Empty pages, a dataset imported by upload, an import that is cancelled and deleted, a file with a bad row. */
 export function dataSteps(valence: Valence) {
 	it("serves a page under a strict policy", async () => {
 		const policy = (await valence.open("/"))?.headers()["content-security-policy"] ?? "";
@@ -51,7 +51,7 @@ export function dataSteps(valence: Valence) {
 		expect(state).toBe("QUEUED");
 	}, 30_000);
 
-	it("cancels an import that takes too long", async () => {
+	it("cancels an import that takes too long, and deletes it", async () => {
 		const { page, home } = valence;
 		const large = join(home, "large.csv");
 		const rows = Array.from({ length: 2_000_000 }, (_, row) => `u${row % 49_999},i${row % 20_011}`);
@@ -65,6 +65,9 @@ export function dataSteps(valence: Valence) {
 			.getByRole("button", { name: /^large/ })
 			.getByText("cancelled")
 			.waitFor({ timeout: 30_000 });
+		await page.getByRole("button", { name: "Delete" }).click();
+		await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+		await page.getByRole("button", { name: /^large/ }).waitFor({ state: "detached", timeout: 30_000 });
 	}, 120_000);
 
 	it("refuses a wrong rule before sending, and names the line of a bad row", async () => {
