@@ -50,6 +50,8 @@ export interface FakeTrainer extends FakeServer {
 	deleted: string[];
 	/** Answer of the next deletes. */
 	refuseDeletes: ReturnType<typeof refusal> | null;
+	/** What holds deletes up. */
+	deletesWaitFor: Promise<void> | null;
 	/** Keys of datasets whose files are not whole. */
 	damaged: Set<string>;
 	/** Answer of the next uploads. */
@@ -68,6 +70,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 		uploads: new Map<string, number>(),
 		deleted: [] as string[],
 		refuseDeletes: null as FakeTrainer["refuseDeletes"],
+		deletesWaitFor: null as FakeTrainer["deletesWaitFor"],
 		damaged: new Set<string>(),
 		refuseUploads: null as FakeTrainer["refuseUploads"],
 		received: 0,
@@ -128,10 +131,11 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 		) {
 			done(null, { isWhole: !state.damaged.has(call.request.datasetKey) });
 		},
-		deleteArtifacts(
+		async deleteArtifacts(
 			call: ServerUnaryCall<DeleteArtifactsRequest, DeleteArtifactsResponse>,
 			done: sendUnaryData<DeleteArtifactsResponse>,
 		) {
+			await state.deletesWaitFor;
 			if (state.refuseDeletes) return done(state.refuseDeletes);
 			for (const key of call.request.keys) state.uploads.delete(key);
 			state.deleted.push(...call.request.keys);

@@ -32,6 +32,7 @@ export async function startScriptedTrainer() {
 	const scripts: Scripts = { train: silent, importDataset: silent, evaluate: silent };
 	const pruned: PruneCheckpointsRequest[] = [];
 	const deleted: string[] = [];
+	const answers = { refuseDeletes: null as Refusal | null };
 
 	const play =
 		<K extends keyof Scripts>(name: K) =>
@@ -63,11 +64,12 @@ export async function startScriptedTrainer() {
 			call: ServerUnaryCall<DeleteArtifactsRequest, DeleteArtifactsResponse>,
 			done: sendUnaryData<DeleteArtifactsResponse>,
 		) {
+			if (answers.refuseDeletes) return done(answers.refuseDeletes);
 			deleted.push(...call.request.keys);
 			done(null, { deleted: call.request.keys.length });
 		},
 	});
-	return { ...server, scripts, pruned, deleted };
+	return Object.assign(answers, server, { scripts, pruned, deleted });
 }
 
 /** Ends when the caller cancels. */

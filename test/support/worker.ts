@@ -37,13 +37,14 @@ export async function startWorker(environment: Record<string, string> = {}) {
 	}
 
 	const see = (id: string) => prisma.job.findUniqueOrThrow({ where: { id } });
-	const submitImport = () =>
+	/** `digest`: the dataset's; its id where none is given. */
+	const submitImport = (digest?: string) =>
 		submit("import", (tx, id) =>
 			tx.dataset.create({
 				data: {
 					id,
 					name: "a dataset",
-					digest: id,
+					digest: digest ?? id,
 					rule: { split: { kind: "given" } },
 					files: [{ role: "train", uploadKey: `uploads/${id}`, displayName: "a.csv", sha256: "0", bytes: 3 }],
 				},

@@ -18,7 +18,24 @@ export interface Stored {
 
 export const uploadKeys = (files: unknown) => (files as StoredFile[]).map((file) => file.uploadKey);
 
+/** Where the trainer keeps what an import makes. */
+export const datasetKey = (digest: string) => `datasets/${digest}`;
+
 export async function store(
+	app: FastifyInstance,
+	name: string,
+	digest: string,
+	rule: ImportRule,
+	files: StoredFile[],
+): Promise<Stored> {
+	const stored = await storeOnce(app, name, digest, rule, files);
+	if (stored.lease !== null) return stored;
+	// While its files were read it may have been deleted.
+	const isThere = (await app.prisma.dataset.count({ where: { id: stored.id } })) > 0;
+	return isThere ? stored : store(app, name, digest, rule, files);
+}
+
+async function storeOnce(
 	app: FastifyInstance,
 	name: string,
 	digest: string,

@@ -54,16 +54,31 @@ test("an import that goes well: statistics, every stage, the first hundred probl
 		progress("writing", 20, 0.9),
 		finished,
 	];
-	await worker.prisma.artifactRemoval.create({ data: { key: "datasets/x" } }); // of the same files, once deleted
 	const id = await worker.submitImport();
 	expect((await worker.ends(id)).state).toBe("SUCCEEDED");
-	expect(await worker.prisma.artifactRemoval.findUnique({ where: { key: "datasets/x" } })).toBeNull();
 	const dataset = await see(id);
 	expect(dataset).toMatchObject({ artifactKey: "datasets/x", splitDigest: "s", statistics: { users: 2 } });
 	expect(dataset.problems).toHaveLength(100);
 	const stages = (await worker.events(id)).filter(({ type }) => type === "progress");
 	expect(stages.map(({ data }) => (data as { stage: string }).stage)).toEqual(["parsing", "writing"]);
 	await until("the uploads are discarded", () => worker.trainer.deleted.includes(`uploads/${id}`));
+});
+
+test("what is left to remove of the same bytes, deleted before, is forgone before the trainer is asked", async () => {
+	let left = -1;
+	worker.trainer.scripts.importDataset = async function* () {
+		left = await worker.prisma.artifactRemoval.count({ where: { key: { startsWith: "datasets/" } } });
+		yield finished;
+	};
+	worker.trainer.refuseDeletes = refusal("UNAVAILABLE", "unavailable", "it restarts");
+	try {
+		await worker.app.removals.note(worker.prisma, ["datasets/again"]);
+		const id = await worker.submitImport("again");
+		expect((await worker.ends(id)).state).toBe("SUCCEEDED");
+		expect(left).toBe(0);
+	} finally {
+		worker.trainer.refuseDeletes = null;
+	}
 });
 
 test("a bad dataset: its code, its message and its problems; nothing else is stored", async () => {

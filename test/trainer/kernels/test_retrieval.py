@@ -92,14 +92,41 @@ def test_equal_scores_stand_by_column() -> None:
     assert torch.equal(values[:, ::2], values[:, 1::2])
 
 
-def test_most_items_cost_only_a_comparison() -> None:
-    """The bound holds for every item and is above the worst of the answer for few."""
+@pytest.mark.parametrize("width", [1, 2, 6, 64, 300])
+@pytest.mark.parametrize("temperature", [0.03, 0.1, 10.0])
+def test_bounds_hold_and_are_close(quick_dtype: torch.dtype, width: int, temperature: float) -> None:
+    items = unit(ITEMS, width, seed=1)
+    items[:: USERS // 2] = -items[:: USERS // 2]
+    interests = unit(USERS, INTERESTS, width, seed=3)
+    interests[:, 0] = items[:USERS]  # the largest that a logit can be
+    decoding = interests / temperature
+    logits = decoding.flatten(0, 1).to(quick_dtype) @ items.to(quick_dtype).T
+    slack = retrieval._slack(decoding, quick_dtype)
+    bounds = retrieval._bounds(logits, slack, INTERESTS)
+    largest = torch.einsum("bkd,nd->bkn", decoding.double(), items.double()).amax(1)
+    assert (bounds >= largest).all()
+    assert (bounds - largest <= 2 * slack).all()
+    assert (slack <= 0.02 / temperature).all()
+
+
+def test_most_items_are_below_the_worst_of_the_answer() -> None:
     vectors = inputs()
-    bounds = (torch.einsum("bkd,nd->bkn", vectors[2], vectors[0]) / TAUS.decode).amax(1)
+    decoding = vectors[2] / TAUS.decode
+    bounds = retrieval._bounds(
+        decoding.flatten(0, 1) @ vectors[0].T, retrieval._slack(decoding, torch.bfloat16), INTERESTS
+    )
     scores = log_scores(*vectors, TAUS)
-    assert (scores <= bounds + 1e-5).all()
-    worst = scores.topk(20).values[:, -1:]
-    assert (bounds >= worst).float().mean() < 0.1
+    assert (scores <= bounds).all()
+    assert (bounds >= scores.topk(20).values[:, -1:]).float().mean() < 0.1
+
+
+def test_one_interest_is_its_logit() -> None:
+    items, prototypes, interests = inputs()
+    vectors = (items, prototypes[:, :1], interests[:, :1])
+    columns, values = search(vectors, 30)
+    expected_columns, expected = all_sorted(vectors, 30, torch.zeros(USERS + 1).long(), torch.empty(0).long())
+    torch.testing.assert_close(values, expected, rtol=0, atol=5e-6)
+    assert (columns != expected_columns).float().mean() < 0.01
 
 
 def test_vectors_that_are_not_finite_are_seen() -> None:

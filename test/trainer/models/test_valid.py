@@ -1,6 +1,7 @@
 """VALID and MacridVAE against the reference numbers and against a slow dense model written from the equations."""
 
 import itertools
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +283,15 @@ def test_its_best_items_are_the_same_with_and_without_the_search(monkeypatch: py
     scored = model.train().eval().best(batch, 10, batch)
     assert torch.equal(searched.columns, scored.columns)
     torch.testing.assert_close(searched.scores, scored.scores)
+
+
+def test_training_on_keeps_nothing_of_the_last_evaluation() -> None:
+    model = trained_a_little(Valid(ValidConfig(**SMALL), USERS, ITEMS)).eval()
+    batch = histories()
+    model.best(batch, 10, batch)
+    items = weakref.ref(model.item_vectors())
+    model.train()
+    assert items() is None
 
 
 @pytest.mark.parametrize("r", [1, 2])

@@ -77,9 +77,9 @@ def start(root: Path, port: int, **extra: str) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[tuple[subprocess.Popen[bytes], Stub]]:
+def serving(root: Path, **extra: str) -> Iterator[tuple[subprocess.Popen[bytes], Stub]]:
     port = free_port()
-    with start(root, port) as process:
+    with start(root, port, **extra) as process:
         try:
             with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
                 grpc.channel_ready_future(channel).result(SECONDS)
@@ -449,6 +449,12 @@ def test_a_killed_server_leaves_no_process_and_the_end_of_stdin_ends_it(root: Pa
         seconds_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 5)
     with serving(root) as (process, _):
         assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(5) == 0
+    with serving(root, PYTHONUNBUFFERED="") as (process, _):  # an orphan: nobody reads what it says, either
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stderr.close()
         process.stdin.close()
         assert process.wait(5) == 0
 

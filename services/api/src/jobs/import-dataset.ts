@@ -1,6 +1,7 @@
 // Imports one dataset from its staged files.
 import type { FastifyInstance } from "fastify";
 import fp from "fastify-plugin";
+import { datasetKey } from "../dataset-store.js";
 import type { ImportFinished, ImportProblem } from "../generated/proto/trainer/v1/trainer.js";
 import { RemoteError } from "../grpc.js";
 import { perform } from "../ownership.js";
@@ -43,6 +44,7 @@ async function importDataset(
 	};
 	const uploads = files.map((file) => file.uploadKey);
 	const problems: ImportProblem[] = [];
+	await app.persist(() => app.removals.forgo(datasetKey(dataset.digest))); // the same bytes were here, and deleted
 	let stage = "";
 	let told = 0;
 	try {
@@ -81,13 +83,12 @@ function onFinished(
 	uploads: string[],
 ): Promise<void> {
 	return guarded(app, claim, async (tx) => {
-		const { datasetKey, splitDigest, statistics } = finished;
+		const { datasetKey: artifactKey, splitDigest, statistics } = finished;
 		await tx.dataset.update({
 			where: { id: claim.id },
-			data: { artifactKey: datasetKey, splitDigest, statistics: statistics as object, problems: problems as object[] },
+			data: { artifactKey, splitDigest, statistics: statistics as object, problems: problems as object[] },
 		});
 		await app.removals.note(tx, uploads);
-		await app.removals.forgo(tx, datasetKey); // the same files had been deleted
 		await app.jobs.end(tx, claim, "SUCCEEDED");
 	});
 }

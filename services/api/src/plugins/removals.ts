@@ -8,10 +8,12 @@ const AT_ONCE = 100;
 
 export interface Removals {
 	note(tx: Transaction, keys: string[]): Promise<void>;
-	/** In the transaction that names an artifact whose key was forgotten before. */
-	forgo(tx: Transaction, key: string): Promise<void>;
-	/** After the commit, or for what no row ever named. Never throws: what cannot be done now is left to the sweep. */
+	/** Before an artifact of this key is made again; waits for a removal under way. */
+	forgo(key: string): Promise<void>;
+	/** After the commit that noted them. Never throws: what cannot be done now is left to the sweep. */
 	carryOut(keys: string[]): Promise<void>;
+	/** What no row ever named. Never throws. */
+	discard(keys: string[]): Promise<void>;
 	/** Does what is left of earlier ones, oldest first. */
 	sweep(): Promise<void>;
 }
@@ -30,26 +32,35 @@ export default fp(
 		}
 
 		async function remove(keys: string[]): Promise<void> {
-			for (let start = 0; start < keys.length; start += AT_ONCE) {
-				const some = keys.slice(start, start + AT_ONCE);
+			for (let start = 0; start < keys.length; start += AT_ONCE) await removeNoted(keys.slice(start, start + AT_ONCE));
+		}
+
+		/** Its rows are locked meanwhile: who forgoes one waits, and what somebody else removes is theirs to remove. */
+		async function removeNoted(keys: string[]): Promise<void> {
+			await app.prisma.$transaction(async (tx) => {
+				const held = await tx.$queryRaw<{ key: string }[]>`
+					SELECT key FROM artifact_removals WHERE key = ANY(${keys}) ORDER BY key FOR UPDATE SKIP LOCKED`;
+				const some = held.map(({ key }) => key);
 				await app.trainer.deleteArtifacts(some);
-				await rows.deleteMany({ where: { key: { in: some } } });
-			}
+				await tx.artifactRemoval.deleteMany({ where: { key: { in: some } } });
+			});
+		}
+
+		async function quietly(work: () => Promise<void>): Promise<void> {
+			await work().catch((err) => app.log.warn({ err }, "artifacts wait for the sweep"));
 		}
 
 		app.decorate("removals", {
 			note,
-			async forgo(tx, key) {
-				await tx.artifactRemoval.deleteMany({ where: { key } });
+			async forgo(key) {
+				await rows.deleteMany({ where: { key } });
 			},
-			async carryOut(keys) {
-				try {
+			carryOut: (keys) => quietly(() => remove(keys)),
+			discard: (keys) =>
+				quietly(async () => {
+					await note(app.prisma, keys);
 					await remove(keys);
-				} catch (err) {
-					app.log.warn({ err }, "artifacts wait for the sweep");
-					await note(app.prisma, keys).catch((err) => app.log.warn({ err }, "nor can they be noted"));
-				}
-			},
+				}),
 			async sweep() {
 				const left = await rows.findMany({ orderBy: { createdAt: "asc" }, take: AT_ONCE });
 				await remove(left.map(({ key }) => key));

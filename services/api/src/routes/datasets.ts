@@ -2,7 +2,7 @@ import multipart, { type Multipart, type MultipartFile } from "@fastify/multipar
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import { after, newestFirst, pageOf } from "../cursor.js";
-import { type Stored, store, uploadKeys } from "../dataset-store.js";
+import { datasetKey, type Stored, store, uploadKeys } from "../dataset-store.js";
 import { ApiError } from "../errors.js";
 import { digest } from "../hash.js";
 import { completeRule, ImportRule, parseRule, ROLES, wrong } from "../import-rule.js";
@@ -81,7 +81,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			stored = await store(app, name, digest({ files: proofs, rule }), rule, files);
 			return stored;
 		} finally {
-			await app.removals.carryOut(stored && stored.lease !== null ? stored.replaced : uploadKeys(files));
+			if (stored && stored.lease !== null) await app.removals.carryOut(stored.replaced);
+			else await app.removals.discard(uploadKeys(files));
 		}
 	}
 
@@ -214,7 +215,7 @@ async function removeRow(tx: Transaction, id: string): Promise<string[]> {
 	// The state again: an upload of the same bytes may have reopened the import meanwhile.
 	const { count } = await tx.job.deleteMany({ where: { id, lease: row.job.lease, state: row.job.state } });
 	if (count === 0) throw new ApiError("conflict", "It has just been uploaded again.");
-	return [...uploadKeys(row.files), ...(row.artifactKey ? [row.artifactKey] : [])];
+	return [...uploadKeys(row.files), row.artifactKey ?? datasetKey(row.digest)];
 }
 
 async function* partsOf(request: FastifyRequest): AsyncGenerator<Multipart> {

@@ -16,7 +16,7 @@ export function DatasetDetails({ dataset }: { dataset: Dataset }) {
 	const client = useQueryClient();
 	const discard = useMutation({
 		mutationFn: () => remove(`/datasets/${dataset.id}`),
-		onSuccess: () => client.invalidateQueries({ queryKey: keys.datasets }),
+		onSettled: () => client.invalidateQueries({ queryKey: keys.datasets }),
 	});
 	return (
 		<Stack gap="sm">

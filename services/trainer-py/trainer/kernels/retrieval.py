@@ -59,7 +59,7 @@ def best_items(
     from . import fused  # numba takes its time to load
 
     items, rounded = catalogue.items, catalogue.rounded
-    users, k, width = interests.shape
+    users, k, _ = interests.shape
     n = min(n, len(items))
     columns = torch.full((users, n), -1, dtype=torch.int64)
     sound = (interests.flatten(1).sum(1) + prototypes.flatten(1).sum(1)).isfinite()
@@ -70,10 +70,7 @@ def best_items(
     items_at_once = max(1, TILE_LOGITS // (users_at_once * k))  # few users, long strips: each costs its calls
     grouping = (prototypes / temperatures.group).contiguous()
     decoding = (interests / temperatures.decode).contiguous()
-    # eps is twice the roundoff u. Both factors and the result are off by u of the vectors' lengths at most, a sum of d
-    # products in float32 by d of its own roundoffs.
-    error = 2 * torch.finfo(rounded.dtype).eps + width * torch.finfo(torch.float32).eps
-    slack = error * decoding.norm(dim=2).amax(1, keepdim=True)  # [B, 1]
+    slack = _slack(decoding, rounded.dtype)
     chunks = [slice(first, min(first + users_at_once, users)) for first in range(0, users, users_at_once)]
 
     @torch.no_grad()
@@ -86,9 +83,8 @@ def best_items(
                 tile = slice(first, first + items_at_once)
                 logits = memory[: len(mine) * len(items[tile])].view(len(mine), -1)
                 torch.mm(mine, rounded[tile].T, out=logits)
-                bounds = logits.view(-1, k, logits.shape[1]).amax(1).float() + slack[some]
                 fused.search_tile(
-                    bounds.numpy(),
+                    _bounds(logits, slack[some], k).numpy(),
                     own.numpy(),
                     decoding[some].numpy(),
                     items[tile].numpy(),
@@ -101,6 +97,22 @@ def best_items(
 
     spread(search, min(cores(), len(chunks)))
     return _sorted(columns, values)
+
+
+def _slack(decoding: Tensor, dtype: torch.dtype) -> Tensor:
+    """What rounding can take from a logit, [B, 1]; interests over their temperature [B, K, d].
+
+    eps is twice the roundoff u. Both factors and the result are off by u of the vectors' lengths at most, a sum of d
+    products in float32 by d of its own roundoffs.
+    """
+    error = 2 * torch.finfo(dtype).eps + decoding.shape[2] * torch.finfo(torch.float32).eps
+    longest: Tensor = torch.linalg.vector_norm(decoding, dim=2).amax(1, keepdim=True)
+    return error * longest
+
+
+def _bounds(logits: Tensor, slack: Tensor, k: int) -> Tensor:
+    """What no log p is above, [u, T] in float32; logits [u K, T]."""
+    return logits.view(-1, k, logits.shape[1]).amax(1).float() + slack
 
 
 def _sorted(columns: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -232,7 +232,7 @@ class Valid(Recommender):
         return normalize(mean, dim=-1, eps=EPS), -t
 
     def train(self, mode: bool = True) -> Self:
-        self._ready = None
+        self._ready = self._catalogue = None
         return super().train(mode)
 
     def _unit_items(self) -> Tensor:

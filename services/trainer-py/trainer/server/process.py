@@ -93,9 +93,11 @@ def leave(status: int) -> NoReturn:
     Not through the interpreter's own end: destructors of native libraries (gRPC's, OpenMP's) then run beside threads
     that still exist, and one of them has been seen to wait for ever.
     """
-    logging.shutdown()
-    sys.stderr.flush()
-    os._exit(status)
+    try:
+        logging.shutdown()
+        sys.stderr.flush()
+    finally:  # also when nobody reads what is left to say
+        os._exit(status)
 
 
 def _wait_for_stdin(ended: SimpleQueue[None]) -> None:
