@@ -123,8 +123,9 @@ await step("Python tests", () => pytest(["test/trainer"]));
 await step("compose file and images", () => jest("deploy", ["test/deploy"], {}));
 await step("supervisor", () => jest("supervisor", ["test/supervisor"], {}));
 if (existsSync(join(ROOT, "test/dashboard"))) await step("dashboard", () => jest("dashboard", ["test/dashboard"], {}));
+await step("contract of API and trainer", () => jest("contract", ["test/contract"], {})); // needs neither database nor queue
 
-const backends = ["test/api", "test/contract", "test/failure"].filter((folder) => existsSync(join(ROOT, folder)));
+const backends = ["test/api", "test/failure"];
 if (wanted("embedded")) {
 	const { startPostgres } = await import("../services/supervisor/dist/embedded-postgres.js");
 	const home = mkdtempSync(join(tmpdir(), "valence-home-"));
