@@ -183,6 +183,14 @@ describe("runs that results files hold", () => {
 		const [filled] = rowsOf([{ ...(planned[0] as PlannedRow), points: asked }], [], "another machine", [one]);
 		expect(filled?.points[0]?.runs).toEqual([run(1, 0.5)]);
 	});
+	it("count once a seed, the newest: the same work done twice is no sample", () => {
+		const at = (recipe: string, value: number, finishedAt: string) => {
+			const twin = { ...run(1, value), id: recipe, finishedAt };
+			return { ...results([row("EASE", { ...point([twin]), config: { l2: 50 } })]), recipe };
+		};
+		const folder = folderOf(at("a", 0.1, "2026-01-01"), at("b", 0.2, "2026-03-01"), at("c", 0.3, "2026-02-01"));
+		expect(runsOfFiles(folder, dataset, recipe).map((one) => one.run.id)).toEqual(["b"]);
+	});
 	it.each([
 		["dataset", { ...dataset, splitDigest: "d2" }, recipe],
 		["protocol", dataset, { ...recipe, protocol: { maskTest: "train+valid", cutoffs: [20] } }],

@@ -13,18 +13,26 @@ export interface Reused {
 	run: RunResult;
 }
 
-/** The runs of all recipes on this dataset under this protocol that tell every metric of the recipe, each once. */
+/**
+ * The runs of all recipes on this dataset under this protocol that tell every metric of the recipe. Of runs with one
+ * configuration and seed only the newest: they are no sample of anything.
+ */
 export function runsOfFiles(folder: string, dataset: Dataset, recipe: Recipe): Reused[] {
-	const found = new Map<string, Reused>();
+	const found: Reused[] = [];
 	for (const name of filesOf(folder, dataset.name)) {
 		const results = readResults(folder, name, dataset.name);
 		if (!results || results.dataset.splitDigest !== dataset.splitDigest) continue;
 		const { maskTest, cutoffs, hash } = results.protocol;
 		if (!isDeepStrictEqual({ maskTest, cutoffs }, recipe.protocol)) continue;
 		for (const one of runsOf(results.rows, hash))
-			if (recipe.metrics.every((metric) => typeof one.run.metrics[metric] === "number")) found.set(one.run.id, one);
+			if (recipe.metrics.every((metric) => typeof one.run.metrics[metric] === "number")) found.push(one);
 	}
-	return [...found.values()];
+	const finished = ({ run }: Reused) => run.finishedAt ?? "";
+	const newestFirst = found.sort((a, b) => finished(b).localeCompare(finished(a)));
+	return newestFirst.filter((one, index) => {
+		const want = { model: one.model, config: one.config, seed: one.run.seed };
+		return index === newestFirst.findIndex((other) => fits(other, want));
+	});
 }
 
 const runsOf = (rows: RowResult[], protocolHash: string): Reused[] =>
