@@ -37,7 +37,7 @@ def of_training(model: Recommender, data: Dataset) -> Product | None:
         times, k = 5 if model.blocks.r > 1 else 3, model.config.k
         return Product(times, users * k, model.config.embedding_size, items, batch * k)
     if model.name in ("multvae", "multdae"):
-        return Product(3, users, sizes["hidden_size"], items, batch)
+        return Product(3, users, sizes["hidden_size"] or sizes["latent_dimension"], items, batch)
     if model.name == "recvae":
         return Product(8, users, sizes["latent_dimension"], items, batch)
     return None
@@ -50,7 +50,8 @@ def of_evaluation(model: Recommender, data: Dataset) -> Product | None:
         # Assigning items to prototypes is a second one, which the best items can be found without.
         return Product(1, users * k, model.config.embedding_size, items, 1024 * k)
     sizes = model.config.model_dump()
-    width = sizes.get("hidden_size" if model.name in ("multvae", "multdae") else "embedding_size")
+    # Of the layer before the items: an autoencoder's last hidden one, where it has any.
+    width = sizes.get("embedding_size") or sizes.get("hidden_size") or sizes.get("latent_dimension")
     width = sizes["latent_dimension"] if model.name == "recvae" else width
     return Product(1, users, width, items, 1024) if width else None
 
