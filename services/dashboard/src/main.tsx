@@ -6,6 +6,7 @@ import "./app.css";
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
@@ -14,8 +15,10 @@ import { App } from "./app";
 import { askForKey } from "./key-dialog";
 import { readable, theme } from "./theme";
 
-// Mantine adds style elements while it runs; the page's policy lets in those that carry its nonce.
+// Mantine, and what locks the page behind its dialogs, add style elements while they run; the page's policy lets in those
+// that carry its nonce.
 const nonce = document.querySelector('meta[name="csp-nonce"]')?.getAttribute("content") ?? "";
+setNonce(nonce);
 const client = new QueryClient({
 	queryCache: new QueryCache({ onError: askForKey }),
 	mutationCache: new MutationCache({ onError: askForKey }),
