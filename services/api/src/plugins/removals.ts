@@ -1,13 +1,16 @@
 // app.removals: artifacts that no row names any more. A key is noted in the transaction that forgets it and struck off
 // once the trainer has deleted it, so that neither a crash nor an absent trainer leaves files for ever.
 import fp from "fastify-plugin";
-import type { Transaction } from "./prisma.js";
+import { ApiError } from "../errors.js";
+import { type Transaction, violatesForeignKey } from "./prisma.js";
 
 /** Keys of one call to the trainer: it deletes whole folders within the deadline of a unary call. */
 const AT_ONCE = 100;
 
 export interface Removals {
 	note(tx: Transaction, keys: string[]): Promise<void>;
+	/** Deletes rows and the artifacts they named: `rows` returns their keys. Throws conflict with `inUse` where others hang on them. */
+	forget(rows: (tx: Transaction) => Promise<string[]>, inUse: string): Promise<void>;
 	/** Before an artifact of this key is made again; waits for a removal under way. */
 	forgo(key: string): Promise<void>;
 	/** After the commit that noted them. Never throws: what cannot be done now is left to the sweep. */
@@ -50,12 +53,25 @@ export default fp(
 			await work().catch((err) => app.log.warn({ err }, "artifacts wait for the sweep"));
 		}
 
+		const carryOut = (keys: string[]) => quietly(() => remove(keys));
+
 		app.decorate("removals", {
 			note,
+			async forget(rows, inUse) {
+				const forgotten = app.prisma.$transaction(async (tx) => {
+					const keys = await rows(tx);
+					await note(tx, keys);
+					return keys;
+				});
+				const keys = await forgotten.catch((error) => {
+					throw violatesForeignKey(error) ? new ApiError("conflict", inUse) : error;
+				});
+				await carryOut(keys);
+			},
 			async forgo(key) {
 				await rows.deleteMany({ where: { key } });
 			},
-			carryOut: (keys) => quietly(() => remove(keys)),
+			carryOut,
 			discard: (keys) =>
 				quietly(async () => {
 					await note(app.prisma, keys);

@@ -7,7 +7,7 @@ import { ApiError } from "../errors.js";
 import { digest } from "../hash.js";
 import { completeRule, ImportRule, parseRule, ROLES, wrong } from "../import-rule.js";
 import { isFinal } from "../plugins/jobs.js";
-import { type Transaction, violatesForeignKey } from "../plugins/prisma.js";
+import type { Transaction } from "../plugins/prisma.js";
 import { IdParams, page, pageQuery, problems, State } from "../schemas.js";
 import { isText, validatorCompiler } from "../validation.js";
 import { DatasetView, datasetInclude, datasetView, type StoredFile } from "../views/dataset.js";
@@ -184,17 +184,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			},
 		},
 		async (request, reply) => {
-			const keys = await prisma
-				.$transaction(async (tx) => {
-					const keys = await removeRow(tx, request.params.id);
-					await app.removals.note(tx, keys);
-					return keys;
-				})
-				.catch((error) => {
-					if (!violatesForeignKey(error)) throw error;
-					throw new ApiError("conflict", "An experiment on it has just been launched.");
-				});
-			await app.removals.carryOut(keys);
+			const { id } = request.params;
+			await app.removals.forget((tx) => removeRow(tx, id), "An experiment on it has just been launched.");
 			return reply.code(204).send(null);
 		},
 	);

@@ -4,7 +4,7 @@ import { ApiError } from "../errors.js";
 import type { Prisma } from "../generated/prisma/client.js";
 import { launch, NewExperiment } from "../launch.js";
 import { isFinal } from "../plugins/jobs.js";
-import { type Transaction, violatesForeignKey } from "../plugins/prisma.js";
+import type { Transaction } from "../plugins/prisma.js";
 import { IdempotencyHeaders, IdParams, page, pageQuery, problems, State, Text, Uuid } from "../schemas.js";
 import {
 	EXPERIMENT_STATE,
@@ -123,18 +123,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			},
 		},
 		async (request, reply) => {
-			const keys = await prisma
-				.$transaction(async (tx) => {
-					const runs = await removeRows(tx, request.params.id);
-					const keys = runs.map((id) => `runs/${id}`);
-					await app.removals.note(tx, keys);
-					return keys;
-				})
-				.catch((error) => {
-					if (!violatesForeignKey(error)) throw error;
-					throw new ApiError("conflict", "A checkpoint of it has just been deployed.");
-				});
-			await app.removals.carryOut(keys);
+			await app.removals.forget(async (tx) => {
+				const runs = await removeRows(tx, request.params.id);
+				return runs.map((id) => `runs/${id}`);
+			}, "A checkpoint of it has just been deployed.");
 			return reply.code(204).send(null);
 		},
 	);
