@@ -185,6 +185,27 @@ describe("DELETE /datasets/:id", () => {
 		expect((await api.call("DELETE", `/datasets/${id}`)).status).toBe(204);
 	});
 
+	test("an experiment whose rows are being written keeps its dataset", async () => {
+		const { id } = await imported("held");
+		let commit = () => {};
+		const told = new Promise<void>((resolve) => {
+			commit = resolve;
+		});
+		const launched = api.app.prisma.$transaction(async (tx) => {
+			const spec = { maskTest: "train", cutoffs: [20], protocolHash: "h", spec: {} };
+			await tx.experiment.create({ data: { id: randomUUID(), name: "held", datasetId: id, ...spec } });
+			await told;
+		});
+		await sleep(200);
+		const deleted = api.call("DELETE", `/datasets/${id}`);
+		await sleep(500);
+		commit();
+		await launched;
+		const { status, body } = await deleted;
+		expect([status, body.detail]).toEqual([409, "An experiment on it has just been launched."]);
+		expect((await api.call("GET", `/datasets/${id}`)).status).toBe(200);
+	});
+
 	test("an experiment launched at the same moment is whole, or refused", async () => {
 		for (let round = 0; round < 8; round += 1) {
 			const { id } = await imported(`race ${round}`);
