@@ -21,10 +21,13 @@ import torch
 from scipy.sparse import csr_matrix
 
 from trainer import registry
-from trainer.dataset import Dataset, IdMap
+from trainer.data.dataset import Dataset, IdMap
+from trainer.data.tags import Tags
 from trainer.serving.batching import Batcher
-from trainer.serving.checkpoint import LoadedCheckpoint, Question, Ranked
+from trainer.serving.checkpoint import LoadedCheckpoint
+from trainer.serving.compute import compute
 from trainer.serving.person import known_user
+from trainer.serving.question import Answer, Question
 
 USERS, HISTORY = 500, 30
 
@@ -46,6 +49,7 @@ def make_dataset(items: int) -> Dataset:
         users=IdMap(pa.array([f"u{row}" for row in range(USERS)], pa.string())),
         items=IdMap(pa.array([f"i{column}" for column in range(items)], pa.string())),
         titles=[""] * items,
+        tags=Tags.none(items),
     )
 
 
@@ -96,21 +100,21 @@ def measure(model: str, items: int, callers: int, seconds: float, wait_ms: float
     loaded = load(model, items)
     questions = questions_of(loaded)
 
-    def held_open(batch: Sequence[Question]) -> list[list[Ranked]]:
+    def held_open(batch: Sequence[Question]) -> list[Answer]:
         time.sleep(wait_ms / 1000)
-        return loaded.rank(batch)
+        return loaded.rank_here(batch)
 
-    ways: dict[str, tuple[Callable[[Sequence[Question]], list[list[Ranked]]], int]] = {
-        "one by one": (loaded.rank, 1),
-        "batched": (loaded.rank, loaded.largest_batch),
+    ways: dict[str, tuple[Callable[[Sequence[Question]], list[Answer]], int]] = {
+        "one by one": (loaded.rank_here, 1),
+        "batched": (loaded.rank_here, loaded.largest_batch),
     }
     if wait_ms > 0:
         ways[f"batched, {wait_ms:g} ms wait"] = (held_open, loaded.largest_batch)
     rates = {}
     for name, (answer, largest) in ways.items():
-        batcher = Batcher[Question, list[Ranked]](answer, largest, name)
+        batcher = Batcher[Question, Answer](answer, largest, compute)
 
-        def ask(question: Question, batcher: Batcher[Question, list[Ranked]] = batcher) -> object:
+        def ask(question: Question, batcher: Batcher[Question, Answer] = batcher) -> object:
             return batcher.submit(question).result()
 
         ask(questions[0])

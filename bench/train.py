@@ -28,9 +28,10 @@ from typing import Any
 import torch
 from training.measurement import measured, measured_densely
 
-from trainer import dataset, device, registry
-from trainer.dataset import Dataset
-from trainer.importing import files_of_folder, import_dataset
+from trainer import device, registry
+from trainer.data import dataset
+from trainer.data.dataset import Dataset
+from trainer.data.importing import files_of_folder, import_dataset
 
 RESULTS = Path(__file__).parent / "results"
 FEW_USERS = 256

@@ -2,20 +2,26 @@
 FROM node:24.11.1-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY clients/typescript/package.json clients/typescript/
 COPY services/api/package.json services/api/
+COPY services/cli/package.json services/cli/
 COPY services/dashboard/package.json services/dashboard/
 COPY services/supervisor/package.json services/supervisor/
-RUN npm install --no-save --no-audit --no-fund
+COPY test/package.json test/
+RUN npm ci --no-audit --no-fund -w clients/typescript -w services/api -w services/dashboard --include-workspace-root
 COPY tsconfig.base.json prisma.config.ts ./
 COPY proto proto
 COPY prisma prisma
+COPY clients clients
 COPY services/api services/api
 COPY services/dashboard services/dashboard
 RUN cd proto && ../node_modules/.bin/buf generate \
  && cd .. && PRISMA_SCHEMA_ENGINE_BINARY=/usr/local/bin/node node_modules/.bin/prisma generate \
+ && node clients/typescript/scripts/generate.mjs \
+ && node_modules/.bin/tsc -p clients/typescript/tsconfig.build.json \
  && node_modules/.bin/tsc -p services/api/tsconfig.build.json \
  && npm run build -w services/dashboard \
- && npm prune --omit=dev
+ && npm prune --omit=dev -w services/api --include-workspace-root
 
 FROM node:24.11.1-bookworm-slim
 ENV NODE_ENV=production

@@ -1,10 +1,11 @@
 // Every check of both languages, in order, ending with one line of counts. `--only NAME` runs the steps whose name holds it.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { run, setup } from "./setup.mjs";
+import { run } from "./running.mjs";
+import { setup } from "./setup.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const VENV = join(ROOT, "services/trainer-py/.venv/bin");
@@ -65,7 +66,10 @@ const jest = (name, paths, env) => {
 		env,
 		() => {
 			if (!existsSync(report)) return { passed: 0, failed: 0 };
-			const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(readFileSync(report, "utf8"));
+			const counts = JSON.parse(readFileSync(report, "utf8"));
+			const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, numPendingTests } = counts;
+			if (numPendingTests > 0)
+				loud.push(`NOT RUN: ${numPendingTests} tests of ${name} (some need root, one needs zsh)`);
 			return { passed: numPassedTests, failed: numFailedTests + numRuntimeErrorTestSuites };
 		},
 	);
@@ -91,6 +95,29 @@ const answers = (port) =>
 			.on("error", () => resolve(false));
 	});
 
+/** The PostgreSQL that a user without one gets, for as long as tests run on it. */
+async function embedded() {
+	const { startPostgres } = await import("../services/supervisor/dist/postgres/embedded.js");
+	const { removeHome } = await import("../services/supervisor/dist/demo-home.js");
+	const home = mkdtempSync(join(tmpdir(), "valence-home-"));
+	const postgres = await startPostgres({ home });
+	return {
+		env: { VALENCE_TEST_POSTGRES: postgres.url, VALENCE_TEST_REDIS: "" },
+		async end() {
+			await postgres.stop();
+			removeHome(home);
+		},
+	};
+}
+
+async function endToEnd() {
+	if (!wanted("end to end")) return;
+	const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
+	if (existsSync(chromium)) return step("end to end in Chromium", () => jest("e2e", ["test/e2e"], {}));
+	loud.push(`NOT RUN in a browser: ${chromium} is not there; CHROMIUM names another`);
+	if (CI) failed += 1;
+}
+
 await step("set-up", () => setup({ forTests: true }).then(() => undefined));
 if (failed > 0) finish();
 
@@ -98,18 +125,30 @@ await step("format and lint TypeScript", () =>
 	run(bin("biome"), ["ci", "--error-on-warnings", "."]).then(() => undefined),
 );
 await step("lint Python", async () => {
-	await run(join(VENV, "ruff"), ["check", "services/trainer-py", "test/trainer", "bench"]);
-	await run(join(VENV, "ruff"), ["format", "--check", "services/trainer-py", "test/trainer", "bench"]);
+	const python = ["services/trainer-py", "clients/python", "test/trainer", "test/clients", "bench"];
+	await run(join(VENV, "ruff"), ["check", ...python]);
+	await run(join(VENV, "ruff"), ["format", "--check", ...python]);
+	await run(join(VENV, "lint-imports"), ["--no-logo"], { cwd: join(ROOT, "services/trainer-py") });
 });
-for (const project of ["services/api", "services/supervisor", "services/dashboard", "test"]) {
+for (const project of [
+	"clients/typescript",
+	"services/api",
+	"services/supervisor",
+	"services/cli",
+	"services/dashboard",
+	"bench",
+	"test",
+]) {
 	if (!existsSync(join(ROOT, project, "tsconfig.json"))) continue;
 	await step(`types of ${project}`, () =>
 		run(bin("tsc"), ["--noEmit", "-p", `${project}/tsconfig.json`]).then(() => undefined),
 	);
 }
-await step("types of services/trainer-py", () =>
-	run(join(VENV, "mypy"), [], { cwd: join(ROOT, "services/trainer-py") }).then(() => undefined),
-);
+for (const project of ["services/trainer-py", "clients/python"]) {
+	await step(`types of ${project}`, () =>
+		run(join(VENV, "mypy"), [], { cwd: join(ROOT, project) }).then(() => undefined),
+	);
+}
 await step("lint proto", () => run(bin("buf"), ["lint"], { cwd: join(ROOT, "proto") }).then(() => undefined));
 await step("breaking changes of proto", async () => {
 	const base = await breakingBase();
@@ -123,26 +162,20 @@ await step("Python tests", () => pytest(["test/trainer"]));
 await step("compose file and images", () => jest("deploy", ["test/deploy"], {}));
 await step("supervisor", () => jest("supervisor", ["test/supervisor"], {}));
 if (existsSync(join(ROOT, "test/dashboard"))) await step("dashboard", () => jest("dashboard", ["test/dashboard"], {}));
+await step("guides", () => jest("guides", ["test/guides"], {}));
+await step("benchmark", () => jest("bench", ["test/bench"], {}));
 await step("contract of API and trainer", () => jest("contract", ["test/contract"], {})); // needs neither database nor queue
 
-const backends = ["test/api", "test/failure"];
-if (wanted("embedded")) {
-	const { startPostgres } = await import("../services/supervisor/dist/embedded-postgres.js");
-	const home = mkdtempSync(join(tmpdir(), "valence-home-"));
-	mkdirSync(home, { recursive: true });
-	const postgres = await startPostgres({ home });
-	try {
-		for (const folder of backends) {
-			const env = { VALENCE_TEST_POSTGRES: postgres.url, VALENCE_TEST_REDIS: "" };
-			await step(`${folder} on the embedded PostgreSQL`, () =>
-				jest(`embedded-${folder.replace("/", "-")}`, [folder], env),
-			);
-		}
-	} finally {
-		await postgres.stop();
-	}
-}
-if (wanted("services")) {
+const EMBEDDED = "the embedded PostgreSQL";
+const SERVICES = "PostgreSQL and Redis services";
+const FOLDERS = {
+	[EMBEDDED]: ["test/api", "test/failure", "test/cli", "test/clients"],
+	[SERVICES]: ["test/api", "test/failure"],
+};
+const anyOn = (title) => FOLDERS[title].some((folder) => wanted(`${folder} on ${title}`));
+const served = [];
+if (anyOn(EMBEDDED)) served.push({ name: "embedded", title: EMBEDDED, ...(await embedded()) });
+if (anyOn(SERVICES)) {
 	const missing = [!(await answers(5432)) && "PostgreSQL on 5432", !(await answers(6379)) && "Redis on 6379"].filter(
 		Boolean,
 	);
@@ -154,21 +187,18 @@ if (wanted("services")) {
 			VALENCE_TEST_POSTGRES: process.env.VALENCE_TEST_POSTGRES ?? "postgresql://postgres@127.0.0.1:5432/postgres",
 			VALENCE_TEST_REDIS: process.env.VALENCE_TEST_REDIS ?? "redis://127.0.0.1:6379",
 		};
-		for (const folder of backends) {
-			await step(`${folder} on PostgreSQL and Redis services`, () =>
-				jest(`services-${folder.replace("/", "-")}`, [folder], env),
-			);
-		}
+		served.push({ name: "services", title: SERVICES, env, end: async () => undefined });
 	}
 }
-if (existsSync(join(ROOT, "test/e2e")) && wanted("end to end")) {
-	const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
-	if (existsSync(chromium)) await step("end to end in Chromium", () => jest("e2e", ["test/e2e"], {}));
-	else {
-		loud.push(`NOT RUN in a browser: ${chromium} is not there; CHROMIUM names another`);
-		if (CI) failed += 1;
-	}
+const on = (folder, { name, title, env }) =>
+	step(`${folder} on ${title}`, () => jest(`${name}-${folder.replace("/", "-")}`, [folder], env));
+try {
+	for (const folder of FOLDERS[EMBEDDED])
+		for (const backend of served) if (FOLDERS[backend.title].includes(folder)) await on(folder, backend);
+} finally {
+	for (const { end } of served) await end();
 }
+await endToEnd();
 finish();
 
 /** The last release, else the commit before, else the present one (a first commit breaks nothing). */

@@ -15,8 +15,8 @@ from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 from torch.nn.functional import dropout, gumbel_softmax, normalize, silu
 
+from trainer.contract.recommender import Recommender
 from trainer.models.valid import Valid
-from trainer.recommender import Recommender
 
 DenseLoss = Callable[[Tensor], Tensor]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
-from trainer.dataset import Dataset
+from trainer.contract.recommender import Recommender, StepConfig
+from trainer.data.dataset import Dataset
 from trainer.models.valid import Valid
-from trainer.recommender import Recommender, StepConfig
 
 # Columns of a product at once: the whole of its result would be the most that the process ever held.
 WIDE = 4096

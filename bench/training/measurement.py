@@ -14,11 +14,12 @@ import psutil
 import torch
 from scipy.sparse import csr_matrix
 
-from trainer import device, loop, registry
-from trainer.dataset import Dataset
-from trainer.evaluate import evaluate
+from trainer import device, registry
+from trainer.contract.recommender import EpochConfig, Recommender, StepConfig
+from trainer.data.dataset import Dataset
+from trainer.evaluation.evaluate import evaluate
 from trainer.models.valid import Valid
-from trainer.recommender import EpochConfig, Recommender, StepConfig
+from trainer.training import loop
 from training import floor
 from training.dense import dense_version, evaluate_in_python, valid_scores
 

@@ -24,6 +24,14 @@ function expectProblem(of: string, reply: Reply, status: number, pointer?: strin
 }
 const inPart = (route: Route, part: string) =>
 	(route.operation.parameters ?? []).filter((one: { in: string }) => one.in === part);
+/** A query of the route with what it cannot do without beside it. */
+const withRequired = (route: Route, query: string) =>
+	[
+		query,
+		...inPart(route, "query")
+			.filter(({ name, required }: { name: string; required?: boolean }) => required && !query.startsWith(`${name}=`))
+			.map(({ name }: { name: string }) => `${name}=${AN_ID}`),
+	].join("&");
 
 test("numbers, flags, choices and ids in queries: out of range, of another kind, empty, twice", async () => {
 	let checked = 0;
@@ -48,11 +56,19 @@ test("numbers, flags, choices and ids in queries: out of range, of another kind,
 			else if (type === "boolean") bad.push("1", "yes", "TRUE", "null", "");
 			else if (schema.enum || format === "uuid" || pattern) bad.push("x_x", "");
 			else if (name === "cursor") bad.push("abc", "%F0%9F%98%80", "x".repeat(201), "");
+			else if (type === "array") bad.push("", `a&${name}=`, `a&${name}=%00`);
 			else if (schema.anyOf) bad.push("x");
-			for (const value of [...bad, `${schema.default ?? AN_ID}&${name}=${schema.default ?? AN_ID}`]) {
-				const query = `${name}=${value}`;
-				const reply = await api.call(route.method, `${route.url}?${query}`);
-				const pointers = new Set(reply.body.errors?.map((error: { pointer: string }) => error.pointer));
+			// Lists are what is repeated.
+			if (type !== "array") bad.push(`${schema.default ?? AN_ID}&${name}=${schema.default ?? AN_ID}`);
+			for (const value of bad) {
+				const query = withRequired(route, `${name}=${value}`);
+				const body = VALID[key(route)];
+				const reply = await send({ ...route, url: `${route.url}?${query}` }, body && JSON.stringify(body));
+				const pointers = new Set(
+					reply.body.errors?.map(({ pointer }: { pointer: string }) =>
+						type === "array" ? pointer.replace(/\/\d+$/, "") : pointer,
+					),
+				);
 				expect({ of: `${route.method} ${route.url}?${query}`, status: reply.status, pointers }).toEqual({
 					of: expect.anything(),
 					status: 400,
@@ -91,23 +107,51 @@ test("ids in paths", async () => {
 	}
 });
 
+const METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] as const;
 test("methods that a path does not have", async () => {
 	const methods = new Map<string, Set<string>>();
 	for (const { method, url } of routes) methods.set(url, (methods.get(url) ?? new Set()).add(method));
+	// /datasets/preview is also /datasets/{id} with an id that is none.
+	const isAnId = (method: string, url: string) =>
+		routes.some(
+			(other) => other.method === method && url === other.path.replace(/\{id\}$/, url.split("/").at(-1) ?? ""),
+		);
 	for (const [url, taken] of methods) {
-		for (const method of ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] as const) {
+		for (const method of METHODS) {
 			if (taken.has(method)) continue;
+			if (isAnId(method, url)) {
+				expectProblem(`${method} ${url}`, await api.call(method, url), 400, "/params/id");
+				continue;
+			}
 			const reply = await api.call(method, url);
 			expectProblem(`${method} ${url}`, reply, 405);
 			const allow = String(reply.headers.allow)
 				.split(", ")
 				.filter((one) => one !== "HEAD");
-			expect(new Set(allow)).toEqual(taken);
+			expect(new Set(allow)).toEqual(new Set([...taken, ...METHODS.filter((one) => isAnId(one, url))]));
 		}
 	}
 	for (const url of ["/nowhere", "/runs", "/%F0%9F%98%80"]) expectProblem(url, await api.call("GET", url), 404);
 });
 
+const STEERED = {
+	n: 5,
+	excludeSeen: true,
+	exclude: ["c"],
+	candidates: ["a"],
+	filter: { anyTag: ["t"], allTags: ["t"], noTag: ["t"] },
+	fallback: "none",
+	steer: [{ interest: 0, weight: 2 }],
+	only: 0,
+	without: ["a"],
+	with: ["b"],
+	calibrate: 0.5,
+	shelves: true,
+	preview: true,
+	deployment: "default",
+	checkpoint: AN_ID,
+};
+const { excludeSeen, ...OF_GUESTS } = STEERED;
 const VALID: Record<string, object> = {
 	"POST /experiments": {
 		name: "n",
@@ -115,10 +159,28 @@ const VALID: Record<string, object> = {
 		models: [{ model: "valid", params: { k: 2 }, grid: { tau: [0.1, 0.2] } }],
 		seeds: [1, 2],
 		protocol: { maskTest: "train", cutoffs: [20] },
+		keep: { checkpoints: "best", runs: 3 },
+	},
+	"PUT /experiments/{id}/keep": { checkpoints: "best", runs: 3 },
+	"POST /datasets/{id}/imports": {
+		rule: { columns: { user: "u" }, split: { kind: "ratio", ratios: [0.8, 0.1, 0.1], seed: 1 }, kCore: 2 },
+		name: "n",
 	},
 	"POST /runs/{id}/evaluations": { checkpoint: AN_ID, split: "test", maskTest: "train", cutoffs: [20, 50] },
-	"PUT /deployments/{name}": { checkpoint: AN_ID },
-	"POST /recommendations": { items: ["a", "b"], n: 5, exclude: ["c"], deployment: "default", checkpoint: AN_ID },
+	"PUT /deployments/{name}": { checkpoint: AN_ID, fallback: "popular" },
+	"PUT /deployments/{name}/fallback": { fallback: "popular" },
+	"PUT /deployments/{name}/hidden": { items: ["a"] },
+	"POST /users/{id}/recommendations": STEERED,
+	"POST /recommendations/batch": {
+		users: ["u1", "u2"],
+		n: 5,
+		exclude: ["c"],
+		filter: { anyTag: ["t"] },
+		fallback: "none",
+	},
+	"PUT /users/{id}/steering": { steer: [{ interest: 0, weight: 2 }], until: null },
+	"POST /recommendations": { ...OF_GUESTS, items: ["a", "b"] },
+	"POST /deployments/{name}/exports": { n: 5, format: "csv", explain: true, users: ["a", "b"] },
 };
 const withJson = () => routes.filter(({ operation }) => operation.requestBody?.content["application/json"]);
 const key = ({ method, path }: Route) => `${method} ${path}`;
@@ -128,7 +190,10 @@ const send = ({ method, url }: Pick<Route, "method" | "url">, payload?: string, 
 test("unknown query parameters", async () => {
 	for (const route of routes) {
 		const body = VALID[key(route)];
-		const reply = await send({ ...route, url: `${route.url}?zzz=1` }, body && JSON.stringify(body));
+		const reply = await send(
+			{ ...route, url: `${route.url}?${withRequired(route, "zzz=1")}` },
+			body && JSON.stringify(body),
+		);
 		expectProblem(key(route), reply, 400, "/query/zzz");
 	}
 });
@@ -148,7 +213,8 @@ test("bodies that are no JSON object, too large, of another type, or of no type"
 		for (const poison of ['{"__proto__": {"n": 1}}', '{"constructor": {"prototype": {"n": 1}}}']) {
 			expectProblem(`${of} ${poison}`, await send(route, poison), 400);
 		}
-		const large = JSON.stringify({ ...VALID[of], name: "x".repeat(4 * 2 ** 20) });
+		const most = of === "POST /deployments/{name}/exports" ? 64 : 4; // it takes the ids of many users
+		const large = JSON.stringify({ ...VALID[of], name: "x".repeat(most * 2 ** 20) });
 		expectProblem(of, await send(route, large), 413);
 		for (const type of [
 			"text/plain",
@@ -167,7 +233,12 @@ test("bodies that are no JSON object, too large, of another type, or of no type"
 test("routes that take no body refuse one", async () => {
 	for (const route of routes.filter(({ path, method }) => method === "DELETE" || path.endsWith("/cancel"))) {
 		expectProblem(key(route), await send(route, '{"force": true}'), 400);
-		expectProblem(key(route), await send(route, "{}"), 404);
+		// One that is not there: the deployment that other tests need is.
+		const url = route.url.replace("default", "no-such-name");
+		const reply = await send({ ...route, url }, "{}");
+		// The one that names nothing by an id finds nothing to do.
+		if (route.path === "/system/orphans") expect([reply.status, reply.body]).toEqual([200, { keys: 0, bytes: 0 }]);
+		else expectProblem(key(route), reply, 404);
 	}
 });
 
@@ -206,6 +277,32 @@ const FIELDS: Record<string, Bad[]> = {
 		["protocol", { cutoffs: [1001] }, "/protocol/cutoffs/0"],
 		["protocol", { cutoffs: [20, 20] }, "/protocol/cutoffs"],
 		["protocol", { metrics: [] }, "/protocol/metrics"],
+		["keep", "best", "/keep"],
+		["keep", { checkpoints: "all" }, "/keep/checkpoints"],
+		["keep", { runs: 0 }, "/keep/runs"],
+		["keep", { runs: 1001 }, "/keep/runs"],
+		["keep", { runs: null }, "/keep/runs"],
+		["keep", { days: 1 }, "/keep/days"],
+	],
+	"PUT /experiments/{id}/keep": [
+		["checkpoints", undefined, "/checkpoints"],
+		["checkpoints", "last", "/checkpoints"],
+		["runs", 0, "/runs"],
+		["runs", 1001, "/runs"],
+		["runs", 1.5, "/runs"],
+		["runs", "3", "/runs"],
+	],
+	"POST /datasets/{id}/imports": [
+		["rule", undefined, "/rule"],
+		["rule", "{}", "/rule"],
+		["rule", { minratin: 3 }, "/rule/minratin"],
+		["rule", { kCore: "5" }, "/rule/kCore"],
+		["rule", { columns: { users: "u" } }, "/rule/columns/users"],
+		["rule", { split: { kind: "random" } }, "/rule/split/kind"],
+		["rule", { columns: { user: "a\u0000" } }, "/rule/columns/user"],
+		["name", "", "/name"],
+		["name", "x".repeat(201), "/name"],
+		["name", null, "/name"],
 	],
 	"POST /runs/{id}/evaluations": [
 		["checkpoint", "x", "/checkpoint"],
@@ -218,6 +315,75 @@ const FIELDS: Record<string, Bad[]> = {
 		["checkpoint", "x", "/checkpoint"],
 		["checkpoint", "", "/checkpoint"],
 		["checkpoint", undefined, "/checkpoint"],
+	],
+	"PUT /deployments/{name}/fallback": [
+		["fallback", undefined, "/fallback"],
+		["fallback", "some", "/fallback"],
+	],
+	"PUT /deployments/{name}/hidden": [
+		["items", undefined, "/items"],
+		["items", [""], "/items/0"],
+		["items", Array(10_001).fill("a"), "/items"],
+	],
+	"PUT /users/{id}/steering": [
+		["steer", undefined, "/steer"],
+		["steer", [], "/steer"],
+		["steer", [{ interest: 0, weight: 5 }], "/steer/0/weight"],
+		["until", "tomorrow", "/until"],
+		["until", "2027-01-01T00:00:00", "/until"],
+		["until", "2027-13-01T00:00:00Z", "/until"],
+		["until", "2030-02-31T00:00:00Z", "/until"],
+		["until", 1, "/until"],
+	],
+	"POST /users/{id}/recommendations": [
+		["steer", [{ interest: 0, weight: 4.1 }], "/steer/0/weight"],
+		["steer", [{ interest: 0, weight: -1 }], "/steer/0/weight"],
+		["steer", [{ interest: -1, weight: 1 }], "/steer/0/interest"],
+		["steer", [{ interest: 0 }], "/steer/0/weight"],
+		["only", 0.5, "/only"],
+		["calibrate", 1.5, "/calibrate"],
+		["calibrate", "1", "/calibrate"],
+		["candidates", [], "/candidates"],
+		["filter", { tags: ["a"] }, "/filter/tags"],
+		["filter", { anyTag: "a" }, "/filter/anyTag"],
+		["filter", { noTag: ["x".repeat(101)] }, "/filter/noTag/0"],
+		["without", "a", "/without"],
+		["with", [1], "/with/0"],
+		["shelves", 1, "/shelves"],
+		["preview", "yes", "/preview"],
+		["fallback", "maybe", "/fallback"],
+	],
+	"POST /recommendations/batch": [
+		["users", undefined, "/users"],
+		["users", [], "/users"],
+		["users", Array(1_001).fill("a"), "/users"],
+		["users", ["u1", ""], "/users/1"],
+		["steer", [], "/steer"],
+		["filter", { anyTag: [1] }, "/filter/anyTag/0"],
+	],
+	"POST /deployments/{name}/exports": [
+		["n", 0, "/n"],
+		["n", 1001, "/n"],
+		["n", "5", "/n"],
+		["n", null, "/n"],
+		["format", undefined, "/format"],
+		["format", "xml", "/format"],
+		["format", null, "/format"],
+		["explain", 1, "/explain"],
+		["explain", "true", "/explain"],
+		["users", "some", "/users"],
+		["users", "", "/users"],
+		["users", null, "/users"],
+		["users", 5, "/users"],
+		["users", {}, "/users"],
+		["users", [], "/users"],
+		["users", ["a", "a"], "/users"],
+		["users", [""], "/users/0"],
+		["users", ["a", 1], "/users/1"],
+		["users", ["a", "b\u0000"], "/users/1"],
+		["users", ["\ud800"], "/users/0"],
+		["users", ["x".repeat(513)], "/users/0"],
+		["users", Array.from({ length: 100_001 }, (_, index) => `${index}`), "/users"],
 	],
 	"POST /recommendations": [
 		["items", [], "/items"],

@@ -101,3 +101,112 @@ test("a migration that was changed after it had been applied is refused", async 
 	const changed = { ...first, checksum: "d".repeat(64) };
 	await expect(migrate(url, [changed])).rejects.toThrow("1_first was changed after it had been applied");
 });
+
+test("rows from before the keep rules: everything is kept, and evaluations know their epoch", async () => {
+	const url = await empty();
+	const all = await readMigrations();
+	await migrate(
+		url,
+		all.filter(({ name }) => name < "20261125220000_keep"),
+	);
+	const [dataset, experiment, run, evaluation, checkpoint] = ["1", "2", "3", "4", "5"].map(
+		(digit) => `${digit}0000000-0000-4000-8000-000000000000`,
+	);
+	await query(
+		url,
+		`INSERT INTO jobs (id, kind, state) VALUES ('${dataset}', 'import', 'SUCCEEDED'), ('${run}', 'run', 'SUCCEEDED'), ('${evaluation}', 'evaluation', 'SUCCEEDED');
+		INSERT INTO datasets (id, name, digest, rule, files) VALUES ('${dataset}', 'd', 'd', '{}', '[]');
+		INSERT INTO experiments (id, name, dataset_id, spec, mask_test, cutoffs, protocol_hash) VALUES ('${experiment}', 'e', '${dataset}', '{}', 'train', '{20}', 'p');
+		INSERT INTO runs (id, experiment_id, dataset_id, model, config, config_hash, seed, position) VALUES ('${run}', '${experiment}', '${dataset}', 'valid', '{}', 'c', 1, 0);
+		INSERT INTO checkpoints (id, run_id, epoch, key, sha256, bytes) VALUES ('${checkpoint}', '${run}', 42, 'k', 's', 1);
+		INSERT INTO evaluations (id, run_id, checkpoint_id, split, mask_test, cutoffs, protocol_hash, metrics) VALUES ('${evaluation}', '${run}', '${checkpoint}', 'test', 'train', '{20}', 'p', '{"recall@20": 0.5}')`,
+	);
+	await migrate(url);
+	expect(await query(url, "SELECT keep_checkpoints, keep_runs FROM experiments")).toEqual([
+		{ keep_checkpoints: "best+last", keep_runs: null },
+	]);
+	await query(url, "DELETE FROM checkpoints");
+	expect(await query(url, "SELECT epoch, checkpoint_id, metrics FROM evaluations")).toEqual([
+		{ epoch: 42, checkpoint_id: null, metrics: { "recall@20": 0.5 } },
+	]);
+});
+
+test("rows of an earlier version survive: what was deployed keeps its words, a run its furthest epoch", async () => {
+	const url = await empty();
+	const all = await readMigrations();
+	const split = all.findIndex(({ name }) => name.endsWith("crashes_in_place"));
+	await migrate(url, all.slice(0, split));
+	const [job, data, experiment, checkpoint] = [1, 2, 3, 4].map((n) => `00000000-0000-4000-8000-00000000000${n}`);
+	await query(
+		url,
+		`INSERT INTO jobs (id, kind, state, crashes) VALUES ('${job}', 'run', 'RUNNING', 2), ('${data}', 'import', 'SUCCEEDED', 0);
+		INSERT INTO datasets (id, name, digest, rule, files) VALUES ('${data}', 'books', 'd', '{}', '[]');
+		INSERT INTO experiments (id, name, dataset_id, spec, mask_test, protocol_hash) VALUES ('${experiment}', 'first', '${data}', '{}', 'train', 'p');
+		INSERT INTO runs (id, experiment_id, dataset_id, model, config, config_hash, seed, position, epoch)
+			VALUES ('${job}', '${experiment}', '${data}', 'valid', '{}', 'c', 1, 0, 7);
+		INSERT INTO checkpoints (id, run_id, epoch, key, sha256, bytes) VALUES ('${checkpoint}', '${job}', 5, 'k', 's', 1);
+		INSERT INTO deployments (name, checkpoint_id) VALUES ('default', '${checkpoint}');
+		INSERT INTO deployment_history (deployment_name, checkpoint_id) VALUES ('default', '${checkpoint}')`,
+	);
+	await migrate(url, all);
+	expect(await query(url, "SELECT crashes, crashes_in_place FROM jobs WHERE kind = 'run'")).toEqual([
+		{ crashes: 2, crashes_in_place: 0 },
+	]);
+	expect(await query(url, "SELECT furthest_epoch FROM runs")).toEqual([{ furthest_epoch: 7 }]);
+	await query(url, "DELETE FROM deployments; DELETE FROM checkpoints");
+	const [entry] = await query(url, "SELECT * FROM deployment_history");
+	expect(entry).toMatchObject({
+		deployment_name: "default",
+		checkpoint_id: null,
+		run_id: job,
+		model: "valid",
+		epoch: 5,
+		experiment_name: "first",
+		dataset_name: "books",
+		removed_at: null,
+	});
+});
+
+test("means over nobody were stored as 0: where there is no validation part they are no numbers any more", async () => {
+	const url = await empty();
+	const all = await readMigrations();
+	const split = all.findIndex(({ name }) => name.endsWith("nobody_measured"));
+	await migrate(url, all.slice(0, split));
+	const ids = (kind: string) => [1, 2].map((n) => `${kind}0000000-0000-4000-8000-00000000000${n}`);
+	const [datasets, experiments, runs, evaluations] = ["1", "2", "3", "4"].map(ids) as [
+		string[],
+		string[],
+		string[],
+		string[],
+	];
+	for (const [index, valid] of [0, 5].entries()) {
+		const [dataset, experiment, run, evaluation] = [datasets, experiments, runs, evaluations].map(
+			(each) => each[index],
+		);
+		await query(
+			url,
+			`INSERT INTO jobs (id, kind, state) VALUES ('${dataset}', 'import', 'SUCCEEDED'), ('${run}', 'run', 'SUCCEEDED'), ('${evaluation}', 'evaluation', 'SUCCEEDED');
+			INSERT INTO datasets (id, name, digest, rule, files, statistics) VALUES ('${dataset}', 'd', '${valid}', '{}', '[]', '{"valid": ${valid}}');
+			INSERT INTO experiments (id, name, dataset_id, spec, mask_test, cutoffs, protocol_hash) VALUES ('${experiment}', 'e', '${dataset}', '{}', 'train', '{20}', 'p');
+			INSERT INTO runs (id, experiment_id, dataset_id, model, config, config_hash, seed, position, best_epoch, best_value)
+				VALUES ('${run}', '${experiment}', '${dataset}', 'valid', '{}', 'c', 1, 0, 1, 0);
+			INSERT INTO metrics (run_id, split, name, epoch, value) VALUES ('${run}', 'valid', 'recall@20', 1, 0), ('${run}', 'test', 'recall@20', 1, 0.5);
+			INSERT INTO evaluations (id, run_id, epoch, split, mask_test, cutoffs, protocol_hash, metrics, users)
+				VALUES ('${evaluation}', '${run}', 1, 'valid', 'train', '{20}', 'p', '{"recall@20": 0}', ${valid})`,
+		);
+	}
+	await migrate(url, all);
+	expect(await query(url, "SELECT best_epoch, best_value FROM runs ORDER BY id")).toEqual([
+		{ best_epoch: 1, best_value: null },
+		{ best_epoch: 1, best_value: 0 },
+	]);
+	const values = "SELECT m.value FROM metrics m WHERE split = 'valid' ORDER BY run_id";
+	expect((await query(url, values)).map(({ value }) => value)).toEqual([Number.NaN, 0]);
+	expect((await query(url, "SELECT value FROM metrics WHERE split = 'test'")).map(({ value }) => value)).toEqual([
+		0.5, 0.5,
+	]);
+	expect(await query(url, "SELECT metrics FROM evaluations ORDER BY id")).toEqual([
+		{ metrics: { "recall@20": null } },
+		{ metrics: { "recall@20": 0 } },
+	]);
+});

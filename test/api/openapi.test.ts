@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { startApi, type TestApi } from "../support/api.js";
 import { type Route, routesOf } from "../support/routes.js";
 
@@ -12,9 +13,12 @@ afterAll(() => api.close());
 const EXPECTED = [
 	"GET /datasets",
 	"POST /datasets",
+	"POST /datasets/preview",
+	"POST /datasets/sample",
 	"GET /datasets/{id}",
 	"DELETE /datasets/{id}",
 	"POST /datasets/{id}/cancel",
+	"POST /datasets/{id}/imports",
 	"GET /models",
 	"GET /experiments",
 	"POST /experiments",
@@ -24,6 +28,7 @@ const EXPECTED = [
 	"GET /runs/{id}",
 	"GET /runs/{id}/metrics",
 	"GET /runs/{id}/events",
+	"GET /events",
 	"POST /runs/{id}/cancel",
 	"GET /runs/{id}/evaluations",
 	"POST /runs/{id}/evaluations",
@@ -33,15 +38,46 @@ const EXPECTED = [
 	"GET /deployments",
 	"GET /deployments/{name}",
 	"PUT /deployments/{name}",
+	"DELETE /deployments/{name}",
+	"GET /deployments/{name}/history",
+	"POST /deployments/{name}/exports",
+	"GET /exports",
+	"GET /exports/{id}",
+	"DELETE /exports/{id}",
+	"POST /exports/{id}/cancel",
+	"GET /exports/{id}/file",
 	"GET /users/{id}/recommendations",
 	"GET /users/{id}/interests",
+	"POST /users/{id}/recommendations",
+	"GET /users",
+	"GET /users/{id}/steering",
+	"PUT /users/{id}/steering",
+	"DELETE /users/{id}/steering",
+	"GET /items",
+	"GET /items/{id}",
 	"POST /recommendations",
+	"POST /recommendations/batch",
+	"GET /deployments/{name}/hidden",
+	"PUT /deployments/{name}/hidden",
+	"PUT /deployments/{name}/fallback",
+	"GET /deployments/{name}/serving",
 	"GET /items/{id}/similar",
+	"GET /experiments/{id}/keep",
+	"PUT /experiments/{id}/keep",
+	"GET /system/disk",
+	"DELETE /system/orphans",
 	"GET /healthz",
 	"GET /readyz",
 	"GET /metrics",
 	"GET /system",
 ];
+
+interface Response {
+	content?: Record<string, { schema: { $ref?: string } }>;
+}
+const COMPONENT = /^#\/components\/schemas\/([A-Z]\w+)$/;
+const componentOf = ({ $ref }: { $ref: string }) =>
+	JSON.parse(JSON.stringify(api.app.swagger())).components.schemas[COMPONENT.exec($ref)?.[1] ?? ""];
 
 test("holds every route and no other", () => {
 	expect(routes.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([...EXPECTED].sort());
@@ -52,20 +88,44 @@ test("describes each: summary, tag, parameters, body, answers, problems", () => 
 		const of = `${method} ${path}`;
 		expect([of, operation.summary]).toEqual([of, expect.stringMatching(/^\S.{5,}/)]);
 		expect([of, operation.tags]).toEqual([of, [expect.any(String)]]);
+		for (const { name, in: place, description } of operation.parameters ?? []) {
+			if (place !== "path") expect([of, name, description]).toEqual([of, name, expect.stringMatching(/^\S.{4,}/)]);
+		}
 		const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
 		const inPath = (operation.parameters ?? []).filter((one: { in: string }) => one.in === "path");
 		expect([of, inPath.map((one: { name: string }) => one.name)]).toEqual([of, named]);
 		expect([of, Object.keys(operation.responses).some((status) => status.startsWith("2"))]).toEqual([of, true]);
-		const takesBody = ["POST", "PUT"].includes(method) && !path.endsWith("/cancel");
+		const takesBody = ["POST", "PUT"].includes(method) && !/\/(cancel|sample)$/.test(path);
 		expect([of, operation.requestBody !== undefined]).toEqual([of, takesBody]);
 		if (path === "/healthz" || path === "/readyz") continue;
 		expect([of, Object.keys(operation.responses["4XX"].content)]).toEqual([of, ["application/problem+json"]]);
 	}
 });
 
+test("every operation has a name of its own, and answers a component, a list of them, or nothing", () => {
+	const names = routes.map(({ operation }) => operation.operationId);
+	expect(names).toEqual(names.map(() => expect.stringMatching(/^[a-z][A-Za-z]+$/)));
+	expect(new Set(names).size).toBe(names.length);
+	for (const { method, path, operation } of routes) {
+		for (const [status, { content = {} }] of Object.entries<Response>(operation.responses)) {
+			for (const [type, { schema }] of Object.entries(content)) {
+				if (!["application/json", "application/problem+json", "text/event-stream"].includes(type)) continue;
+				const of = `${method} ${path} ${status}`;
+				expect([of, schema.$ref]).toEqual([of, expect.stringMatching(COMPONENT)]);
+			}
+		}
+	}
+});
+
+test("the file that clients are generated from is what is served; `npm run openapi` writes it", () => {
+	expect(JSON.parse(readFileSync("clients/openapi.json", "utf8"))).toEqual(
+		JSON.parse(JSON.stringify(api.app.swagger())),
+	);
+});
+
 test("what has a default need not be sent", () => {
 	const post = routes.find(({ method, path }) => method === "POST" && path === "/experiments")?.operation;
-	const schema = post.requestBody.content["application/json"].schema;
+	const schema = componentOf(post.requestBody.content["application/json"].schema);
 	expect(schema.required).toEqual(["dataset", "models"]);
 	expect(schema.additionalProperties).toBe(false);
 	const list = routes.find(({ method, path }) => method === "GET" && path === "/experiments")?.operation;
@@ -75,7 +135,7 @@ test("what has a default need not be sent", () => {
 
 test("uploads are described as a form", () => {
 	const post = routes.find(({ method, path }) => method === "POST" && path === "/datasets")?.operation;
-	const schema = post.requestBody.content["multipart/form-data"].schema;
+	const schema = componentOf(post.requestBody.content["multipart/form-data"].schema);
 	expect(schema.required).toEqual(["name"]);
 	expect(schema.properties.interactions).toMatchObject({ type: "string", format: "binary" });
 });

@@ -1,12 +1,25 @@
 // The real Python trainer behind the api's own client: error codes, uploads, cancellation, deadlines.
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+	closeSync,
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	writeFileSync,
+	writeSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { jest } from "@jest/globals";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Config } from "../../services/api/src/config.js";
+import type { Disk } from "../../services/api/src/generated/proto/trainer/v1/trainer.js";
 import { RemoteError } from "../../services/api/src/grpc.js";
 import trainerPlugin from "../../services/api/src/plugins/trainer.js";
 import { timings } from "../../services/api/src/timings.js";
@@ -47,6 +60,22 @@ afterAll(async () => {
 	await app?.close();
 	await server?.end("SIGTERM");
 	rmSync(artifacts, { recursive: true, force: true });
+});
+
+test("what lies on its disk, with sizes and the room that is left", async () => {
+	const { uploadKey } = await app.trainer.uploadFile(Readable.from([Buffer.alloc(12_345)]));
+	const found = [];
+	let disk: Disk | undefined;
+	for await (const some of app.trainer.listArtifacts(AbortSignal.timeout(10_000))) {
+		found.push(...some.artifacts);
+		disk ??= some.disk;
+	}
+	const upload = found.find(({ key }) => key === uploadKey);
+	expect(upload).toMatchObject({ shape: "upload", bytes: 12_345 });
+	expect(Math.abs(Date.now() - (upload?.changedMs ?? 0))).toBeLessThan(60_000);
+	expect(disk?.freeBytes).toBeGreaterThan(0);
+	expect(disk?.totalBytes).toBeGreaterThan(disk?.freeBytes ?? 0);
+	await app.trainer.deleteArtifacts([uploadKey]);
 });
 
 /** Counts while the trainer adds and removes: a folder that goes as we look holds nothing. */
@@ -131,6 +160,64 @@ test("checkpoint_missing arrives as a code", async () => {
 	await expect(evaluating).rejects.toMatchObject({ code: "checkpoint_missing" });
 });
 
+test("codes and fields of exports arrive", async () => {
+	const checkpoint = { key: `runs/${NOBODY}/epoch-00001`, sha256: "0".repeat(64) };
+	const asked = {
+		exportId: NOBODY,
+		lease: 1,
+		checkpoint,
+		n: 5,
+		format: "csv",
+		explain: false,
+		users: [],
+		hidden: [],
+		device: "cpu",
+	};
+	const exporting = (changed: object) =>
+		drain(app.trainer.export({ ...asked, ...changed }, new AbortController().signal));
+	await expect(exporting({})).rejects.toMatchObject({ code: "checkpoint_missing", field: "checkpoint.key" });
+	await expect(exporting({ n: 0 })).rejects.toMatchObject({ code: "invalid_request", field: "n" });
+	await expect(exporting({ format: "xml" })).rejects.toMatchObject({ code: "invalid_request", field: "format" });
+	const reading = drain(app.trainer.readExport(`exports/${NOBODY}`, 0, new AbortController().signal));
+	await expect(reading).rejects.toMatchObject({ code: "export_gone" });
+});
+
+test("150 MB come down in bounded memory, from any place, and no faster than they are taken", async () => {
+	const key = `exports/${NOBODY}`;
+	const folder = join(artifacts, key);
+	mkdirSync(folder, { recursive: true });
+	const hash = createHash("sha256");
+	const file = openSync(join(folder, "data"), "w");
+	for await (const chunk of chunks(150)) {
+		hash.update(chunk);
+		writeSync(file, chunk);
+	}
+	closeSync(file);
+	writeFileSync(join(folder, "manifest.json"), JSON.stringify({ bytes: 150 * MIB }));
+	const [ours, theirs] = [process.memoryUsage().rss / MIB, peakOf(server.pid)];
+	const received = createHash("sha256");
+	let isFirst = true;
+	for await (const { chunk } of app.trainer.readExport(key, 0, new AbortController().signal)) {
+		received.update(chunk);
+		if (isFirst) await new Promise((resolve) => setTimeout(resolve, 2_000)); // what is sent meanwhile is held somewhere
+		isFirst = false;
+	}
+	expect(received.digest("hex")).toBe(hash.digest("hex"));
+	expect(peakOf(server.pid) - theirs).toBeLessThan(50);
+	expect(process.memoryUsage().rss / MIB - ours).toBeLessThan(100);
+	let left = 0;
+	for await (const { chunk } of app.trainer.readExport(key, 150 * MIB - 3, new AbortController().signal))
+		left += chunk.length;
+	expect(left).toBe(3);
+	const stop = new AbortController();
+	const reading = app.trainer.readExport(key, 0, stop.signal);
+	await reading.next();
+	stop.abort();
+	await expect(drain(reading)).rejects.toMatchObject({ code: "cancelled" });
+	await app.trainer.deleteArtifacts([key]);
+	expect(existsSync(folder)).toBe(false);
+});
+
 test("150 MB go up in bounded memory, and what is staged is what was sent", async () => {
 	const { uploadKey: first } = await app.trainer.uploadFile(chunks(1));
 	const [ours, theirs] = [process.memoryUsage().rss / MIB, peakOf(server.pid)];
@@ -146,6 +233,14 @@ test("150 MB go up in bounded memory, and what is staged is what was sent", asyn
 	expect(peakOf(server.pid) - theirs).toBeLessThan(75);
 	expect(process.memoryUsage().rss / MIB - ours).toBeLessThan(100);
 	await app.trainer.deleteArtifacts([first, answer.uploadKey]);
+});
+
+test("staged files that are gone are named", async () => {
+	const { uploadKey } = await app.trainer.uploadFile(chunks(1));
+	const gone = `uploads/${NOBODY}`;
+	expect(await app.trainer.missingUploads([uploadKey, gone])).toEqual([gone]);
+	await app.trainer.deleteArtifacts([uploadKey]);
+	expect(await app.trainer.missingUploads([uploadKey, gone])).toEqual([uploadKey, gone]);
 });
 
 test("a source is read no faster than the trainer takes it", async () => {

@@ -1,6 +1,8 @@
 import {
 	boundsOf,
 	differingFields,
+	fieldsOf,
+	groupLabelOf,
 	labelOf,
 	parseField,
 	parseFields,
@@ -57,13 +59,34 @@ it("names runs by what tells them apart from runs of the same model", () => {
 		{ model: "popularity", seed: 1, config: {} },
 	];
 	const telling = tellingFields(runs);
-	expect([...telling]).toEqual(["k"]);
+	expect([...(telling.get("valid") ?? [])]).toEqual(["k"]);
 	expect([...differingFields(runs)]).toEqual(["k"]);
 	expect(runs.map((run) => labelOf(run, telling))).toEqual([
 		"valid k=2 seed 1",
 		"valid k=4 seed 1",
 		"popularity seed 1",
 	]);
+});
+
+it("names no field of a model that has but one configuration", () => {
+	const runs = [
+		{ model: "valid", seed: 1, config: { k: 2 } },
+		{ model: "valid", seed: 1, config: { k: 4 } },
+		{ model: "itemknn", seed: 1, config: { k: 1000 } },
+	];
+	const telling = tellingFields(runs);
+	expect(runs.map((run) => groupLabelOf(run, telling))).toEqual(["valid k=2", "valid k=4", "itemknn"]);
+});
+
+it("asks first for what the model says matters, in its order; for all where it says nothing", () => {
+	const properties = { a: {}, b: {}, c: {} };
+	const names = ({ first, rest }: ReturnType<typeof fieldsOf>) => [
+		first.map(([name]) => name),
+		rest.map(([name]) => name),
+	];
+	expect(names(fieldsOf({ configSchema: { properties, "x-first": ["c", "a"] } }))).toEqual([["c", "a"], ["b"]]);
+	expect(names(fieldsOf({ configSchema: { properties } }))).toEqual([["a", "b", "c"], []]);
+	expect(names(fieldsOf({ configSchema: {} }))).toEqual([[], []]);
 });
 
 it("marks a field that differs between models that both have it", () => {

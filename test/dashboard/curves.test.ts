@@ -1,4 +1,4 @@
-import { curvesOf, drawnUnasked } from "../../services/dashboard/src/curves";
+import { curvesOf, drawnUnasked, labelledLevels } from "../../services/dashboard/src/curves";
 
 const line = (id: string, values: (number | null)[]) => ({
 	id,
@@ -20,14 +20,26 @@ it("makes one row an epoch, with the value of every run that has one", () => {
 	expect(levels).toEqual([]);
 });
 
+it("draws nothing where nobody could be measured, and says so only then", () => {
+	const nobody = curvesOf([line("a", [null, null]), line("b", [null])], "valid", "recall@20");
+	expect(nobody).toEqual({ curves: [], levels: [], rows: [], isUnmeasurable: true });
+	expect(curvesOf([line("a", [null, 0.2])], "valid", "recall@20").isUnmeasurable).toBe(false);
+	expect(curvesOf([line("a", [])], "valid", "recall@20").isUnmeasurable).toBe(false);
+});
+
 it("makes a level of a model solved at once, one for seeds that agree, and keeps the colour of its line", () => {
 	const { curves, levels } = curvesOf(
-		[line("a", [0.1, 0.2]), line("ease", [0.4]), line("again", [0.4])],
+		[line("a", [0.1, 0.2]), line("ease", [0.4]), { ...line("again", [0.4]), label: "ease seed 2" }],
 		"valid",
 		"recall@20",
 	);
 	expect(curves.map(({ id }) => id)).toEqual(["a"]);
 	expect(levels).toEqual([{ value: 0.4, label: "ease", index: 1 }]);
+});
+
+it("keeps two models that reach the same value apart", () => {
+	const lines = [line("a", [0.1, 0.2]), line("ease", [0.4]), line("slim", [0.4])];
+	expect(curvesOf(lines, "valid", "recall@20").levels.map(({ label }) => label)).toEqual(["ease", "slim"]);
 });
 
 it("has points, not levels, where nothing has a second epoch", () => {
@@ -42,4 +54,10 @@ it("draws all runs while they can be told apart, else the first of each configur
 	expect(ids(5)).toEqual([0, 1, 2, 3, 4]);
 	expect(ids(4)).toEqual([0, 2, 4]);
 	expect(ids(2)).toEqual([0, 2]);
+});
+
+it("labels no two levels that lie closer than a label is high", () => {
+	const lines = [line("valid", [0, 1]), line("ease", [0.5]), line("slim", [0.55]), line("popularity", [0.1])];
+	const labels = labelledLevels(curvesOf(lines, "valid", "recall@20")).map(({ label }) => label);
+	expect(labels).toEqual(["ease", "popularity"]);
 });

@@ -1,4 +1,4 @@
-import { EMPTY_RULE, parseRule, roleOf } from "../../services/dashboard/src/dataset-rule";
+import { EMPTY_RULE, isFailedImport, parseRule, roleOf, textsOf } from "../../services/dashboard/src/dataset-rule";
 
 it("asks for nothing when nothing is filled in", () => {
 	expect(parseRule(EMPTY_RULE)).toEqual({ rule: {}, problems: {} });
@@ -38,6 +38,28 @@ it.each([
 	[{ kCore: "1001" }, "kCore"],
 ])("names the wrong field of %j", (texts, field) => {
 	expect(Object.keys(parseRule({ ...EMPTY_RULE, ...texts }).problems)).toEqual([field]);
+});
+
+it.each([
+	{},
+	{ columns: { user: "uid", title: "name" }, minRating: 3.5, kCore: 5, skipBadRows: true },
+	{ split: { kind: "ratio", ratios: [0.7, 0.1, 0.2], seed: 0 } },
+])("writes the rule %j into the form, from where it comes back", (rule) => {
+	expect(parseRule(textsOf(rule))).toEqual({ rule, problems: {} });
+});
+
+it("leaves the split of given parts to their files", () => {
+	expect(parseRule(textsOf({ split: { kind: "given" } })).rule).toEqual({});
+});
+
+it.each([
+	["FAILED", null, true],
+	["CANCELLED", null, true],
+	["FAILED", {}, false],
+	["RUNNING", null, false],
+	["SUCCEEDED", {}, false],
+])("an import that is %s with statistics %j has made nothing: %s", (state, statistics, expected) => {
+	expect(isFailedImport({ state, statistics })).toBe(expected);
 });
 
 it.each([

@@ -1,5 +1,5 @@
+import type { Model } from "@valence/client";
 import { familiesOf, matches } from "../../services/dashboard/src/families";
-import type { Model } from "../../services/dashboard/src/shapes";
 
 const model = (name: string, family: string, capabilities: string[] = []) =>
 	({ name, title: name.toUpperCase(), family, capabilities, summary: "popular" }) as unknown as Model;

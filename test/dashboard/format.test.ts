@@ -24,7 +24,7 @@ it("names metrics as people do and orders them as they read", () => {
 
 it("writes numbers short, and a dash for none", () => {
 	expect([metric(0.28543), metric(null), metric(undefined)]).toEqual(["0.2854", "–", "–"]);
-	expect([percent(0.512), percent(0.0232), percent(0)]).toEqual(["51 %", "2.3 %", "0 %"]);
+	expect([percent(0.512), percent(0.0232), percent(0)]).toEqual(["51\u00a0%", "2.3\u00a0%", "0\u00a0%"]);
 	expect([tick(0.30000000000000004), tick(104), tick(0.05)]).toEqual(["0.3", "104", "0.05"]);
 	expect([bytes(1536), bytes(1642468), bytes(2 ** 31), bytes(null)]).toEqual(["1.5 KiB", "1.6 MiB", "2.0 GiB", "–"]);
 	expect([duration(12.4), duration(89.9), duration(600), duration(7200), duration(null)]).toEqual([

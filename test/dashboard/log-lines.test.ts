@@ -1,13 +1,13 @@
+import type { RunsEvent } from "@valence/client";
 import { logLine } from "../../services/dashboard/src/log-lines";
 
 const at = "2026-11-23T13:42:52.790Z";
-const said = (type: string, data: Record<string, unknown>) =>
-	logLine({ id: 1, type, data: { ...data, at } })?.slice(10);
+const line = (event: string, data: object) =>
+	logLine({ id: "1", event, data: { ...data, at, run: "a", seq: 1 } } as RunsEvent);
+const said = (event: string, data: object) => line(event, data)?.slice(10);
 
 it("says what was logged, the states and the epochs, with the time of day", () => {
-	expect(logLine({ id: 1, type: "log", data: { level: "warning", message: "hm", at } })).toMatch(
-		/^\d\d:\d\d:52 {2}warning hm$/,
-	);
+	expect(line("log", { level: "warning", message: "hm" })).toMatch(/^\d\d:\d\d:52 {2}warning hm$/);
 	expect(said("state", { state: "RUNNING" })).toBe("— running");
 	expect(said("started", { device: "cpu", maxEpochs: 30, resumedEpoch: 4 })).toBe("on cpu, at most 30 epochs, after 4");
 	const metrics = [
@@ -20,5 +20,5 @@ it("says what was logged, the states and the epochs, with the time of day", () =
 });
 
 it("has nothing to say of other events", () => {
-	expect(logLine({ id: 1, type: "tested", data: { at } })).toBeNull();
+	expect(line("tested", {})).toBeNull();
 });

@@ -1,6 +1,9 @@
 // The compose file and the images, checked without an engine.
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { DockerfileParser } from "dockerfile-ast";
+import { parseURL as parseRedis } from "ioredis/built/utils/index.js";
+import { parse as parsePostgres } from "pg-connection-string";
 import { parse } from "yaml";
 
 interface Service {
@@ -27,18 +30,22 @@ const compose = parse(text, { merge: true }) as {
 };
 const services = Object.entries(compose.services);
 
-it("has the six services", () => {
+const oneShot = "settings";
+const lasting = services.filter(([name]) => name !== oneShot);
+
+it("has six services, and one that looks at the settings before them", () => {
 	expect(Object.keys(compose.services).sort()).toEqual([
 		"api",
 		"postgres",
 		"recommender",
 		"redis",
+		"settings",
 		"trainer",
 		"worker",
 	]);
 });
 
-it.each(services)("%s is healthy, limited and may gain nothing", (_name, service) => {
+it.each(lasting)("%s is healthy, limited and may gain nothing", (_name, service) => {
 	expect(service.healthcheck?.test.length).toBeGreaterThan(1);
 	expect(service.deploy?.resources.limits).toMatchObject({ memory: expect.any(String), cpus: expect.any(String) });
 	expect(service.security_opt).toContain("no-new-privileges:true");
@@ -56,7 +63,7 @@ it("names only services, volumes and networks that exist", () => {
 	for (const [, service] of services) {
 		for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
 			expect(compose.services).toHaveProperty(other);
-			expect(condition).toBe("service_healthy");
+			expect(condition).toBe(other === oneShot ? "service_completed_successfully" : "service_healthy");
 		}
 		for (const volume of service.volumes ?? []) expect(compose.volumes).toHaveProperty(volume.split(":")[0] as string);
 		for (const network of service.networks ?? []) expect(compose.networks).toHaveProperty(network);
@@ -87,6 +94,72 @@ it("gives the processes no variable that they do not know", () => {
 			if (variable !== "NUMBA_CACHE_DIR") expect(known).toContain(`\`${variable}\``);
 		}
 	}
+});
+
+describe("the settings of .env", () => {
+	const good = {
+		POSTGRES_PASSWORD: "a1b2c3",
+		REDIS_PASSWORD: "d4.e5_f6~g7-h8",
+		API_KEYS: `${"k".repeat(24)}, ${"l".repeat(30)}`,
+	};
+	const look = (env: Record<string, string>) => {
+		const { status, stderr } = spawnSync(process.execPath, ["services/api/dist/settings.js"], {
+			encoding: "utf8",
+			env,
+		});
+		return [status, stderr];
+	};
+
+	it("are accepted as documented", () => expect(look(good)).toEqual([0, ""]));
+
+	it("are refused as the example has them, each by its name", () => {
+		const example = Object.fromEntries(
+			readFileSync(".env.example", "utf8")
+				.split("\n")
+				.filter((line) => /^[A-Z_]+=/.test(line))
+				.map((line) => line.split("=") as [string, string]),
+		);
+		const [status, said] = look(example);
+		expect([status, String(said).trim().split("\n").length]).toEqual([2, 3]);
+		for (const name of Object.keys(good)) expect(said).toContain(`.env: ${name} is still CHANGE`);
+	});
+
+	it.each(["abc+def=", "a@b", "a:b", "a&b;c,d", "grün", "(*)!'"])("are accepted when a password is %j", (password) => {
+		expect(look({ ...good, POSTGRES_PASSWORD: password, REDIS_PASSWORD: password })).toEqual([0, ""]);
+		// As pg and ioredis read the addresses that the compose file makes of it.
+		const { environment } = compose.services.api as { environment: Record<string, string> };
+		const address = (name: string) => (environment[name] as string).replace(/\$\{[^}]+\}/, password);
+		expect(parsePostgres(address("DATABASE_URL"))).toMatchObject({ password, host: "postgres", database: "valence" });
+		expect(parseRedis(address("REDIS_URL"))).toMatchObject({ password, host: "redis" });
+	});
+
+	it.each([
+		["a/b", '"/"'],
+		["a#b?c", '"#" or "?"'],
+		["a%zz", '"%"'],
+		["a%20b", '"%"'],
+		["a\tb", '"\\t"'],
+	])("are refused when a password is %j, with the place", (password, place) => {
+		const refusal = `.env: REDIS_PASSWORD must not hold ${place}, as it becomes part of an address`;
+		expect(look({ ...good, REDIS_PASSWORD: password })).toEqual([2, expect.stringContaining(refusal)]);
+	});
+
+	it("are refused when a password is empty", () =>
+		expect(look({ ...good, REDIS_PASSWORD: "" })).toEqual([2, expect.stringContaining("REDIS_PASSWORD must be set")]));
+
+	it("stop everything: nothing starts before them", () => {
+		for (const [name] of lasting) {
+			const first = new Set<string>();
+			const visit = (each: string) => {
+				for (const other of Object.keys(compose.services[each]?.depends_on ?? {})) {
+					first.add(other);
+					visit(other);
+				}
+			};
+			visit(name);
+			expect([name, first.has(oneShot)]).toEqual([name, true]);
+		}
+	});
 });
 
 const dockerfiles = readdirSync("deploy").filter((name) => name.endsWith(".Dockerfile"));

@@ -3,6 +3,7 @@ import { dataSteps } from "./steps-data.js";
 import { modelSteps } from "./steps-models.js";
 import { pageSteps } from "./steps-pages.js";
 import { servingSteps } from "./steps-serving.js";
+import { tabSteps } from "./steps-tabs.js";
 import { trainingSteps } from "./steps-training.js";
 import { Valence } from "./valence.js";
 
@@ -13,6 +14,7 @@ afterAll(() => valence.stop(), 60_000);
 // In this order: each step works on what those before it made.
 dataSteps(valence);
 trainingSteps(valence);
+tabSteps(valence);
 servingSteps(valence);
 pageSteps(valence);
 modelSteps(valence);

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { HOSTILE, type Valence } from "./valence.js";
 
@@ -12,9 +12,10 @@ export function dataSteps(valence: Valence) {
 
 	it.each([
 		["/experiments", "No experiment yet", "Upload a dataset"],
-		["/datasets", "No dataset yet", "Drop a CSV or RecBole file"],
+		["/datasets", "No dataset yet", "Drop a table with a user and an item column"],
 		["/users", "Nothing is deployed", "press Deploy"],
 		["/deployments", "Nothing is deployed", "press Deploy"],
+		["/exports", "Nothing is deployed", "press Deploy"],
 		["/experiments/new", "No dataset is ready", "Upload one"],
 		["/compare", "Choose runs first", "press Compare"],
 	])(
@@ -30,9 +31,11 @@ export function dataSteps(valence: Valence) {
 	it("imports a dataset by upload, and shows its statistics and histograms", async () => {
 		const { page, sample } = valence;
 		await valence.open("/datasets");
-		await page.locator('input[type="file"]').first().setInputFiles(join(sample, "sample.inter"));
-		await page.getByText("sample.inter (interactions").waitFor();
-		await page.getByRole("button", { name: "Upload", exact: true }).click();
+		await page.locator('input[type="file"]').setInputFiles([join(sample, "sample.inter"), join(sample, "sample.item")]);
+		await page.getByText(/sample\.inter \(interactions, .*sample\.item \(items/).waitFor();
+		await page.getByRole("table", { name: "Rows of sample.inter" }).getByText("item-0").first().waitFor();
+		await page.getByRole("button", { name: "Import", exact: true }).click();
+		await page.waitForURL(/\/datasets\/[0-9a-f-]{36}$/);
 		// 2,000 users of the sample and the hostile one.
 		await page.getByText("2,001", { exact: true }).waitFor({ timeout: 60_000 });
 		for (const title of ["Users by number of interactions", "Items by number of interactions"]) {
@@ -41,12 +44,14 @@ export function dataSteps(valence: Valence) {
 	}, 90_000);
 
 	it("launches over HTTP what a later step compares, to train meanwhile", async () => {
-		const { items } = await valence.ask<{ items: { id: string }[] }>("/datasets?state=SUCCEEDED");
-		const { state } = await valence.ask<{ state: string }>("/experiments", {
-			name: `Other rule ${HOSTILE}`,
-			dataset: items[0]?.id,
-			models: [{ model: "valid", params: { k: 3, epochs: 2, train_batch_size: 256 } }, { model: "popularity" }],
-			protocol: { maskTest: "train+valid" },
+		const { items } = await valence.api.get("/datasets", { query: { state: "SUCCEEDED" } });
+		const { state } = await valence.api.post("/experiments", {
+			body: {
+				name: `Other rule ${HOSTILE}`,
+				dataset: items[0]?.id as string,
+				models: [{ model: "valid", params: { k: 3, epochs: 2, train_batch_size: 256 } }, { model: "popularity" }],
+				protocol: { maskTest: "train+valid" },
+			},
 		});
 		expect(state).toBe("QUEUED");
 	}, 30_000);
@@ -57,16 +62,15 @@ export function dataSteps(valence: Valence) {
 		const rows = Array.from({ length: 2_000_000 }, (_, row) => `u${row % 49_999},i${row % 20_011}`);
 		writeFileSync(large, `user,item\n${rows.join("\n")}\n`);
 		await valence.open("/datasets");
-		await page.locator('input[type="file"]').first().setInputFiles(large);
+		await page.locator('input[type="file"]').setInputFiles(large);
 		await page.getByText("large.csv (interactions").waitFor();
-		await page.getByRole("button", { name: "Upload", exact: true }).click();
+		await page.getByRole("button", { name: "Import", exact: true }).click();
 		await page.getByRole("button", { name: "Cancel" }).click({ timeout: 60_000 });
-		await page
-			.getByRole("button", { name: /^large/ })
-			.getByText("cancelled")
-			.waitFor({ timeout: 30_000 });
+		await page.getByText("cancelled", { exact: true }).waitFor({ timeout: 30_000 });
 		await page.getByRole("button", { name: "Delete" }).click();
 		await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+		await page.waitForURL(/\/datasets$/);
+		await page.getByRole("button", { name: /^sample/ }).waitFor();
 		await page.getByRole("button", { name: /^large/ }).waitFor({ state: "detached", timeout: 30_000 });
 	}, 120_000);
 
@@ -75,17 +79,79 @@ export function dataSteps(valence: Valence) {
 		const ratings = join(home, "ratings.csv");
 		writeFileSync(ratings, "user,item,stars\nann,x,5\nann,,3\nbob,x,4\n");
 		await valence.open("/datasets");
-		await page.locator('input[type="file"]').first().setInputFiles(ratings);
+		await page.locator('input[type="file"]').setInputFiles(ratings);
 		await page.getByRole("button", { name: "Import rule" }).click();
 		await page.getByLabel("Train, valid, test").fill("0.8, 0.1");
-		await page.getByText("three numbers that sum to 1").waitFor();
-		expect(await page.getByRole("button", { name: "Upload", exact: true }).isDisabled()).toBe(true);
+		await page.getByRole("status").getByText("three numbers that sum to 1").waitFor();
+		expect(await page.getByRole("button", { name: "Import", exact: true }).isDisabled()).toBe(true);
 		await page.getByLabel("Train, valid, test").fill("");
 		await page.getByLabel("Column of the rating").fill("stars");
-		await page.getByRole("button", { name: "Upload", exact: true }).click();
+		await page.getByRole("button", { name: "Import", exact: true }).click();
 		const problems = page.getByRole("table", { name: "Problems" });
 		await problems.waitFor({ timeout: 60_000 });
 		const cells = problems.getByRole("row").nth(1).getByRole("cell");
 		expect(await cells.allTextContents()).toEqual(["ratings.csv", "3", "item", "the id is empty"]);
 	}, 90_000);
+
+	it("says which column is missing, and reads the file anew when one is pressed", async () => {
+		const { page, home } = valence;
+		const sales = join(home, "sales.csv");
+		writeFileSync(sales, "customer,thing\nann,x\nbob,y\n");
+		await valence.open("/datasets");
+		await page.locator('input[type="file"]').setInputFiles(sales);
+		await page.getByText("Press the column of sales.csv that holds the items.").waitFor();
+		expect(await page.getByRole("button", { name: "Import", exact: true }).isDisabled()).toBe(true);
+		await page.getByRole("button", { name: /^thing\s*not used$/ }).click();
+		await page.getByRole("menuitem", { name: "The item" }).click();
+		await page.getByRole("button", { name: /^thing\s*item$/ }).waitFor();
+		expect(await page.getByRole("button", { name: "Import", exact: true }).isEnabled()).toBe(true);
+	}, 60_000);
+
+	it("says what a file is that it cannot read, and what to do", async () => {
+		const { page, home } = valence;
+		const file = join(home, "sales.pdf");
+		writeFileSync(file, "%PDF-1.7\n%\u00e2\u00e3\n1 0 obj\n");
+		await valence.open("/datasets");
+		await page.locator('input[type="file"]').setInputFiles(file);
+		await page.getByRole("status").getByText(/PDF/).waitFor();
+		expect(await page.getByRole("button", { name: "Import", exact: true }).isDisabled()).toBe(true);
+	}, 60_000);
+
+	it("imports a failed file again with another rule, hides what failed, and deletes both", async () => {
+		const { page, home } = valence;
+		const file = join(home, "who.csv");
+		const rows = Array.from({ length: 200 }, (_, row) => `w${row % 20},t${(row * 7) % 31}`);
+		writeFileSync(file, `who,what\n${rows.join("\n")}\n`);
+		// A program need not look at a preview first.
+		const interactions = new File([readFileSync(file)], "who.csv");
+		const { id } = await valence.api.post("/datasets", { body: { name: "who", interactions } });
+		await valence.open(`/datasets/${id}`);
+		const panel = page.getByRole("main");
+		await panel.getByRole("alert").getByText("no user column is recognised").waitFor({ timeout: 60_000 });
+		await panel.getByRole("button", { name: "Import again with another rule" }).click();
+		await panel.getByLabel("Column of the user").fill("who");
+		await panel.getByLabel("k-core").fill("0");
+		await panel.getByText("a whole number from 1 to 1000").waitFor();
+		expect(await panel.getByRole("button", { name: "Import again", exact: true }).isDisabled()).toBe(true);
+		await panel.getByLabel("k-core").fill("");
+		await panel.getByLabel("Column of the item").fill("what");
+		await panel.getByRole("button", { name: "Import again", exact: true }).click();
+		await panel.getByRole("link", { name: "Train on it" }).waitFor({ timeout: 60_000 });
+
+		// The one with a bad row is still there for a day, but not in the way.
+		await valence.open("/datasets");
+		await page.getByRole("button", { name: /^who/ }).waitFor();
+		expect(await page.getByRole("button", { name: /^ratings/ }).count()).toBe(0);
+		await page.getByRole("switch", { name: "Show 1 failed or cancelled import" }).click();
+		await page.getByRole("button", { name: /^ratings/ }).click();
+		for (const name of ["ratings", "who"]) {
+			await page
+				.getByRole("region", { name: new RegExp(`^${name}`) })
+				.getByRole("button", { name: "Delete" })
+				.click();
+			await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+			await page.getByRole("button", { name: new RegExp(`^${name}`) }).waitFor({ state: "detached", timeout: 30_000 });
+		}
+		expect(await page.getByRole("switch", { name: /failed/ }).count()).toBe(0);
+	}, 120_000);
 }

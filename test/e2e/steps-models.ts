@@ -1,18 +1,9 @@
 import type { Valence } from "./valence.js";
 
-interface Listed {
-	items: { name: string; configSchema: { properties?: Record<string, unknown> } }[];
-}
-interface Launched {
-	id: string;
-	state: string;
-	runs: { id: string; model: string; state: string }[];
-}
-
 /** The whole catalogue, not the few models that other steps work with. */
 export function modelSteps(valence: Valence) {
 	it("offers a form that can be launched as it stands for every model", async () => {
-		const { items } = await valence.ask<Listed>("/models");
+		const { items } = await valence.api.get("/models");
 		expect(items.length).toBeGreaterThanOrEqual(22);
 		for (const { name } of items) {
 			await valence.open(`/experiments/new?model=${name}`);
@@ -24,20 +15,22 @@ export function modelSteps(valence: Valence) {
 
 	it("trains every model on the sample with the values of its form, an epoch each", async () => {
 		const [models, datasets] = await Promise.all([
-			valence.ask<Listed>("/models"),
-			valence.ask<{ items: { id: string; name: string }[] }>("/datasets?state=SUCCEEDED"),
+			valence.api.get("/models"),
+			valence.api.get("/datasets", { query: { state: "SUCCEEDED" } }),
 		]);
-		const launched = await valence.ask<Launched>("/experiments", {
-			name: "Every model",
-			dataset: datasets.items.find(({ name }) => name.startsWith("sample"))?.id,
-			models: models.items.map(({ name, configSchema }) => ({
-				model: name,
-				params: configSchema.properties && "epochs" in configSchema.properties ? { epochs: 1 } : {},
-			})),
+		const launched = await valence.api.post("/experiments", {
+			body: {
+				name: "Every model",
+				dataset: datasets.items.find(({ name }) => name.startsWith("sample"))?.id as string,
+				models: models.items.map(({ name, configSchema: { properties } }) => ({
+					model: name,
+					params: typeof properties === "object" && properties && "epochs" in properties ? { epochs: 1 } : {},
+				})),
+			},
 		});
 		let now = launched;
 		for (const until = Date.now() + 280_000; Date.now() < until; ) {
-			now = await valence.ask<Launched>(`/experiments/${launched.id}`);
+			now = await valence.api.get("/experiments/{id}", { path: { id: launched.id } });
 			if (now.runs.every(({ state }) => state !== "QUEUED" && state !== "RUNNING")) break;
 			await new Promise((wake) => setTimeout(wake, 1_000));
 		}

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import type { Experiment } from "@valence/client";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { manyModels } from "./many-models.js";
 import type { Valence } from "./valence.js";
@@ -18,10 +19,6 @@ const LOOKS: Look[] = [
 	{ colorScheme: "light", viewport: { width: 375, height: 844 } },
 ];
 
-interface Experiment {
-	id: string;
-	best: { runId: string };
-}
 interface Violation {
 	id: string;
 	impact: string;
@@ -31,12 +28,14 @@ interface Violation {
 /** Every page in light, in dark and on a phone: fits, readable, named, quiet; with a catalogue of many models too. */
 export function pageSteps(valence: Valence) {
 	it("every page fits, has names and contrast, and breaks neither the policy nor the log", async () => {
-		const { items } = await valence.ask<{ items: Experiment[] }>("/experiments");
+		const { items } = await valence.api.get("/experiments");
+		const datasets = await valence.api.get("/datasets", { query: { state: "SUCCEEDED" } });
 		// At once: loading waits for little that another page could not use.
 		await Promise.all(
 			LOOKS.map(async ({ rules, ...look }) => {
 				const page = await valence.newPage(look);
-				for (const [path, shown] of pathsOf(items)) await check(valence, page, path, shown, rules);
+				for (const [path, shown] of pathsOf(items, datasets.items[0]?.id))
+					await check(valence, page, path, shown, rules);
 				await checkMany(valence, page, (items[0] as Experiment).id);
 				await page.close();
 			}),
@@ -46,8 +45,8 @@ export function pageSteps(valence: Valence) {
 }
 
 /** Pages, each with what is shown once all of it is there. */
-function pathsOf(experiments: Experiment[]): [path: string, shown: string][] {
-	const runs = experiments.map((one) => one.best.runId);
+function pathsOf(experiments: Experiment[], dataset: string | undefined): [path: string, shown: string][] {
+	const runs = experiments.flatMap(({ best }) => best?.runId ?? []);
 	return [
 		["/experiments", "Best validation"],
 		["/experiments/new", "Launch"],
@@ -55,9 +54,17 @@ function pathsOf(experiments: Experiment[]): [path: string, shown: string][] {
 		[`/runs/${runs[0]}`, "Evaluate"],
 		[`/compare?runs=${runs.join(",")}`, "These numbers do not compare"],
 		["/datasets", "Train on it"],
-		["/users?id=user-0042", "History"],
-		["/deployments", "Serve this again"],
+		[`/datasets/${dataset}`, "Train on it"],
+		["/users", "Random user"],
+		["/users/user-0042", "History"],
+		["/users/user-0042?weights=0-2&shelves=true", "come in"],
+		["/users?view=new&with=item-0001", "Recommended"],
+		["/users?view=items", "Interactions"],
+		["/users?view=items&item=item-0001", "Like it"],
+		["/deployments", "Memory of lists"],
+		["/exports", "New export"],
 		["/models", "Train VALID"],
+		["/storage", "in use"],
 	];
 }
 

@@ -1,14 +1,23 @@
 // The real system and a real browser in front of it, shared by the steps.
 import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, type BrowserContextOptions, chromium, type Page, type Response } from "playwright-core";
+import { type Client, connect } from "@valence/client";
+import {
+	type Browser,
+	type BrowserContext,
+	type BrowserContextOptions,
+	chromium,
+	type Page,
+	type Response,
+} from "playwright-core";
 import { PYTHON, TRAINER } from "../../services/supervisor/src/paths.js";
 import { type Stack, startStack } from "../../services/supervisor/src/stack.js";
+import { removeHomesIn } from "../support/homes.js";
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const FLAGS = [
+export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+export const FLAGS = [
 	"--no-sandbox",
 	"--disable-gpu",
 	"--disable-quic",
@@ -42,8 +51,16 @@ export class Valence {
 	/** A page beside the shared one, with a session and a look of its own. */
 	async newPage(options: BrowserContextOptions = {}): Promise<Page> {
 		if (!this.browser) throw new Error("the browser did not start");
-		const page = await this.browser.newPage(options);
-		page.on("console", (message) => message.type() === "error" && this.complaints.push(message.text()));
+		return this.newTab(await this.browser.newContext(options));
+	}
+
+	/** A page beside others of the same session. */
+	async newTab(context: BrowserContext): Promise<Page> {
+		const page = await context.newPage();
+		page.on(
+			"console",
+			(message) => message.type() === "error" && this.complaints.push(`${message.text()} ${message.location().url}`),
+		);
 		page.on("pageerror", (error) => this.complaints.push(error.message));
 		return page;
 	}
@@ -51,7 +68,7 @@ export class Valence {
 	async stop(): Promise<void> {
 		await this.browser?.close();
 		await this.stack?.stop();
-		rmSync(this.home, { recursive: true, force: true });
+		removeHomesIn(this.home);
 	}
 
 	get page(): Page {
@@ -63,13 +80,9 @@ export class Valence {
 		return page.goto(`${this.stack?.url}/ui${path}`);
 	}
 
-	/** Asks the service itself, to arrange what a step needs. */
-	async ask<T>(path: string, body?: unknown): Promise<T> {
-		const response = await fetch(`${this.stack?.url}${path}`, {
-			method: body === undefined ? "GET" : "POST",
-			...(body !== undefined && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
-		});
-		if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
-		return (await response.json()) as T;
+	/** The service itself, to arrange what a step needs. */
+	get api(): Client {
+		if (!this.stack) throw new Error("the service did not start");
+		return connect(this.stack.url);
 	}
 }

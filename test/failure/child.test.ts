@@ -2,6 +2,7 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { jest } from "@jest/globals";
+import { CRASH_BUDGET } from "../../services/api/src/plugins/jobs.js";
 import { expectSound } from "../support/invariants.js";
 import { until } from "../support/processes.js";
 import { type Stack, startStack } from "../support/stack.js";
@@ -29,8 +30,22 @@ test("killed with -9: the run goes on from the last committed checkpoint", async
 	await expectSound(stack);
 });
 
-test("killed three times: the run is given up", async () => {
+test("killed more often than the crash budget, with epochs between: the run ends as if nothing had happened", async () => {
 	const run = await stack.launch();
+	const kills = CRASH_BUDGET + 1;
+	for (let kill = 1; kill <= kills; kill++) {
+		await stack.reaches(run, (await stack.see(run)).epoch + 1);
+		process.kill(await child(), "SIGKILL");
+		await until(`attempt ${kill + 1}`, async () => (await stack.startedFrom(run)).length > kill);
+	}
+	const ended = await stack.ends(run);
+	expect(ended.job).toMatchObject({ state: "SUCCEEDED", crashes: kills, lease: kills + 1 });
+	await expectSound(stack);
+});
+
+test("killed three times before the same epoch: the run is given up", async () => {
+	// Epochs that are longer than it takes to see that one has begun.
+	const run = await stack.launch({ train_batch_size: 2 });
 	for (const lease of [1, 2, 3]) {
 		await until(`attempt ${lease}`, async () => (await stack.startedFrom(run)).length === lease);
 		process.kill(await child(), "SIGKILL");

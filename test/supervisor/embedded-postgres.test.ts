@@ -6,11 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { startPostgres } from "../../services/supervisor/src/embedded-postgres.js";
 import { startOf } from "../../services/supervisor/src/identity.js";
+import { startPostgres } from "../../services/supervisor/src/postgres/embedded.js";
+import { crash, removeHomesIn } from "../support/homes.js";
 
 const root = mkdtempSync(join(tmpdir(), "valence pg-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+afterAll(() => removeHomesIn(root));
 
 async function query(url: string, sql: string): Promise<unknown[]> {
 	const client = new pg.Client({ connectionString: url });
@@ -26,13 +27,13 @@ it("keeps its data over a stop, a hard restart and a new start, in a folder only
 	chmodSync(join(root, "private"), 0o700);
 	const first = await startPostgres({ home });
 	await query(first.url, "CREATE TABLE t AS SELECT 42 AS answer");
-	await first.restart();
+	await crash(home, first);
 	expect(await query(first.url, "SELECT answer FROM t")).toEqual([{ answer: 42 }]);
 	await first.stop();
 	const second = await startPostgres({ home });
 	expect(await query(second.url, "SELECT answer FROM t")).toEqual([{ answer: 42 }]);
 	await second.stop();
-}, 60_000);
+}, 120_000);
 
 it("belongs to its home: a home made anew at the same path begins with nothing", async () => {
 	const home = join(root, "again");
@@ -45,12 +46,12 @@ it("belongs to its home: a home made anew at the same path begins with nothing",
 	const second = await startPostgres({ home });
 	expect(await query(second.url, "SELECT to_regclass('t') AS found")).toEqual([{ found: null }]);
 	await second.stop();
-}, 60_000);
+}, 120_000);
 
 it("does not outlive a killed supervisor, and starts again after it", async () => {
 	const home = join(root, "killed");
 	mkdirSync(home);
-	const module = new URL("../../services/supervisor/dist/embedded-postgres.js", import.meta.url).href;
+	const module = new URL("../../services/supervisor/dist/postgres/embedded.js", import.meta.url).href;
 	const script = `import { startPostgres } from ${JSON.stringify(module)}; const p = await startPostgres({ home: ${JSON.stringify(home)} }); console.log(p.url); setInterval(() => {}, 1000);`;
 	const supervisor = spawn(process.execPath, ["--input-type=module", "-e", script], {
 		stdio: ["ignore", "pipe", "inherit"],
@@ -70,7 +71,7 @@ it("does not outlive a killed supervisor, and starts again after it", async () =
 	await query(again.url, "SELECT 1");
 	await again.stop();
 	expect(readdirSync(home)).not.toContain("data.half");
-}, 60_000);
+}, 120_000);
 
 it("runs twice at once", async () => {
 	const homes = ["one", "two"].map((name) => join(root, name));
@@ -78,4 +79,4 @@ it("runs twice at once", async () => {
 	const both = await Promise.all(homes.map((home) => startPostgres({ home })));
 	expect(new Set(both.map(({ url }) => new URL(url).port)).size).toBe(2);
 	await Promise.all(both.map((one) => one.stop()));
-}, 60_000);
+}, 120_000);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HomeTaken, takeFreeHome, takeHome } from "../../services/supervisor/src/home.js";
+import { HomeTaken, takeFreeHome, takeHome } from "../../services/supervisor/src/home/lock.js";
 import { startOf } from "../../services/supervisor/src/identity.js";
 
 const base = join(mkdtempSync(join(tmpdir(), "valence-home-")), "demo");

@@ -4,6 +4,8 @@ import type { FastifyInstance, InjectOptions } from "fastify";
 import { Redis } from "ioredis";
 import { readConfig } from "../../services/api/src/config.js";
 import type { JobState } from "../../services/api/src/generated/prisma/client.js";
+import { migrate } from "../../services/api/src/migrate.js";
+import { wrongAnswers } from "./answers.js";
 import { buildApp } from "./app.js";
 import { createDatabase } from "./database.js";
 import { type FakeRecommender, startFakeRecommender } from "./fake-recommender.js";
@@ -38,8 +40,14 @@ export interface Reply {
 	body: any;
 }
 
+/** A database of the test's own. */
+async function existing(url: string) {
+	await migrate(url);
+	return { url, drop: async () => undefined };
+}
+
 export async function startApi(environment: Record<string, string> = {}): Promise<TestApi> {
-	const database = await createDatabase();
+	const database = environment.DATABASE_URL ? await existing(environment.DATABASE_URL) : await createDatabase();
 	const trainer = await startFakeTrainer();
 	const recommender = await startFakeRecommender();
 	const config = readConfig({
@@ -163,6 +171,8 @@ export async function startApi(environment: Record<string, string> = {}): Promis
 			if (config.redisUrl) await forget(config.redisUrl, config.queuePrefix);
 			await Promise.all([trainer.close(), recommender.close()]);
 			await database.drop();
+			const wrong = wrongAnswers();
+			if (wrong.length > 0) throw new Error(`answers do not fit their schemas:\n${[...new Set(wrong)].join("\n")}`);
 		},
 	};
 	return api;

@@ -1,12 +1,18 @@
-// The recommender as the api sees it. Answers are fixed; whatever is in `refuse` is refused instead.
-import type { ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
+// The recommender as the api sees it, over a small world of its own: every user is recommended its items in their order, the
+// first highest. Whatever is in `refuse` is refused instead.
+import type { handleServerStreamingCall, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import {
+	type CatalogueItem,
 	type DescribeInterestsRequest,
-	type DescribeInterestsResponse,
-	type RecommendedItem,
+	DescribeInterestsResponse,
+	PackedList,
+	type RankListsRequest,
+	RankListsResponse,
+	type ReadCatalogueRequest,
+	ReadCatalogueResponse,
 	RecommenderServiceService,
 	type RecommendRequest,
-	type RecommendResponse,
+	RecommendResponse,
 	type SimilarItemsRequest,
 	type SimilarItemsResponse,
 	type WarmRequest,
@@ -16,6 +22,14 @@ import { type FakeServer, listen, refusal } from "./grpc-server.js";
 
 type Call<Q, A> = (call: ServerUnaryCall<Q, A>, done: sendUnaryData<A>) => void;
 
+export interface World {
+	users: string[];
+	/** tags by position in `tags`. */
+	items: CatalogueItem[];
+	tags: string[];
+	/** 0: the model has none. */
+	interests: number;
+}
 export interface FakeRecommender extends FakeServer {
 	/** Every request as it came, by method. */
 	requests: {
@@ -23,27 +37,88 @@ export interface FakeRecommender extends FakeServer {
 		recommend: RecommendRequest[];
 		interests: DescribeInterestsRequest[];
 		similar: SimilarItemsRequest[];
+		catalogue: ReadCatalogueRequest[];
+		lists: RankListsRequest[];
 	};
-	/** The next answers of every method. */
+	/** The next answers of every method but the streams. */
 	refuse: ReturnType<typeof refusal> | null;
-	/** Milliseconds that Warm takes. */
+	/** Milliseconds that Warm takes, and an answer. */
 	warmTakes: number;
+	recommendTakes: number;
+	/** What the checkpoint with this key knows. */
+	world: (key: string) => World;
+	/** Interest shares of a history item, as DescribeInterests tells them. */
+	history: (key: string) => { id: string; title: string; interestShares: number[] }[];
+	/** Whether RankLists without rows, the warming in the background, answers. */
+	warms: boolean;
 }
 
-const item = (id: string, title: string, score: number): RecommendedItem => ({
+export const UNKNOWN_USER = "nobody";
+const item = (id: string, title: string, popularity: number, tags: number[] = []): CatalogueItem => ({
 	id,
 	title,
-	score,
-	interestShares: [0.25, 0.75],
-	because: ["seen"],
+	tags,
+	popularity,
 });
-export const UNKNOWN_USER = "nobody";
+/** Ids are the caller's own. */
+export const STRANGE = [
+	"a/b",
+	"ü 漢字 🎬",
+	"%",
+	"?#&=",
+	"<img onerror=x>",
+	"...",
+	"é".repeat(256),
+	" ",
+	"'; drop table users; --",
+];
+export const WORLD: World = {
+	users: ["u1", "u2", "u3", "somebody", ...STRANGE],
+	items: [
+		item("item/1", "First <img onerror=alert(1)>", 2, [0]),
+		item("Ü 2", "", 9, [0, 1]),
+		item("a", "A", 1, [1]),
+		item("seen", "Seen before", 4),
+	],
+	tags: ["Red", "Round"],
+	interests: 2,
+};
+/** Of the item in this column; the first is best. */
+export const scoreOf = (column: number) => 2.5 - column;
+const SEEN = "seen";
+
+const bytes = (array: Uint32Array | Float32Array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+/** The items in these columns, every one because of the one that all have seen. */
+function packed(world: World, columns: number[]): PackedList {
+	const seen = world.items.findIndex(({ id }) => id.startsWith(SEEN));
+	const shares = Array.from({ length: world.interests }, (_, k) => (world.interests === 1 ? 1 : k === 0 ? 0.25 : 0.75));
+	return PackedList.fromPartial({
+		items: bytes(Uint32Array.from(columns)),
+		scores: bytes(Float32Array.from(columns, scoreOf)),
+		shares: bytes(Float32Array.from(columns.flatMap(() => shares))),
+		because: bytes(Uint32Array.from(columns.flatMap(() => [seen, 0xffffffff, 0xffffffff]))),
+	});
+}
+/** What nobody has seen. */
+const answerable = (world: World) =>
+	[...world.items.keys()].filter((column) => !world.items[column]?.id.startsWith(SEEN));
 
 export async function startFakeRecommender(): Promise<FakeRecommender> {
 	const state = {
-		requests: { warm: [], recommend: [], interests: [], similar: [] } as FakeRecommender["requests"],
+		requests: {
+			warm: [],
+			recommend: [],
+			interests: [],
+			similar: [],
+			catalogue: [],
+			lists: [],
+		} as FakeRecommender["requests"],
 		refuse: null as FakeRecommender["refuse"],
 		warmTakes: 0,
+		recommendTakes: 0,
+		world: (_key: string) => WORLD,
+		history: (_key: string) => [{ id: "seen", title: "Seen before", interestShares: [1, 0] }],
+		warms: true,
 	};
 	const answer =
 		<Q, A>(seen: Q[], make: (request: Q) => A): Call<Q, A> =>
@@ -64,28 +139,85 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 		items: 4,
 		seconds: 0.1,
 	}));
+	const recommend = answer<RecommendRequest, RecommendResponse>(requests.recommend, (request) => {
+		const world = state.world(request.checkpoint?.key ?? "");
+		const { exclude, candidates, hidden, steer, only, n, filter } = request;
+		const tagsOf = (column: number) => world.items[column]?.tags.map((tag) => world.tags[tag]?.toLowerCase()) ?? [];
+		const has = (column: number, tag: string) => tagsOf(column).includes(tag.toLowerCase());
+		const columns = answerable(world).filter((column) => {
+			const id = world.items[column]?.id as string;
+			return (
+				!exclude.includes(id) &&
+				!hidden.includes(column) &&
+				(candidates.length === 0 || candidates.includes(id)) &&
+				(!filter?.any.length || filter.any.some((tag) => has(column, tag))) &&
+				!!filter?.all.every((tag) => has(column, tag)) &&
+				!filter?.none.some((tag) => has(column, tag))
+			);
+		});
+		const weightOf = (k: number) =>
+			only !== undefined && only !== k ? 0 : (steer.find(({ interest }) => interest === k)?.weight ?? 1);
+		const isSteered = steer.length > 0 || only !== undefined;
+		return RecommendResponse.fromPartial({
+			list: packed(world, columns.slice(0, n)),
+			unknownItems: ["never heard of"],
+			interests: world.interests,
+			weights: isSteered ? Array.from({ length: world.interests }, (_, k) => weightOf(k)) : [],
+			shelves: request.shelves ? [{ interest: 1, list: packed(world, columns.slice(0, 1)) }] : [],
+			entered: request.preview ? [{ item: 0, interest: 1 }] : [],
+			left: request.preview ? [{ item: 2, interest: 0 }] : [],
+			computeSeconds: 0.004,
+		});
+	});
+	const readCatalogue: handleServerStreamingCall<ReadCatalogueRequest, ReadCatalogueResponse> = (call) => {
+		requests.catalogue.push(call.request);
+		const { users, items, tags, interests } = state.world(call.request.checkpoint?.key ?? "");
+		const size = { items: items.length, users: users.length, interests, datasetKey: "datasets/x", tags };
+		call.write(ReadCatalogueResponse.fromPartial({ size, items: items.slice(0, 2) }));
+		call.write(ReadCatalogueResponse.fromPartial({ items: items.slice(2) }));
+		call.write(ReadCatalogueResponse.fromPartial({ users: users.map((id, row) => ({ id, interactions: row + 1 })) }));
+		call.end();
+	};
+	const rankLists: handleServerStreamingCall<RankListsRequest, RankListsResponse> = (call) => {
+		requests.lists.push(call.request);
+		const { checkpoint, rows, depth } = call.request;
+		if (rows.length === 0 && !state.warms) return;
+		const world = state.world(checkpoint?.key ?? "");
+		const columns = answerable(world).slice(0, depth);
+		for (const row of rows.length > 0 ? rows : [...world.users.keys()].reverse()) {
+			call.write(
+				RankListsResponse.fromPartial({ rows: [row], counts: [columns.length], lists: packed(world, columns) }),
+			);
+		}
+		call.end();
+	};
 	const server = await listen(RecommenderServiceService, {
 		warm: ((call, done) => void setTimeout(() => warm(call, done), state.warmTakes)) as Call<WarmRequest, WarmResponse>,
-		recommend: answer<RecommendRequest, RecommendResponse>(requests.recommend, ({ n }) => ({
-			items: [item("item/1", "First <img onerror=alert(1)>", 2.5), item("Ü 2", "", 1.5)].slice(0, n),
-			unknownItems: ["never heard of"],
-			interests: 2,
-		})),
-		describeInterests: answer<DescribeInterestsRequest, DescribeInterestsResponse>(requests.interests, ({ n }) => ({
-			interests: [
-				{
-					index: 0,
-					weight: 1,
-					topItems: [item("a", "A", 2)].slice(0, n),
-					formedBy: [{ id: "h", title: "", interestShares: [1] }],
-				},
-			],
-			history: [{ id: "h", title: "", interestShares: [1] }],
-			historyTotal: 1,
-		})),
+		recommend: ((call, done) => void setTimeout(() => recommend(call, done), state.recommendTakes)) as Call<
+			RecommendRequest,
+			RecommendResponse
+		>,
+		describeInterests: answer<DescribeInterestsRequest, DescribeInterestsResponse>(
+			requests.interests,
+			({ n, checkpoint }) => {
+				const history = state.history(checkpoint?.key ?? "");
+				return DescribeInterestsResponse.fromPartial({
+					interests: [0, 1].map((index) => ({
+						index,
+						weight: 1 - index,
+						topItems: [{ id: "a", title: "A", score: 2 }].slice(0, n),
+						formedBy: history.filter(({ interestShares }) => (interestShares[index] ?? 0) > 0.5),
+					})),
+					history,
+					historyTotal: history.length,
+				});
+			},
+		),
 		similarItems: answer<SimilarItemsRequest, SimilarItemsResponse>(requests.similar, () => ({
-			items: [item("b", "B", 0.9)],
+			items: [{ id: "b", title: "B", score: 0.9, interestShares: [], because: [] }],
 		})),
+		readCatalogue,
+		rankLists,
 	});
 	return Object.assign(state, server);
 }

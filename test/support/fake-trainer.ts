@@ -1,21 +1,32 @@
 // The trainer as the api sees it: a catalogue, staged uploads, deleted keys. Made from the same proto as the real one.
 import { createHash, randomUUID } from "node:crypto";
-import type { ServerReadableStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
+import type { ServerReadableStream, ServerUnaryCall, ServerWritableStream, sendUnaryData } from "@grpc/grpc-js";
 import {
+	type Artifact,
 	type CheckConfigurationsRequest,
 	type CheckConfigurationsResponse,
 	type CheckDatasetRequest,
 	type CheckDatasetResponse,
+	type CheckUploadsRequest,
+	type CheckUploadsResponse,
 	type DeleteArtifactsRequest,
 	type DeleteArtifactsResponse,
+	type ListArtifactsRequest,
+	type ListArtifactsResponse,
 	type ListModelsRequest,
 	type ListModelsResponse,
 	type Model,
+	type PreviewDatasetRequest,
+	type PreviewDatasetResponse,
+	type ReadExportRequest,
+	type ReadExportResponse,
+	type StageSampleRequest,
+	type StageSampleResponse,
 	TrainerServiceService,
 	type UploadFileRequest,
 	type UploadFileResponse,
 } from "../../services/api/src/generated/proto/trainer/v1/trainer.js";
-import { type FakeServer, listen, type refusal } from "./grpc-server.js";
+import { type FakeServer, listen, refusal } from "./grpc-server.js";
 
 const schema = {
 	type: "object",
@@ -44,12 +55,27 @@ const MODELS: Model[] = [
 	},
 ];
 
+const EXPORT_CHUNK = 64 << 10;
+
 export interface FakeTrainer extends FakeServer {
 	/** Bytes of every staged file that is still there, by key. */
 	uploads: Map<string, number>;
+	/** The last preview that was asked for. */
+	previewed: PreviewDatasetRequest | null;
 	deleted: string[];
+	/** Bytes of finished exports, by key. */
+	exports: Map<string, Buffer>;
+	/** Calls that read one, and the bytes they have sent. */
+	reads: { offset: number; sent: number; isCancelled: boolean }[];
+	/** What lies on its disk; deletes take from it. */
+	artifacts: Artifact[];
+	/** Called when a listing has been sent, before it ends. */
+	onListed: () => Promise<void>;
+	listings: number;
 	/** Answer of the next deletes. */
 	refuseDeletes: ReturnType<typeof refusal> | null;
+	/** Keys that cannot be deleted. */
+	stuck: Set<string>;
 	/** What holds deletes up. */
 	deletesWaitFor: Promise<void> | null;
 	/** Keys of datasets whose files are not whole. */
@@ -61,6 +87,8 @@ export interface FakeTrainer extends FakeServer {
 	pause(): void;
 	resume(): void;
 	listed: number;
+	/** How often the sample was made. */
+	samples: number;
 }
 
 export async function startFakeTrainer(): Promise<FakeTrainer> {
@@ -68,13 +96,21 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 	let awake = () => {};
 	const state = {
 		uploads: new Map<string, number>(),
+		previewed: null as FakeTrainer["previewed"],
 		deleted: [] as string[],
+		exports: new Map<string, Buffer>(),
+		reads: [] as FakeTrainer["reads"],
+		artifacts: [] as Artifact[],
+		onListed: async (): Promise<void> => undefined,
+		listings: 0,
 		refuseDeletes: null as FakeTrainer["refuseDeletes"],
+		stuck: new Set<string>(),
 		deletesWaitFor: null as FakeTrainer["deletesWaitFor"],
 		damaged: new Set<string>(),
 		refuseUploads: null as FakeTrainer["refuseUploads"],
 		received: 0,
 		listed: 0,
+		samples: 0,
 		pause() {
 			paused = true;
 		},
@@ -98,6 +134,32 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 				return attention === "cosine" && k < 2 ? [{ position, field: "", message: "valid: cosine needs k of 2" }] : [];
 			});
 			done(null, { problems });
+		},
+		/** Of the real one only the form: one table a file, its first column named by what came. */
+		previewDataset(
+			call: ServerUnaryCall<PreviewDatasetRequest, PreviewDatasetResponse>,
+			done: sendUnaryData<PreviewDatasetResponse>,
+		) {
+			state.previewed = call.request;
+			const tables = call.request.files.map(({ role, displayName, head }) => ({
+				file: displayName,
+				name: displayName,
+				role: role || "interactions",
+				format: "csv",
+				compression: "",
+				encoding: "utf-8",
+				separator: ",",
+				quote: '"',
+				header: true,
+				firstLine: 2,
+				columns: [
+					{ name: "user", role: "user", why: "'user' is a usual name" },
+					{ name: "x", role: "", why: "" },
+				],
+				rows: [{ cells: [String(head.length), ""] }],
+			}));
+			const problem = { code: "empty_id", file: "a.csv", line: 3, column: "user", message: "the id is empty" };
+			done(null, { tables, problems: [problem], warnings: [] });
 		},
 		async uploadFile(
 			call: ServerReadableStream<UploadFileRequest, UploadFileResponse>,
@@ -125,11 +187,29 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			state.uploads.set(uploadKey, bytes);
 			done(null, { uploadKey, bytes, sha256: hash.digest("hex") });
 		},
+		stageSample(
+			_call: ServerUnaryCall<StageSampleRequest, StageSampleResponse>,
+			done: sendUnaryData<StageSampleResponse>,
+		) {
+			state.samples++;
+			const files = ["interactions", "items"].map((role) => {
+				const uploadKey = `uploads/${randomUUID()}`;
+				state.uploads.set(uploadKey, 10);
+				return { role, displayName: `sample.${role}`, uploadKey, bytes: 10, sha256: role };
+			});
+			done(null, { files });
+		},
 		checkDataset(
 			call: ServerUnaryCall<CheckDatasetRequest, CheckDatasetResponse>,
 			done: sendUnaryData<CheckDatasetResponse>,
 		) {
 			done(null, { isWhole: !state.damaged.has(call.request.datasetKey) });
+		},
+		checkUploads(
+			call: ServerUnaryCall<CheckUploadsRequest, CheckUploadsResponse>,
+			done: sendUnaryData<CheckUploadsResponse>,
+		) {
+			done(null, { missingKeys: call.request.uploadKeys.filter((key) => !state.uploads.has(key)) });
 		},
 		async deleteArtifacts(
 			call: ServerUnaryCall<DeleteArtifactsRequest, DeleteArtifactsResponse>,
@@ -137,9 +217,35 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 		) {
 			await state.deletesWaitFor;
 			if (state.refuseDeletes) return done(state.refuseDeletes);
+			if (call.request.keys.some((key) => state.stuck.has(key))) return done(refusal("INTERNAL", "internal", "stuck"));
 			for (const key of call.request.keys) state.uploads.delete(key);
+			state.artifacts = state.artifacts.filter(({ key }) => !call.request.keys.includes(key));
 			state.deleted.push(...call.request.keys);
 			done(null, { deleted: call.request.keys.length });
+		},
+		async readExport(call: ServerWritableStream<ReadExportRequest, ReadExportResponse>) {
+			const { key, offset } = call.request;
+			const whole = state.exports.get(key);
+			if (!whole) return void call.emit("error", refusal("NOT_FOUND", "export_gone", "it is not there", "key"));
+			const read = { offset, sent: 0, isCancelled: false };
+			state.reads.push(read);
+			call.on("cancelled", () => {
+				read.isCancelled = true;
+			});
+			for (let start = offset; start < whole.length && !read.isCancelled; start += EXPORT_CHUNK) {
+				const chunk = whole.subarray(start, start + EXPORT_CHUNK);
+				read.sent += chunk.length;
+				if (!call.write({ chunk }))
+					await new Promise((drained) => call.once("drain", drained).once("cancelled", drained));
+			}
+			call.end();
+		},
+		async listArtifacts(call: ServerWritableStream<ListArtifactsRequest, ListArtifactsResponse>) {
+			state.listings++;
+			call.write({ artifacts: [], disk: { freeBytes: 1_000, totalBytes: 5_000 } });
+			for (const one of state.artifacts) call.write({ artifacts: [one], disk: undefined });
+			await state.onListed();
+			call.end();
 		},
 	});
 	return Object.assign(state, server);

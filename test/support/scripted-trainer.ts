@@ -5,10 +5,10 @@ import {
 	type DeleteArtifactsResponse,
 	type EvaluateRequest,
 	type EvaluateResponse,
+	type ExportRequest,
+	type ExportResponse,
 	type ImportDatasetRequest,
 	type ImportDatasetResponse,
-	type PruneCheckpointsRequest,
-	type PruneCheckpointsResponse,
 	TrainerServiceService,
 	type TrainRequest,
 	type TrainResponse,
@@ -23,14 +23,14 @@ export interface Scripts {
 	train: Script<TrainRequest, TrainResponse>;
 	importDataset: Script<ImportDatasetRequest, ImportDatasetResponse>;
 	evaluate: Script<EvaluateRequest, EvaluateResponse>;
+	export: Script<ExportRequest, ExportResponse>;
 }
 export type ScriptedTrainer = Awaited<ReturnType<typeof startScriptedTrainer>>;
 
 const silent = () => [];
 
 export async function startScriptedTrainer() {
-	const scripts: Scripts = { train: silent, importDataset: silent, evaluate: silent };
-	const pruned: PruneCheckpointsRequest[] = [];
+	const scripts: Scripts = { train: silent, importDataset: silent, evaluate: silent, export: silent };
 	const deleted: string[] = [];
 	const answers = { refuseDeletes: null as Refusal | null };
 
@@ -53,13 +53,7 @@ export async function startScriptedTrainer() {
 		train: play("train"),
 		importDataset: play("importDataset"),
 		evaluate: play("evaluate"),
-		pruneCheckpoints(
-			call: ServerUnaryCall<PruneCheckpointsRequest, PruneCheckpointsResponse>,
-			done: sendUnaryData<PruneCheckpointsResponse>,
-		) {
-			pruned.push(call.request);
-			done(null, { deleted: 0 });
-		},
+		export: play("export"),
 		deleteArtifacts(
 			call: ServerUnaryCall<DeleteArtifactsRequest, DeleteArtifactsResponse>,
 			done: sendUnaryData<DeleteArtifactsResponse>,
@@ -69,7 +63,7 @@ export async function startScriptedTrainer() {
 			done(null, { deleted: call.request.keys.length });
 		},
 	});
-	return Object.assign(answers, server, { scripts, pruned, deleted });
+	return Object.assign(answers, server, { scripts, deleted });
 }
 
 /** Ends when the caller cancels. */

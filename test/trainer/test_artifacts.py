@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,11 +18,11 @@ import pytest
 import torch
 
 import trainer
-from trainer import artifacts
-from trainer.artifacts import MANIFEST, OPTIMIZER, WEIGHTS, load_checkpoint, save_checkpoint
-from trainer.durable import sweep_temporary, whole_folder
 from trainer.errors import CheckpointCorrupt, CheckpointMissing, InvalidRequest, StorageFull
 from trainer.events import Checkpoint
+from trainer.storage import artifacts
+from trainer.storage.artifacts import MANIFEST, OPTIMIZER, WEIGHTS, load_checkpoint, save_checkpoint
+from trainer.storage.durable import sweep_temporary, whole_folder
 
 RUN = "0b9d6f3a-5a0f-4a58-9f6e-5d2c5a3c1e77"
 TENSORS = {"items": torch.arange(12.0).reshape(3, 4), "bias": torch.zeros(3)}
@@ -166,6 +168,14 @@ def test_only_artifacts_are_deleted_all_or_none(tmp_path: Path, key: str) -> Non
     assert not (tmp_path / saved.key).exists()
 
 
+def test_what_was_left_half_written_goes_with_its_artifact(tmp_path: Path) -> None:
+    digest, other = "1" * 64, "2" * 64
+    for name in (digest, f".tmp-{digest}-abc", f".tmp-{other}-abc", other):
+        (tmp_path / "datasets" / name).mkdir(parents=True)
+    assert artifacts.delete(tmp_path, [f"datasets/{digest}"]) == 1
+    assert {path.name for path in (tmp_path / "datasets").iterdir()} == {f".tmp-{other}-abc", other}
+
+
 def test_prune_keeps_the_last_and_the_best(tmp_path: Path) -> None:
     for epoch in range(1, 7):
         save(tmp_path, epoch)
@@ -175,6 +185,130 @@ def test_prune_keeps_the_last_and_the_best(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / f"runs/{RUN}").iterdir()} == left
     assert artifacts.prune(tmp_path, RUN, last_epoch=5, best_epoch=2) == 0
     assert artifacts.prune(tmp_path, str(uuid.uuid4()), 5, 2) == 0
+
+
+def test_the_last_checkpoint_takes_the_empty_folder_of_its_run_along(tmp_path: Path) -> None:
+    first, second = save(tmp_path, 1), save(tmp_path, 2)
+    artifacts.delete(tmp_path, [first.key])
+    assert (tmp_path / second.key).exists()
+    artifacts.delete(tmp_path, [second.key, second.key])
+    assert everything(tmp_path) == {"runs"}
+
+
+UPLOAD, EXPORT, DATASET = f"uploads/{uuid.uuid4()}", f"exports/{uuid.uuid4()}", f"datasets/{'ab' * 32}"
+
+
+def fill(root: Path, key: str, size: int, changed: float = 1_000.0) -> None:
+    """A folder with a file of this size; folder and file were changed then."""
+    (root / key).mkdir(parents=True)
+    (root / key / "data").write_bytes(b"x" * size)
+    for path in (root / key / "data", root / key):
+        os.utime(path, (changed, changed))
+
+
+def listed(root: Path) -> dict[str, tuple[str, int]]:
+    return {one.key: (one.shape, one.bytes) for one in artifacts.listing(root)}
+
+
+def test_a_listing_names_everything_with_its_size_and_shape(tmp_path: Path) -> None:
+    assert listed(tmp_path) == {}
+    saved = save(tmp_path, 7)
+    fill(tmp_path, UPLOAD, 5)
+    fill(tmp_path, EXPORT, 9)
+    fill(tmp_path, DATASET, 6)
+    fill(tmp_path, f"runs/{RUN}/.tmp-epoch-00008-0", 7)
+    fill(tmp_path, "datasets/.tmp-something", 8)
+    empty = f"runs/{uuid.uuid4()}"
+    (tmp_path / empty).mkdir()
+    # Nothing of ours by its name, though it looks like it: each would be refused by delete.
+    fill(tmp_path, f"runs/{RUN}/epoch-notes/deeper", 1)
+    fill(tmp_path, f"runs/{RUN}/epoch-٠٠٠٠٩", 1)
+    fill(tmp_path, "runs/notes", 1)
+    fill(tmp_path, DATASET.upper().replace("DATASETS", "datasets"), 1)
+    fill(tmp_path, "lost+found", 1)
+    (tmp_path / "notes.txt").write_text("12")
+    (tmp_path / f"uploads/{RUN}").write_text("a file where a folder should be")
+    (tmp_path / os.fsdecode(b"\xff")).write_text("1")
+    assert listed(tmp_path) == {
+        saved.key: ("checkpoint", saved.bytes),
+        UPLOAD: ("upload", 5),
+        EXPORT: ("export", 9),
+        DATASET: ("dataset", 6),
+        empty: ("run", 0),
+        f"runs/{RUN}/.tmp-epoch-00008-0": ("temporary", 7),
+        "datasets/.tmp-something": ("temporary", 8),
+        f"runs/{RUN}/epoch-notes": ("unknown", 1),
+        f"runs/{RUN}/epoch-٠٠٠٠٩": ("unknown", 1),
+        "runs/notes": ("unknown", 1),
+        DATASET.upper().replace("DATASETS", "datasets"): ("unknown", 1),
+        "lost+found": ("unknown", 1),
+        "notes.txt": ("unknown", 2),
+        f"uploads/{RUN}": ("unknown", 31),
+        r"\xff": ("unknown", 1),
+    }
+    for key, (shape, _) in listed(tmp_path).items():
+        if shape in ("temporary", "unknown") and (tmp_path / key).is_dir():
+            with pytest.raises(InvalidRequest):
+                artifacts.delete(tmp_path, [key])
+
+
+def test_the_newest_change_of_folder_and_files_counts(tmp_path: Path) -> None:
+    fill(tmp_path, UPLOAD, 1, changed=1_000.0)
+    os.utime(tmp_path / UPLOAD / "data", (3_000.0, 3_000.0))
+    fill(tmp_path, DATASET, 1, changed=2_000.0)
+    assert {one.key: one.changed for one in artifacts.listing(tmp_path)} == {UPLOAD: 3_000.0, DATASET: 2_000.0}
+
+
+def test_a_listing_stays_inside_the_root(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    fill(outside, "files", 1 << 20)
+    fill(root, DATASET, 2)
+    for link in (f"datasets/{'cd' * 32}", f"{DATASET}/link", "uploads", f"runs/{RUN}"):
+        (root / link).parent.mkdir(exist_ok=True)
+        (root / link).symlink_to(outside)
+    found = listed(root)
+    assert {key: shape for key, (shape, _) in found.items()} == {
+        DATASET: "dataset",
+        f"datasets/{'cd' * 32}": "unknown",
+        "uploads": "unknown",
+        f"runs/{RUN}": "unknown",
+    }
+    assert sum(size for _, size in found.values()) < 1 << 10
+    (root / "uploads").unlink()
+    (root / "uploads").symlink_to(root)  # round in a circle
+    assert listed(root).keys() == found.keys()
+
+
+def test_what_vanishes_while_it_is_listed_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, kept = save(tmp_path, 1), save(tmp_path, 2)
+    other = f"runs/{uuid.uuid4()}"
+    fill(tmp_path, f"{other}/epoch-00001", 3)
+    scan = os.scandir
+
+    def as_somebody_deletes(folder: Any) -> Any:
+        """What lies in a folder was there when its parent was read."""
+        if not isinstance(folder, int) and os.fspath(folder).endswith((gone.key, other)):
+            shutil.rmtree(folder)
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", as_somebody_deletes)
+    found = listed(tmp_path)
+    assert found.pop(kept.key) == ("checkpoint", kept.bytes)
+    assert sum(size for _, size in found.values()) == 0
+
+
+def test_many_checkpoints_are_listed_without_holding_them_all(tmp_path: Path) -> None:
+    for run in range(50):
+        folder = tmp_path / f"runs/{uuid.UUID(int=run)}"
+        folder.mkdir(parents=True)
+        for epoch in range(200):
+            (folder / f"epoch-{epoch:05d}").mkdir()
+    tracemalloc.start()
+    checkpoints = sum(one.shape == "checkpoint" for one in artifacts.listing(tmp_path))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert checkpoints == 10_000
+    assert most < 512 << 10  # one run at a time
 
 
 @pytest.fixture
@@ -208,7 +342,7 @@ def test_a_disk_that_is_nearly_full_is_said_beforehand(tmp_path: Path) -> None:
 
 CRASH = """
 import os, pathlib, signal, sys
-from trainer.durable import whole_folder
+from trainer.storage.durable import whole_folder
 pathlib.Path.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 with whole_folder(pathlib.Path(sys.argv[1])) as folder:
     (folder / "manifest.json").write_text("new")

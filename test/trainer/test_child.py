@@ -18,8 +18,9 @@ import pytest
 from scipy.sparse import csr_matrix
 
 import trainer
-from trainer import dataset
-from trainer.dataset import IdMap
+from trainer.data import dataset
+from trainer.data.dataset import IdMap
+from trainer.data.tags import Tags
 from trainer.events import Epoch, Event, Failed, Finished, Heartbeat, Log, from_line
 
 pytestmark = pytest.mark.timeout(300)  # seven processes that each load PyTorch, perhaps on a busy machine
@@ -114,6 +115,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         IdMap(pa.array([f"user {row}" for row in range(40)])),
         IdMap(pa.array([f"item {column}" for column in range(120)])),
         [""] * 120,
+        Tags.none(120),
         rule={},
         statistics={},
     )

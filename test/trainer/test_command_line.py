@@ -44,6 +44,21 @@ def test_a_newcomer_trains_on_the_sample(sample: Path, tmp_path: Path) -> None:
     assert (tmp_path / kept[1] / "manifest.json").is_file()
 
 
+def test_without_a_validation_part_it_says_which_epoch_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part, item in (("train", 0), ("test", 1)):
+        rows = [f"u{user}\ti{(user + item) % 4}" for user in range(8)]
+        (tmp_path / f"d.{part}.inter").write_text("\n".join(["user_id:token\titem_id:token", *rows, ""]))
+    options = ["--set", "epochs=2", "--set", "embedding_size=4"]
+    out = tmp_path / "out"
+    assert main(["train", "--model", "bpr", "--data", str(tmp_path), "--out", str(out), *options]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("no validation part: the last epoch is kept") == 2
+    assert "nan" not in printed
+    assert "test, epoch 2, mask train (max_epochs, " in printed
+
+
 def test_only_the_best_and_the_last_checkpoint_are_kept(sample: Path, tmp_path: Path) -> None:
     options = [*SMALL, "--set", "epochs=5"]
     assert main(["train", "--model", "valid", "--data", str(sample), "--out", str(tmp_path), *options]) == 0
@@ -114,9 +129,9 @@ def test_lines_that_cannot_be_read_are_named(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "mine.inter").write_text("user_id\titem_id\nanna\tx\n\ty\nben\n")
     assert main(["train", "--model", "popularity", "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     assert sorted(capsys.readouterr().err.splitlines()) == [
-        "error (bad_rows): 2 of 3 rows cannot be read; mend them or ask for skipBadRows",
+        "error (bad_rows): 2 of 3 rows of interactions cannot be read; mend them or ask for skipBadRows",
         "mine.inter:3: the id is empty",
-        "mine.inter:4: 1 fields where 2 are named",
+        "mine.inter:4: 1 field where 2 are named",
     ]
 
 

@@ -9,22 +9,23 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from trainer import evaluate as evaluation
-from trainer.dataset import Dataset, IdMap
+from trainer.contract.recommender import Config, Histories, Recommender
+from trainer.data.dataset import Dataset, IdMap
+from trainer.data.importing import Finished, files_of_folder, import_dataset
+from trainer.data.tags import Tags
 from trainer.errors import Diverged
-from trainer.evaluate import evaluate
-from trainer.importing import Finished, files_of_folder, import_dataset
+from trainer.evaluation import evaluate as evaluation
+from trainer.evaluation.evaluate import evaluate
 from trainer.models.ease import EASE, EASEConfig
 from trainer.models.itemknn import ItemKNN, ItemKNNConfig
 from trainer.models.popularity import Popularity, PopularityConfig
-from trainer.recommender import Config, Histories, Recommender
 
 
 def dataset_of(train: np.ndarray, valid: np.ndarray, test: np.ndarray) -> Dataset:
     users, items = train.shape
     ids = [IdMap(pa.array([str(n) for n in range(size)])) for size in (users, items)]
     parts = [csr_matrix(part.astype(np.float32)) for part in (train, valid, test)]
-    return Dataset("k", "d", "s", *parts, *ids, [""] * items)
+    return Dataset("k", "d", "s", *parts, *ids, [""] * items, Tags.none(items))
 
 
 class Scored(Recommender):
@@ -82,6 +83,14 @@ def test_a_case_worked_by_hand() -> None:
     assert results["test", "train"]["ndcg@2"] == pytest.approx((1 / np.log2(3)) / (1 + 1 / np.log2(3)))
     assert results["test", "train+valid"]["recall@2"] == 1
     assert results["valid", "train"]["recall@2"] == 1
+
+
+def test_over_nobody_there_is_no_mean() -> None:
+    nothing, ones = np.zeros((3, 3), dtype=bool), np.eye(3, dtype=bool)
+    results = evaluate(Scored(np.ones((3, 3))), dataset_of(ones, nothing, ones[::-1]), cutoffs=(1,))
+    assert results["valid", "train"].keys() == {"recall@1", "ndcg@1"}
+    assert np.isnan(list(results["valid", "train"].values())).all()
+    assert np.isfinite(list(results["test", "train"].values())).all()
 
 
 def test_scores_that_are_not_numbers_are_refused() -> None:

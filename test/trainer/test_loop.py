@@ -13,11 +13,12 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from trainer import loop
-from trainer.dataset import Dataset, IdMap
+from trainer.contract.recommender import Config, EpochConfig, Histories, Recommender, StepConfig, StepContext
+from trainer.data.dataset import Dataset, IdMap
+from trainer.data.tags import Tags
 from trainer.errors import Diverged
-from trainer.loop import EpochEnd, LoopState
-from trainer.recommender import Config, EpochConfig, Histories, Recommender, StepConfig, StepContext
+from trainer.training import loop
+from trainer.training.loop import EpochEnd, LoopState
 
 
 def dataset(users: int = 5, items: int = 4, *, validated: bool = True, without: Sequence[int] = ()) -> Dataset:
@@ -27,7 +28,8 @@ def dataset(users: int = 5, items: int = 4, *, validated: bool = True, without: 
     train[list(without), 0] = 0
     valid[:, 1] = 1 if validated else 0
     ids = [IdMap(pa.array([str(row) for row in range(size)])) for size in (users, items)]
-    return Dataset("toy", "toy", "toy", csr_matrix(train), csr_matrix(valid), csr_matrix(test), *ids, [""] * items)
+    parts = [csr_matrix(part) for part in (train, valid, test)]
+    return Dataset("toy", "toy", "toy", *parts, *ids, [""] * items, Tags.none(items))
 
 
 def ones(epoch: int, batch: int) -> float:
@@ -104,7 +106,16 @@ def test_it_runs_all_epochs_and_no_more() -> None:
 
 
 def test_without_validation_items_the_last_epoch_is_the_best() -> None:
-    assert stopped([1, 0, 0, 0], dataset(validated=False), epochs=4, patience=1) == (4, 4, "max_epochs")
+    state = LoopState()
+    assert stopped([1, 0, 0, 0], dataset(validated=False), state, epochs=4, patience=1) == (4, 4, "max_epochs")
+    assert state.best_value is None
+
+
+def test_a_measure_of_nobody_is_no_number() -> None:
+    (end,) = train(Scripted(StepConfig(epochs=1), [1]), dataset(validated=False))
+    values = {metric.name: metric.value for metric in end.metrics if metric.split == "valid"}
+    assert values.keys() == {"recall@1", "ndcg@1"}
+    assert all(math.isnan(value) for value in values.values())
 
 
 def test_a_run_that_stands_at_its_end_trains_no_further() -> None:

@@ -2,18 +2,27 @@
 
 import json
 import uuid
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from trainer import artifacts, dataset, experiment, registry
+from trainer import registry
+from trainer.contract.recommender import EpochConfig, Histories, Recommender, StepConfig
+from trainer.data import dataset
+from trainer.data.importing import Finished as Imported
+from trainer.data.importing import files_of_folder, import_dataset
 from trainer.events import Epoch, Finished
-from trainer.experiment import Protocol, RunSpec
-from trainer.importing import Finished as Imported
-from trainer.importing import files_of_folder, import_dataset
-from trainer.recommender import EpochConfig, Histories, Recommender, StepConfig
+from trainer.models.dgcf import DGCF
+from trainer.serving.checkpoint import LoadedCheckpoint
+from trainer.serving.everybody import lists_of
+from trainer.serving.person import known_user
+from trainer.storage import artifacts
+from trainer.training import experiment
+from trainer.training.experiment import Protocol, RunSpec
 
 MODELS = list(registry.catalogue().values())
 DIGEST = "c" * 64
@@ -101,11 +110,24 @@ def test_the_catalogue_describes_it(model: type[Recommender]) -> None:
         assert "default" in field, f"{name} has no default"
         bounded = {"minimum", "exclusiveMinimum", "enum", "const", "$ref"} & field.keys() or field["type"] == "boolean"
         assert bounded, f"{name} has no bounds"
+    first = schema.get("x-first", [])
+    assert set(first) <= set(schema["properties"]), f"{model.name} puts fields first that it does not have"
+    assert first or len(schema["properties"]) <= 5, f"{model.name} has many fields and puts none first"
     closed = "closed_form" in model.capabilities
     assert closed == (not issubclass(model.config_class, EpochConfig))
     assert (model.trains_on == "sweeps") == (
         issubclass(model.config_class, EpochConfig) and not issubclass(model.config_class, StepConfig)
     )
+
+
+@pytest.mark.parametrize("model", having("closed_form"), ids=lambda model: model.name)
+def test_a_closed_form_is_the_same_with_every_seed(root: Path, model: type[Recommender]) -> None:
+    """The api runs it once, whatever the seeds."""
+    one, other = (list(experiment.run(spec_of(model, 1, seed=seed), root))[-1] for seed in (3, 4))
+    assert isinstance(one, Finished)
+    assert isinstance(other, Finished)
+    assert one.parameters_sha256 == other.parameters_sha256
+    assert one.metrics == other.metrics
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
@@ -127,6 +149,14 @@ def test_it_learns_the_two_tastes(root: Path, model: type[Recommender]) -> None:
     best = scores.topk(ITEMS_EACH // 2, dim=1).indices
     right = (taste_of_item[best] == taste_of_user[:, None]).double().mean()
     assert right > 0.9
+    if "similar" not in model.capabilities:
+        return
+    loaded = LoadedCheckpoint(learnt, data, CPU)
+    pairs = [(item, found.column) for item in range(len(data.items)) for found in loaded.similar(item, 5)]
+    assert len(pairs) > 4 * len(data.items)
+    one, other = torch.tensor(pairs).T
+    assert (one != other).all()
+    assert (taste_of_item[one] == taste_of_item[other]).double().mean() > 0.75  # half of them by chance
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
@@ -172,6 +202,38 @@ def test_it_recommends_to_strangers(root: Path, model: type[Recommender]) -> Non
     assert torch.isfinite(learnt.scores(nothing)).all()
 
 
+@pytest.mark.parametrize("model", having("similar"), ids=lambda model: model.name)
+def test_what_makes_items_alike_gives_reasons(root: Path, model: type[Recommender]) -> None:
+    learnt, data = trained(root, spec_of(model, 2))
+    vectors = learnt.item_vectors()
+    if vectors is not None:
+        assert vectors.shape[0] == len(data.items)
+        torch.testing.assert_close(torch.linalg.vector_norm(vectors, dim=1), torch.ones(len(data.items)))
+    else:
+        known = Histories.of(data.train, np.arange(7))
+        users = torch.where(known.users % 2 == 0, known.users, -1)  # some of them as strangers
+        batch = Histories(users, known.indptr, known.indices)
+        items = torch.from_numpy(np.random.default_rng(0).integers(0, len(data.items), (7, 9)))
+        added = learnt.contributions(batch, items)
+        assert added.shape == (len(batch.indices), 9)
+        rows = torch.arange(7).repeat_interleave(batch.indptr.diff())
+        sums = torch.zeros(7, 9).index_add(0, rows, added)
+        torch.testing.assert_close(sums, learnt.scores(batch).gather(1, items), atol=1e-5, rtol=1e-4)
+    loaded = LoadedCheckpoint(learnt, data, CPU)
+    person = known_user(data, data.users.id(0))
+    [lists] = lists_of(loaded, np.array([0]), 10, explain=True)
+    assert lists.because is not None
+    assert (lists.because >= 0).any()
+    assert set(lists.because.ravel().tolist()) <= {-1, *person.history.tolist()}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_it_declares_whether_it_knows_what_is_alike(root: Path, model: type[Recommender]) -> None:
+    learnt, _ = trained(root, spec_of(model, 2))
+    knows = learnt.item_vectors() is not None or model.contributions is not Recommender.contributions
+    assert knows == ("similar" in model.capabilities)
+
+
 @pytest.mark.parametrize("model", having("interests"), ids=lambda model: model.name)
 def test_its_interests_add_up(root: Path, model: type[Recommender]) -> None:
     learnt, data = trained(root, spec_of(model, 2))
@@ -182,5 +244,93 @@ def test_its_interests_add_up(root: Path, model: type[Recommender]) -> None:
     assert found.item_terms.shape == (3, k, 3)
     assert found.history_shares.shape == (len(batch.indices), k)
     assert (found.item_terms >= 0).all()
+    own = torch.stack([items, items.flip(0), items])  # each user's own items
+    swapped = learnt.interests(batch, own).item_terms[1]
+    torch.testing.assert_close(swapped, found.item_terms[1].flip(1))
     torch.testing.assert_close(found.history_shares.sum(1), torch.ones(len(batch.indices)))
     torch.testing.assert_close(found.weights.sum(1), torch.ones(3))
+
+
+def steered(batch: Histories, weights: Tensor) -> Histories:
+    return replace(batch, weights=weights)
+
+
+def interests_of(model: Recommender, data: dataset.Dataset) -> int:
+    return model.interests(Histories.of(data.train, np.arange(1)), torch.arange(1)).weights.shape[1]
+
+
+def weighed_by_hand(model: Recommender, batch: Histories, weights: Tensor) -> Tensor:
+    """Scores [B, N] in float64, one interest after the other; `model` in float64, `batch` not steered."""
+    scores = torch.empty(len(batch), model.n_items, dtype=torch.float64)
+    if isinstance(model, DGCF):
+        users, items = model.vectors()
+        factors = zip(*(part.chunk(model.config.n_factors, dim=1) for part in (users[batch.users], items)), strict=True)
+        parts = torch.stack([w[:, None] * (own @ items.T) for w, (own, items) in zip(weights.T, factors, strict=True)])
+        scores = parts.sum(0)
+        muting = (weights == 0).any(1)[:, None]
+        return scores.masked_fill(muting & ~(parts > 0).any(0), -torch.inf)
+    terms = model.interests(batch, torch.arange(model.n_items)).item_terms
+    for row in range(len(batch)):
+        scores[row] = sum(w * term for w, term in zip(weights[row], terms[row], strict=True)).log()
+    return scores
+
+
+@pytest.mark.parametrize("model", having("interests"), ids=lambda model: model.name)
+def test_steering_multiplies_its_interests_inside_the_score(root: Path, model: type[Recommender]) -> None:
+    learnt, data = trained(root, spec_of(model, 8))
+    k, people, chance = interests_of(learnt, data), np.arange(len(data.users)), torch.Generator().manual_seed(6)
+    batch, items = Histories.of(data.train, people), torch.arange(len(data.items))
+    weights = torch.tensor([0.0, 0.0, 0.25, 1.0, 2.0, 4.0])[torch.randint(6, (len(people), k), generator=chance)]
+    weights[weights.sum(1) == 0, 0] = 1.0
+    weights[::4] = 1.0
+    scores, found = learnt.scores(steered(batch, weights)), learnt.best(steered(batch, weights), 10, batch)
+    terms = learnt.interests(steered(batch, weights), items).item_terms
+    unsteered = learnt.scores(batch), learnt.best(batch, 10, batch), learnt.interests(batch, items).item_terms
+
+    for ours, theirs in ((scores, unsteered[0]), (found.scores, unsteered[1].scores), (terms, unsteered[2])):
+        assert torch.equal(ours[::4], theirs[::4]), "1 everywhere is the same to the digit, whoever stands beside"
+    for ours, theirs in ((scores, unsteered[0]), (terms, unsteered[2])):
+        everybody = torch.ones(len(people), k)
+        again = learnt.scores if ours is scores else lambda at: learnt.interests(at, items).item_terms
+        assert torch.equal(again(steered(batch, everybody)), theirs)
+    torch.testing.assert_close(terms, unsteered[2] * weights[:, :, None])
+
+    exact = weighed_by_hand(learnt.double().train().eval(), batch, weights.double())
+    torch.testing.assert_close(scores.double(), exact, rtol=1e-5, atol=1e-5)
+    unseen = exact.masked_fill(torch.from_numpy(data.train.toarray() > 0), -torch.inf)
+    expected = unseen.topk(10).values
+    torch.testing.assert_close(found.scores.double(), expected, rtol=1e-5, atol=1e-5)
+    assert torch.equal(found.columns == -1, expected == -torch.inf)
+    answered = unseen.gather(1, found.columns.clamp(min=0)).masked_fill(found.columns == -1, -torch.inf)
+    torch.testing.assert_close(answered, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", having("interests"), ids=lambda model: model.name)
+def test_what_is_muted_alone_is_not_answered(root: Path, model: type[Recommender]) -> None:
+    learnt, data = trained(root, spec_of(model, 2))
+    batch = Histories.of(data.train, np.arange(3))
+    nothing = steered(batch, torch.zeros(3, interests_of(learnt, data)))
+    assert (learnt.scores(nothing) == -torch.inf).all()
+    found, interests = learnt.explained(nothing, 5, batch)
+    assert (found.columns == -1).all()
+    assert interests is not None
+    assert (interests.item_terms == 0).all()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_its_best_items_explained_are_its_best_items_and_their_interests(root: Path, model: type[Recommender]) -> None:
+    learnt, data = trained(root, spec_of(model, 2))
+    batch = Histories.of(data.train, np.arange(7))
+    if "interests" in model.capabilities:
+        batch = steered(batch, torch.linspace(0, 4, interests_of(learnt, data)).repeat(7, 1))
+    ranking, interests = learnt.explained(batch, ITEMS_EACH * TASTES, batch)
+    expected = learnt.best(batch, ITEMS_EACH * TASTES, batch)
+    assert torch.equal(ranking.columns, expected.columns)
+    assert torch.equal(ranking.scores, expected.scores)
+    if "interests" not in model.capabilities:
+        assert interests is None
+        return
+    assert interests is not None
+    alone = learnt.interests(batch, ranking.columns.clamp(min=0))
+    for one, other in zip(astuple(interests), astuple(alone), strict=True):
+        assert torch.equal(one, other)

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.ranking import top_n
+from trainer.contract.ranking import top_n
 
 
 def sorted_whole(scores: torch.Tensor, n: int) -> list[list[int]]:

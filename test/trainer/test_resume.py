@@ -11,11 +11,11 @@ from typing import Any
 import psutil
 import pytest
 
-from trainer import sample
+from trainer.data import sample
+from trainer.data.importing import Finished as Imported
+from trainer.data.importing import files_of_folder, import_dataset
 from trainer.errors import TrainerCrashed
 from trainer.events import Epoch, Event, Finished
-from trainer.importing import Finished as Imported
-from trainer.importing import files_of_folder, import_dataset
 from trainer.server.children import Children
 
 CONFIG = '{"epochs": 5, "patience": 5, "k": 2, "embedding_size": 8, "encoder_size": 8, "train_batch_size": 256}'
@@ -42,7 +42,7 @@ def events_of(artifacts: Path, run_id: str, model: str, resume: list[str] | None
         "resume_from": resume,
         "device": "cpu",
     }
-    return Children(1, artifacts, 1, 60).events("train", spec, lambda: True)
+    return Children(1, artifacts, 1, 60).events("train", f"runs/{run_id}", spec, lambda: True)
 
 
 def kill_child() -> None:

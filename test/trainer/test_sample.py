@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trainer import experiment, sample
-from trainer.dataset import Dataset
+from trainer.data import sample
+from trainer.data.dataset import Dataset
+from trainer.data.importing import Finished as Imported
+from trainer.data.importing import files_of_folder, import_dataset
 from trainer.events import Finished
-from trainer.importing import Finished as Imported
-from trainer.importing import files_of_folder, import_dataset
+from trainer.training import experiment
 
 SHORT = {"epochs": 3, "learning_rate": 0.01, "embedding_size": 32, "encoder_size": 32, "train_batch_size": 256}
 
@@ -87,9 +88,10 @@ def test_the_ground_truth_is_kept_and_true(truth: dict[str, Any], pairs: list[tu
     assert sum(set(followed[user]) <= liked[user].keys() for user in followed) > 0.98 * len(followed)
 
 
-def test_a_title_says_its_topic(folder: Path, truth: dict[str, Any]) -> None:
+def test_title_and_tag_say_the_topic(folder: Path, truth: dict[str, Any]) -> None:
     for row in (folder / "sample.item").read_text().splitlines()[1:]:
-        item, title = row.split("\t")
+        item, title, tag = row.split("\t")
+        assert tag == truth["item_topic"][item]
         assert f"({truth['item_topic'][item]} #" in title
 
 

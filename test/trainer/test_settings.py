@@ -89,3 +89,11 @@ def test_a_process_does_not_start_with_it() -> None:
     assert ended.returncode == 2
     assert ended.stderr == "RECOMMENDER_CACHE must be a whole number from 1 to 1000, not 'many'\n"
     assert not Path("/nowhere").exists()
+
+
+def test_a_folder_that_a_killed_restore_has_left_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".restore").mkdir()
+    read(VALENCE_ARTIFACTS=str(tmp_path))  # without its mark it says nothing
+    (tmp_path / ".restore/restore.json").write_text("{}")
+    with pytest.raises(BadSetting, match=f"{tmp_path}, which holds the beginning of a restore that did not finish"):
+        read(VALENCE_ARTIFACTS=str(tmp_path))

@@ -6,8 +6,9 @@ import torch
 from scipy.sparse import csr_matrix
 from torch.nn.functional import normalize
 
-from trainer import registry, uniformity
-from trainer.recommender import Histories
+from trainer import registry
+from trainer.contract.recommender import Histories
+from trainer.evaluation import uniformity
 
 
 def test_it_is_the_log_mean_over_pairs_of_different_users() -> None:

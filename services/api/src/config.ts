@@ -21,6 +21,8 @@ export interface Config {
 	logLevel: string;
 	exitWithStdin: boolean;
 	mostUploadBytes: number;
+	/** Memory that lists of recommendations may take in this process, and how deep they are. */
+	lists: { bytes: number; depth: number };
 	timings: Timings;
 }
 
@@ -41,6 +43,15 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 		return /^\d{1,16}$/.test(value) && number >= low && number <= high
 			? number
 			: refuse(name, `a whole number from ${low} to ${high}, not ${JSON.stringify(value)}`);
+	};
+	const bytes = (name: string, fallback: string) => {
+		const value = text(name, fallback).trim();
+		const match = /^(\d{1,15}(?:\.\d{1,3})?)\s*(?:([kmg])(i?)b?|b)?$/i.exec(value);
+		if (!match) return refuse(name, `a size such as 256MiB, 1.5GB or 0, not ${JSON.stringify(value)}`);
+		const [, number, unit = "", binary] = match;
+		// Units without an i are decimal where they name bytes (MB), binary where they do not (M), as most tools read them.
+		const base = binary || !/b$/i.test(value) ? 1024 : 1000;
+		return Math.floor(Number(number) * base ** ["", "k", "m", "g"].indexOf(unit.toLowerCase()));
 	};
 	const url = (name: string, protocols: string[]) => {
 		const value = environment[name] ?? "";
@@ -93,6 +104,7 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 		logLevel: oneOf("LOG_LEVEL", "info", LEVELS),
 		exitWithStdin: oneOf("EXIT_WITH_STDIN", "0", ["0", "1"]) === "1",
 		mostUploadBytes: whole("MAX_UPLOAD_BYTES", 10 * 2 ** 30, 1, 2 ** 50),
+		lists: { bytes: bytes("LISTS_MEMORY", "256MiB"), depth: whole("LISTS_DEPTH", 200, 1, 1000) },
 		timings: timings(whole("TIMING_SCALE", 1, 1, 100)),
 	});
 }

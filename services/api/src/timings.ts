@@ -14,6 +14,8 @@ export interface Timings {
 	trainerSilence: number;
 	/** Writers outlive a PostgreSQL restart this long before they give their job up. */
 	databaseRetry: number;
+	/** A failed import waits this long for another rule: over a night, and no longer, for its files are large and hold people's ids. */
+	failedImportKept: number;
 	/** A trainer that is away is asked again this often; what waits for it stays QUEUED. After a crash, twice as long each. */
 	trainerRetry: number;
 	/** A trainer whose slots are all taken is asked again this often; each time costs two events. */
@@ -24,8 +26,14 @@ export interface Timings {
 	recommendCall: number;
 	/** Loading and verifying a large checkpoint from disk. */
 	warmCall: number;
+	/** A walk over all artifacts: 100,000 checkpoints take some seconds, on a cold or distant disk minutes. */
+	diskWalk: number;
 	/** A request waits this long for the queue, then leaves its jobs to the reconciler. */
 	queueAnswer: number;
+	/** What is deployed is read again this often, should an announcement have been lost. */
+	deploymentsRefresh: number;
+	/** Kept steering is read again this often, and what is over is deleted. */
+	steeringSweep: number;
 	/** BullMQ's lock; renewed at half of it, so an event loop blocked for 10 s does no harm. */
 	queueLock: number;
 	/** BullMQ's own check for lost locks. It only redelivers; the claim decides. */
@@ -42,25 +50,31 @@ const DEFAULTS: Timings = {
 	reconcilerGrace: 5_000,
 	trainerSilence: 130_000,
 	databaseRetry: 60_000,
+	failedImportKept: 24 * 3_600_000,
 	trainerRetry: 1_000,
 	trainerBusy: 5_000,
 	unaryCall: 10_000,
 	recommendCall: 5_000,
 	warmCall: 120_000,
+	diskWalk: 120_000,
 	queueAnswer: 2_000,
+	deploymentsRefresh: 5_000,
+	steeringSweep: 60_000,
 	queueLock: 20_000,
 	queueStalled: 5_000,
 	shutdown: 6_000,
 };
 
-/** Calls and the shutdown are never shortened: a slow machine would fail them for no reason. */
+/** Calls and the shutdown are never shortened: a slow machine would fail them for no reason. Nor is what people wait with. */
 const UNSCALED: ReadonlySet<string> = new Set([
 	"queueAnswer",
 	"unaryCall",
 	"recommendCall",
 	"warmCall",
+	"diskWalk",
 	"shutdown",
 	"databaseRetry",
+	"failedImportKept",
 ]);
 
 export function timings(scale: number): Timings {

@@ -1,68 +1,41 @@
-// The only file that fetches.
+// The client of the service that this page came from, with the key of this tab; and what no client does: uploads that tell
+// how far they are, and files that are saved.
+import { connect, type Dataset, Problem } from "@valence/client";
+
 const KEY = "valence-api-key";
+const keyInUse = () => sessionStorage.getItem(KEY);
 export const storeKey = (key: string) => sessionStorage.setItem(KEY, key);
-export const hasKey = () => sessionStorage.getItem(KEY) !== null;
-const authorization = (): Record<string, string> => {
-	const key = sessionStorage.getItem(KEY);
+export const hasKey = () => keyInUse() !== null;
+export const authorization = (): Record<string, string> => {
+	const key = keyInUse();
 	return key ? { authorization: `Bearer ${key}` } : {};
 };
 
-/** An answer that is a problem (RFC 9457); `errors` point at the fields. */
-export class ProblemError extends Error {
-	constructor(
-		readonly status: number,
-		readonly code: string,
-		detail: string,
-		readonly errors: { pointer: string; message: string }[],
-	) {
-		super(detail);
-	}
+export const api = connect(window.location.origin, keyInUse);
+
+/** Fetches a file with the key and saves it under the name that the service gives it. */
+export async function download(path: string): Promise<void> {
+	const response = await fetch(path, { headers: authorization() });
+	if (!response.ok) throw await Problem.of(response);
+	const [, name = "export"] = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "") ?? [];
+	const url = URL.createObjectURL(await response.blob());
+	Object.assign(document.createElement("a"), { href: url, download: name }).click();
+	URL.revokeObjectURL(url);
 }
-
-const problemFrom = (status: number, text: string): ProblemError => {
-	try {
-		const { code, detail, errors = [] } = JSON.parse(text);
-		return new ProblemError(status, code, detail, errors);
-	} catch {
-		return new ProblemError(status, "internal", `The service answered ${status}.`, []);
-	}
-};
-
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-	const response = await fetch(path, {
-		method,
-		headers: { ...authorization(), ...(body !== undefined && { "content-type": "application/json" }) },
-		...(body !== undefined && { body: JSON.stringify(body) }),
-	}).catch(() => {
-		throw new ProblemError(0, "unavailable", "The service does not answer. Is it running?", []);
-	});
-	const text = await response.text();
-	if (!response.ok) throw problemFrom(response.status, text);
-	return (text ? JSON.parse(text) : null) as T;
-}
-
-/** The events of a run after the given one, as they come. */
-export const openEvents = (run: string, after: number, signal: AbortSignal) =>
-	fetch(`/runs/${run}/events`, { headers: { ...authorization(), "last-event-id": String(after) }, signal });
-
-export const get = <T>(path: string) => call<T>("GET", path);
-export const post = <T>(path: string, body?: unknown) => call<T>("POST", path, body);
-export const put = <T>(path: string, body: unknown) => call<T>("PUT", path, body);
-export const remove = (path: string) => call<null>("DELETE", path);
 
 /** XMLHttpRequest, because fetch tells nothing of an upload's progress. */
-export function upload<T>(path: string, form: FormData, onProgress: (fraction: number) => void): Promise<T> {
+export function uploadDataset(form: FormData, onProgress: (fraction: number) => void): Promise<Dataset> {
 	return new Promise((resolve, reject) => {
 		const request = new XMLHttpRequest();
-		request.open("POST", path);
+		request.open("POST", "/datasets");
 		for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
 		request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
 		request.onerror = () =>
-			reject(new ProblemError(0, "unavailable", "The service does not answer. Is it running?", []));
+			reject(new Problem(0, "unavailable", "The service does not answer, or the upload was cut off. Is it running?"));
 		request.onload = () =>
 			request.status < 300
-				? resolve(JSON.parse(request.responseText) as T)
-				: reject(problemFrom(request.status, request.responseText));
+				? resolve(JSON.parse(request.responseText) as Dataset)
+				: reject(Problem.from(request.status, request.responseText));
 		request.send(form);
 	});
 }

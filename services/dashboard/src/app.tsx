@@ -11,45 +11,55 @@ import {
 } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import {
-	IconArrowsDiff,
-	IconChartLine,
-	IconDatabase,
-	IconDeviceDesktop,
-	IconKey,
-	IconMoon,
-	IconRocket,
-	IconSchema,
-	IconSun,
-	IconUserSearch,
-} from "@tabler/icons-react";
+	ArchiveIcon,
+	BarChartIcon,
+	ColumnsIcon,
+	Component1Icon,
+	DesktopIcon,
+	LockClosedIcon,
+	MoonIcon,
+	PersonIcon,
+	RocketIcon,
+	Share2Icon,
+	StackIcon,
+	SunIcon,
+} from "@radix-ui/react-icons";
+import { Problem } from "@valence/client";
 import { Link, Navigate, Route, Routes, useLocation } from "react-router";
 import { EmptyState } from "./components/feedback";
 import { Logo } from "./components/logo";
 import { KeyDialog, openKeyDialog } from "./key-dialog";
 import { ComparePage } from "./pages/compare";
+import { DatasetPage } from "./pages/dataset";
 import { DatasetsPage } from "./pages/datasets";
 import { DeploymentsPage } from "./pages/deployments";
 import { ExperimentPage } from "./pages/experiment";
 import { ExperimentsPage } from "./pages/experiments";
+import { ExportsPage } from "./pages/exports";
 import { ModelsPage } from "./pages/models";
 import { NewExperimentPage } from "./pages/new-experiment";
 import { RunPage } from "./pages/run";
+import { StoragePage } from "./pages/storage";
 import { UsersPage } from "./pages/users";
 import { useSystem } from "./queries";
 
 const PAGES = [
-	{ path: "/experiments", alsoUnder: "/runs", label: "Experiments", icon: IconChartLine },
-	{ path: "/compare", label: "Compare", icon: IconArrowsDiff },
-	{ path: "/datasets", label: "Datasets", icon: IconDatabase },
-	{ path: "/users", label: "Users", icon: IconUserSearch },
-	{ path: "/deployments", label: "Deployments", icon: IconRocket },
-	{ path: "/models", label: "Models", icon: IconSchema },
+	{ path: "/experiments", alsoUnder: "/runs", label: "Experiments", icon: BarChartIcon },
+	{ path: "/compare", label: "Compare", icon: ColumnsIcon },
+	{ path: "/datasets", label: "Datasets", icon: StackIcon },
+	{ path: "/users", label: "Users", icon: PersonIcon },
+	{ path: "/deployments", label: "Deployments", icon: RocketIcon },
+	{ path: "/exports", label: "Exports", icon: Share2Icon },
+	{ path: "/models", label: "Models", icon: Component1Icon },
+	{ path: "/storage", label: "Storage", icon: ArchiveIcon },
 ];
 
 export function App() {
 	const [opened, { toggle, close }] = useDisclosure();
 	const { pathname } = useLocation();
-	const system = useSystem().data;
+	const { data: system, error } = useSystem();
+	// What a service without a key in use says of itself is just that it wants one.
+	const asksForKey = system?.authentication ?? (error instanceof Problem && error.status === 401);
 	return (
 		<AppShell
 			header={{ height: 48 }}
@@ -69,9 +79,9 @@ export function App() {
 						</Title>
 					</Group>
 					<Group gap={4} wrap="nowrap">
-						{system?.authentication && (
+						{asksForKey && (
 							<ActionIcon variant="subtle" color="gray" aria-label="API key" onClick={openKeyDialog}>
-								<IconKey size={18} />
+								<LockClosedIcon width={18} height={18} />
 							</ActionIcon>
 						)}
 						<SchemeButton />
@@ -87,7 +97,7 @@ export function App() {
 							to={path}
 							label={label}
 							active={pathname.startsWith(path) || (alsoUnder !== undefined && pathname.startsWith(alsoUnder))}
-							leftSection={<Icon size={17} stroke={1.7} />}
+							leftSection={<Icon width={17} height={17} />}
 							py={6}
 							mb={2}
 							className="nav"
@@ -99,7 +109,7 @@ export function App() {
 					<Text size="xs" c="dimmed" p="xs">
 						Valence {system.version}
 						<br />
-						{system.device}, torch {system.torchVersion}
+						{system.device ? `${system.device}, torch ${system.torchVersion}` : "the trainer does not answer"}
 						<br />
 						queue on {system.queue === "redis" ? "Redis" : "PostgreSQL"}
 					</Text>
@@ -114,9 +124,12 @@ export function App() {
 					<Route path="/runs/:id" element={<RunPage />} />
 					<Route path="/compare" element={<ComparePage />} />
 					<Route path="/datasets" element={<DatasetsPage />} />
-					<Route path="/users" element={<UsersPage />} />
+					<Route path="/datasets/:id" element={<DatasetPage />} />
+					<Route path="/users/:id?" element={<UsersPage />} />
 					<Route path="/deployments" element={<DeploymentsPage />} />
+					<Route path="/exports" element={<ExportsPage />} />
 					<Route path="/models" element={<ModelsPage />} />
+					<Route path="/storage" element={<StoragePage />} />
 					<Route path="*" element={<EmptyState title="There is no such page">Choose one at the left.</EmptyState>} />
 				</Routes>
 			</AppShell.Main>
@@ -125,10 +138,10 @@ export function App() {
 	);
 }
 
-const SCHEMES: Record<MantineColorScheme, { next: MantineColorScheme; icon: typeof IconSun; label: string }> = {
-	auto: { next: "light", icon: IconDeviceDesktop, label: "Colours as the system has them" },
-	light: { next: "dark", icon: IconSun, label: "Light colours" },
-	dark: { next: "auto", icon: IconMoon, label: "Dark colours" },
+const SCHEMES: Record<MantineColorScheme, { next: MantineColorScheme; icon: typeof SunIcon; label: string }> = {
+	auto: { next: "light", icon: DesktopIcon, label: "Colours as the system has them" },
+	light: { next: "dark", icon: SunIcon, label: "Light colours" },
+	dark: { next: "auto", icon: MoonIcon, label: "Dark colours" },
 };
 
 function SchemeButton() {
@@ -142,7 +155,7 @@ function SchemeButton() {
 			aria-label={`${label}; press to change`}
 			onClick={() => setColorScheme(next)}
 		>
-			<Icon size={18} />
+			<Icon width={18} height={18} />
 		</ActionIcon>
 	);
 }

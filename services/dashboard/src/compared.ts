@@ -1,6 +1,6 @@
 // Runs side by side, each under a name that tells it from the others.
+import type { RunDetail } from "@valence/client";
 import { labelOf, tellingFields } from "./config-fields";
-import type { RunDetail } from "./shapes";
 
 export interface Compared {
 	run: RunDetail;

@@ -1,8 +1,28 @@
 // A model's configuration as form fields: text in, checked values out, and what differs between runs. Ajv would check
 // the whole of JSON Schema, but it compiles code while running, which the page's policy forbids.
 
+import type { Model, Run } from "@valence/client";
 import { plain } from "./format";
-import type { FieldSchema, Run } from "./shapes";
+
+/** What the dashboard knows of JSON Schema. */
+export interface FieldSchema {
+	type?: string;
+	enum?: string[];
+	default?: unknown;
+	description?: string;
+	minimum?: number;
+	maximum?: number;
+	exclusiveMinimum?: number;
+	exclusiveMaximum?: number;
+}
+interface ConfigSchema {
+	properties?: Record<string, FieldSchema>;
+	/** Fields that the model says matter first. */
+	"x-first"?: string[];
+}
+
+export const propertiesOf = ({ configSchema }: Pick<Model, "configSchema">) =>
+	(configSchema as ConfigSchema).properties ?? {};
 
 /** The value a text stands for, or why it cannot be. Empty text means the default. */
 export function parseField(schema: FieldSchema, text: string): { value: unknown } | { problem: string } {
@@ -64,19 +84,41 @@ export function differingFields(runs: Pick<Run, "config">[]): Set<string> {
 	return new Set([...names].filter((name) => new Set(valuesOf(name)).size > 1));
 }
 
-/** Fields that tell runs of the same model apart; other models have other fields anyway. */
-export function tellingFields(runs: Pick<Run, "model" | "config">[]): Set<string> {
-	const models = new Set(runs.map((run) => run.model));
-	return new Set([...models].flatMap((model) => [...differingFields(runs.filter((run) => run.model === model))]));
-}
+/** Of each model, the fields that its runs are told apart by. */
+export type Telling = ReadonlyMap<string, Set<string>>;
 
-/** "k=4 tau=0.1": those of the named fields that a configuration has. */
-export const describe = (config: Record<string, unknown>, names: Iterable<string>) =>
-	[...names]
+/** Fields that tell runs of the same model apart; other models have other fields anyway. */
+export const tellingFields = (runs: Pick<Run, "model" | "config">[]): Telling =>
+	new Map(
+		[...new Set(runs.map((run) => run.model))].map((model) => [
+			model,
+			differingFields(runs.filter((run) => run.model === model)),
+		]),
+	);
+
+/** "k=4 tau=0.1": what sets a configuration apart from others of its model; empty where there is no other. */
+export const describe = ({ model, config }: Pick<Run, "model" | "config">, telling: Telling) =>
+	[...(telling.get(model) ?? [])]
 		.filter((name) => name in config)
 		.map((name) => `${name}=${plain(config[name])}`)
 		.join(" ");
 
+/** A configuration among others, whatever its seeds. */
+export const groupLabelOf = (group: Pick<Run, "model" | "config">, telling: Telling) =>
+	[group.model, describe(group, telling)].filter(Boolean).join(" ");
+
 /** A short name for a run among others: its model, what sets its configuration apart, its seed. */
-export const labelOf = (run: Pick<Run, "model" | "seed" | "config">, telling: Set<string>) =>
-	[run.model, describe(run.config, telling), `seed ${run.seed}`].filter(Boolean).join(" ");
+export const labelOf = (run: Pick<Run, "model" | "seed" | "config">, telling: Telling) =>
+	`${groupLabelOf(run, telling)} seed ${run.seed}`;
+
+type Named = [name: string, schema: FieldSchema];
+
+/** Fields that the model says matter first, in its order, and the others; all of them where it says nothing. */
+export function fieldsOf(model: Pick<Model, "configSchema">): { first: Named[]; rest: Named[] } {
+	const properties = propertiesOf(model);
+	const { "x-first": named = [] } = model.configSchema as ConfigSchema;
+	const all = Object.entries(properties);
+	if (named.length === 0) return { first: all, rest: [] };
+	const first = named.flatMap((name): Named[] => (properties[name] ? [[name, properties[name]]] : []));
+	return { first, rest: all.filter(([name]) => !named.includes(name)) };
+}

@@ -1,10 +1,10 @@
 // What a chart draws of one metric of several runs.
-import type { Series } from "./shapes";
+import type { MetricSeries } from "@valence/client";
 
 export interface Line {
 	id: string;
 	label: string;
-	series: Series[];
+	series: MetricSeries[];
 }
 
 interface Level {
@@ -33,13 +33,45 @@ export function curvesOf(lines: Line[], split: string, name: string) {
 			label: label.replace(/ seed \d+$/, ""),
 			index,
 		}))
-		.filter(({ value }, at, all) => all.findIndex((one) => one.value === value) === at);
+		.filter(({ value, label }, at, all) => all.findIndex((one) => one.value === value && one.label === label) === at);
 	const rows = new Map<number, Record<string, number>>();
 	for (const { id, points } of curves) {
 		for (const { epoch, value } of points) rows.set(epoch, { ...rows.get(epoch), epoch, [id]: value });
 	}
-	return { curves, levels, rows: [...rows.values()].sort((a, b) => (a.epoch ?? 0) - (b.epoch ?? 0)) };
+	return {
+		curves,
+		levels,
+		rows: [...rows.values()].sort((a, b) => (a.epoch ?? 0) - (b.epoch ?? 0)),
+		isUnmeasurable: isUnmeasurable(lines, split, name),
+	};
 }
+
+/** A label is about as high as a tenth of a chart. */
+const LABEL_SHARE = 0.1;
+
+/** The levels that can be labelled side by side without covering each other: of such that are too near, the first. */
+export function labelledLevels({
+	levels,
+	rows,
+	curves,
+}: Pick<ReturnType<typeof curvesOf>, "levels" | "rows" | "curves">): Level[] {
+	const drawn = rows.flatMap((row) => curves.flatMap(({ id }) => row[id] ?? []));
+	const values = [...drawn, ...levels.map(({ value }) => value)];
+	const height = Math.max(...values) - Math.min(...values);
+	const apart: Level[] = [];
+	for (const level of levels) {
+		if (apart.every(({ value }) => Math.abs(value - level.value) > LABEL_SHARE * height)) apart.push(level);
+	}
+	return apart;
+}
+
+/** Epochs have ended, and none of them has a value: nobody is in the part to measure on. */
+const isUnmeasurable = (lines: Line[], split: string, name: string) => {
+	const points = lines.flatMap(
+		({ series }) => series.find((one) => one.split === split && one.name === name)?.points ?? [],
+	);
+	return points.length > 0 && points.every(({ value }) => value === null);
+};
 
 /** Those drawn unasked: all while they can be told apart, else the first seed of each configuration. */
 export function drawnUnasked<T extends { configHash: string }>(runs: T[], most: number): T[] {

@@ -1,8 +1,12 @@
 // What an upload asks of its import, from the texts of a form.
-export const COLUMNS = ["user", "item", "rating", "timestamp", "title"] as const;
+import type { Dataset, ImportRule } from "@valence/client";
+
+type Columns = NonNullable<ImportRule["columns"]>;
+export const COLUMNS = ["user", "item", "rating", "timestamp", "title", "tags"] as const satisfies (keyof Columns)[];
 
 export interface RuleTexts {
-	columns: Partial<Record<(typeof COLUMNS)[number], string>>;
+	/** Also what a rule says of the files of one role, which the form does not show. */
+	columns: Columns;
 	/** "0.8, 0.1, 0.1" */
 	ratios: string;
 	seed: string;
@@ -28,7 +32,7 @@ const isNumber = (text: string) => text.trim() !== "" && Number.isFinite(Number(
 const isWhole = (text: string) => /^\d{1,10}$/.test(text.trim());
 
 /** The rule to send, and what is wrong a field; an empty text asks for the default. */
-export function parseRule(texts: RuleTexts): { rule: Record<string, unknown>; problems: Record<string, string> } {
+export function parseRule(texts: RuleTexts): { rule: ImportRule; problems: Record<string, string> } {
 	const problems: Record<string, string> = {};
 	const { minRating, kCore, seed } = texts;
 	const columns = Object.fromEntries(Object.entries(texts.columns).filter(([, name]) => name !== ""));
@@ -56,3 +60,22 @@ export function parseRule(texts: RuleTexts): { rule: Record<string, unknown>; pr
 		problems,
 	};
 }
+
+/** The texts that stand for a rule of the service. */
+export function textsOf(rule: Dataset["rule"]): RuleTexts {
+	const { columns = {}, split, minRating, kCore, skipBadRows } = rule as ImportRule;
+	return {
+		columns,
+		ratios: split?.ratios?.join(", ") ?? "",
+		seed: text(split?.seed),
+		minRating: text(minRating),
+		kCore: text(kCore),
+		skipBadRows: skipBadRows === true,
+	};
+}
+
+const text = (value: number | undefined) => (value === undefined ? "" : String(value));
+
+/** An import that has made nothing: it failed or was cancelled, and was never done before. */
+export const isFailedImport = ({ state, statistics }: { state: string; statistics: object | null }) =>
+	(state === "FAILED" || state === "CANCELLED") && statistics === null;

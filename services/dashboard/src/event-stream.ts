@@ -1,65 +1,68 @@
-// Server-sent events of a run, read from a fetch: parsed, and followed across broken connections.
-export interface RunEvent {
-	id: number;
-	type: string;
-	data: Record<string, unknown>;
-}
+// Server-sent events of runs, read from a fetch and followed across broken connections.
+import type { RunsEvent } from "@valence/client";
+import { EventSourceParserStream } from "eventsource-parser/stream";
 
 const FINAL = ["SUCCEEDED", "FAILED", "CANCELLED"];
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
 
-/** Whole events of a buffer, and the rest that is still to come. */
-export function parseEvents(buffer: string): { events: RunEvent[]; rest: string } {
-	const blocks = buffer.split("\n\n");
-	const rest = blocks.pop() ?? "";
-	const events = blocks.flatMap((block) => {
-		const fields = new Map(
-			block.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
-		);
-		const data = fields.get("data");
-		return data === undefined
-			? []
-			: [{ id: Number(fields.get("id")), type: fields.get("event") ?? "", data: JSON.parse(data) }];
-	});
-	return { events, rest };
+/** Nothing follows it: its run is final, or is not there any more. */
+export const isLast = ({ event, data }: RunsEvent) =>
+	event === "gone" || (event === "state" && FINAL.includes(data.state));
+
+/** Its place among the events of its run; that a run is gone comes after whatever was known of it. */
+export const placeOf = (message: RunsEvent) => (message.event === "gone" ? Number.POSITIVE_INFINITY : message.data.seq);
+
+interface Following {
+	/** Asks for the events after those that `onEvent` had. */
+	open: () => Promise<Response>;
+	onEvent: (event: RunsEvent) => void;
+	/** Nothing is left to wait for. */
+	isOver: () => boolean;
+	signal: AbortSignal;
+	firstRetryMs?: number;
+	/** How long after an answer that ended as it should; as after a broken one unless given. */
+	pollMs?: number;
 }
 
 /**
- * Hands every event to `onEvent` once and in order until a final state or the signal. `open` asks for the events after
- * the given one; a connection that breaks, and one that a stopping service ends, are opened again.
+ * Hands every event to `onEvent` in order, until nothing is left to wait for or the signal. A connection that breaks, and
+ * one that a stopping service ends, are opened again. False when the service refuses for good.
  */
-export async function followEvents(
-	open: (after: number) => Promise<Response>,
-	onEvent: (event: RunEvent) => void,
-	signal: AbortSignal,
+export async function followEvents({
+	open,
+	onEvent,
+	isOver,
+	signal,
 	firstRetryMs = FIRST_RETRY_MS,
-): Promise<void> {
-	let last = 0;
+	pollMs,
+}: Following): Promise<boolean> {
 	let pause = firstRetryMs;
-	async function readOnce(): Promise<boolean> {
-		const response = await open(last);
-		// Refused for good: an unknown run, or a missing key, which the dialog asks for.
-		if (response.status >= 400 && response.status < 500 && response.status !== 429) return true;
-		if (!response.ok || !response.body) return false;
-		const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-		let buffer = "";
-		for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-			const { events, rest } = parseEvents(buffer + chunk.value);
-			buffer = rest;
-			for (const event of events) {
-				last = event.id;
-				pause = firstRetryMs;
-				onEvent(event);
-				if (event.type === "state" && FINAL.includes(String(event.data.state))) return true;
+	async function readOnce(): Promise<"refused" | "ended" | "broken"> {
+		const response = await open();
+		// A missing key, which the dialog asks for.
+		if (response.status >= 400 && response.status < 500 && response.status !== 429) return "refused";
+		if (!response.ok || !response.body) return "broken";
+		const text = response.body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>);
+		const reader = text.pipeThrough(new EventSourceParserStream()).getReader();
+		for (let next = await reader.read(); !next.done; next = await reader.read()) {
+			const { id, event, data } = next.value;
+			pause = firstRetryMs;
+			onEvent({ id, event, data: JSON.parse(data) } as RunsEvent);
+			if (isOver()) {
+				void reader.cancel().catch(() => undefined);
+				return "ended";
 			}
 		}
-		return false;
+		return "ended";
 	}
-	while (!signal.aborted) {
-		if (await readOnce().catch(() => false)) return;
-		const waited = pause;
+	while (!signal.aborted && !isOver()) {
+		const outcome = await readOnce().catch(() => "broken" as const);
+		if (outcome === "refused") return false;
+		if (isOver()) break;
+		const waited = outcome === "ended" && pollMs !== undefined ? pollMs : pause;
 		pause = Math.min(pause * 2, LONGEST_RETRY_MS);
 		await new Promise((resolve) => setTimeout(resolve, waited));
 	}
+	return true;
 }

@@ -1,5 +1,4 @@
 // The catalogue by family: a list of twenty names must be searched, one of a few families can be read.
-import type { Model } from "./shapes";
 
 interface Family {
 	name: string;
@@ -25,3 +24,5 @@ export function matches({ name, title, family, capabilities }: Model, search: st
 		.split(/\s+/)
 		.every((word) => said.includes(word));
 }
+
+import type { Model } from "@valence/client";

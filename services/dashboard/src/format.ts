@@ -3,7 +3,8 @@ export const count = (value: number | null | undefined) => (value == null ? "–
 export const metric = (value: number | null | undefined) => (value == null ? "–" : value.toFixed(4));
 /** Short enough for an axis. */
 export const tick = (value: number) => String(Number(value.toPrecision(3)));
-export const percent = (value: number) => `${(value * 100).toFixed(value > 0 && value < 0.1 ? 1 : 0)} %`;
+/** A number and its unit stay on one line. */
+export const percent = (value: number) => `${(value * 100).toFixed(value > 0 && value < 0.1 ? 1 : 0)}\u00a0%`;
 export const plain = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
 
 export function bytes(value: number | null | undefined): string {

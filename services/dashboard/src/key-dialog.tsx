@@ -1,14 +1,15 @@
 import { Button, Modal, PasswordInput, Stack } from "@mantine/core";
 import { useWindowEvent } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
+import { Problem } from "@valence/client";
 import { useState } from "react";
-import { hasKey, ProblemError, storeKey } from "./api";
+import { hasKey, storeKey } from "./api";
 
 const NEEDED = "valence-key-needed";
 export const openKeyDialog = () => window.dispatchEvent(new Event(NEEDED));
 /** Opens the dialog when the service refused a request for want of a key. */
 export const askForKey = (error: Error) => {
-	if (error instanceof ProblemError && error.status === 401) openKeyDialog();
+	if (error instanceof Problem && error.status === 401) openKeyDialog();
 };
 
 /** Takes the API key and asks everything again with it. */

@@ -6,12 +6,13 @@ import "./app.css";
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { Problem } from "@valence/client";
 import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
-import { ProblemError } from "./api";
 import { App } from "./app";
+import { followWhileSeen } from "./event-tab";
 import { askForKey } from "./key-dialog";
 import { readable, theme } from "./theme";
 
@@ -26,12 +27,12 @@ const client = new QueryClient({
 		queries: {
 			staleTime: 1_000,
 			// What the client did wrong stays wrong; only an absent service is worth a second try.
-			retry: (times, error) =>
-				times < 2 && !(error instanceof ProblemError && error.status >= 400 && error.status < 500),
+			retry: (times, error) => times < 2 && !(error instanceof Problem && error.status >= 400 && error.status < 500),
 		},
 	},
 });
 
+followWhileSeen();
 createRoot(document.getElementById("root") as HTMLElement).render(
 	<StrictMode>
 		<MantineProvider
@@ -42,7 +43,8 @@ createRoot(document.getElementById("root") as HTMLElement).render(
 		>
 			<QueryClientProvider client={client}>
 				<Notifications position="bottom-right" />
-				<BrowserRouter basename="/ui">
+				{/* At once: a field whose text is in the address must not lag behind the keys. */}
+				<BrowserRouter basename="/ui" useTransitions={false}>
 					<App />
 				</BrowserRouter>
 			</QueryClientProvider>

@@ -1,21 +1,9 @@
-// Follows a run over fetch, because EventSource cannot send an API key.
-import { useEffect, useRef } from "react";
-import { openEvents } from "./api";
-import { followEvents, type RunEvent } from "./event-stream";
+import type { RunsEvent } from "@valence/client";
+import { useEffect, useEffectEvent } from "react";
+import { followRun } from "./event-tab";
 
 /** Calls `onEvent` for every event of a run from its first one, until the run is final. */
-export function useRunEvents(id: string, onEvent: (event: RunEvent) => void): void {
-	const handler = useRef(onEvent);
-	useEffect(() => {
-		handler.current = onEvent;
-	});
-	useEffect(() => {
-		const stop = new AbortController();
-		void followEvents(
-			(after) => openEvents(id, after, stop.signal),
-			(event) => stop.signal.aborted || handler.current(event),
-			stop.signal,
-		);
-		return () => stop.abort();
-	}, [id]);
+export function useRunEvents(id: string, onEvent: (event: RunsEvent) => void): void {
+	const handle = useEffectEvent(onEvent);
+	useEffect(() => followRun(id, (event) => handle(event)), [id]);
 }

@@ -1,13 +1,18 @@
 // One supervised process: logged to a file, restarted when it dies, gone when we are.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import { createWriteStream, existsSync, readFileSync, renameSync, statSync, type WriteStream } from "node:fs";
 
 const MOST_LOG_BYTES = 20 * 2 ** 20;
 const KILL_MS = 8_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 const STABLE_MS = 30_000;
+/** Of what a process says last; enough for the reason it gives. */
+const SAID_KEPT = 4_000;
+const LAST_WORDS_MS = 100;
+/** By convention of all our processes: its settings are wrong, and starting it again changes nothing. */
+const BAD_SETTING = 2;
 
 export interface ServiceSpec {
 	name: string;
@@ -16,6 +21,12 @@ export interface ServiceSpec {
 	cwd: string;
 	env: Record<string, string>;
 	logFile: string;
+}
+
+/** Appends to a log, which is put aside first when it has grown too large. */
+export function openLog(file: string): WriteStream {
+	if (existsSync(file) && statSync(file).size > MOST_LOG_BYTES) renameSync(file, `${file}.1`);
+	return createWriteStream(file, { flags: "a" });
 }
 
 export class Service {
@@ -27,6 +38,8 @@ export class Service {
 	constructor(
 		readonly spec: ServiceSpec,
 		private readonly onCrash: (message: string) => void,
+		/** It will not be started again. */
+		private readonly onRefusal: (error: Error) => void,
 	) {
 		this.start();
 	}
@@ -37,8 +50,7 @@ export class Service {
 
 	private start(): void {
 		const { name, command, arguments: given, cwd, env, logFile } = this.spec;
-		if (existsSync(logFile) && statSync(logFile).size > MOST_LOG_BYTES) renameSync(logFile, `${logFile}.1`);
-		const log = createWriteStream(logFile, { flags: "a" });
+		const log = openLog(logFile);
 		const startedAt = Date.now();
 		// The pipe to its standard input closes with us, however we end, and EXIT_WITH_STDIN makes it follow.
 		const child = spawn(command, given, {
@@ -49,12 +61,25 @@ export class Service {
 		});
 		this.child = child;
 		child.stdin?.on("error", () => undefined);
+		let said = "";
+		child.stderr?.on("data", (chunk: Buffer) => {
+			said = (said + chunk).slice(-SAID_KEPT);
+		});
 		child.stdout?.pipe(log, { end: false });
 		child.stderr?.pipe(log, { end: false });
 		child.on("error", (error) => log.write(`${error.message}\n`));
 		child.on("exit", (status, signal) => {
-			log.end();
+			if (this.stopping || status !== BAD_SETTING) log.end();
 			if (this.stopping) return;
+			if (status === BAD_SETTING) {
+				this.stopping = true;
+				const refuse = () => {
+					log.end();
+					this.onRefusal(new Error(said.trim() || `${name} does not accept its settings; its log is ${logFile}`));
+				};
+				setTimeout(refuse, LAST_WORDS_MS); // what it said last may still be on its way
+				return;
+			}
 			if (Date.now() - startedAt > STABLE_MS) this.pause = FIRST_PAUSE_MS;
 			this.onCrash(`${name} ended with ${signal ?? `status ${status}`}, starting it again; its log is ${logFile}`);
 			this.timer = setTimeout(() => this.start(), this.pause);

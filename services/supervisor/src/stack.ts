@@ -1,11 +1,13 @@
 // Everything that makes a Valence: PostgreSQL (unless given), trainer, recommender, worker, api.
-import { createWriteStream, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type EmbeddedPostgres, startPostgres } from "./embedded-postgres.js";
+import { artifactsOf } from "./artifacts.js";
+import { refuseUnfinished } from "./backup/unfinished.js";
 import { API, PYTHON, TRAINER } from "./paths.js";
 import { freePort } from "./ports.js";
-import { Service } from "./service.js";
+import { type EmbeddedPostgres, startPostgres } from "./postgres/embedded.js";
+import { openLog, Service } from "./service.js";
 
 const READY_MS = 120_000;
 
@@ -13,6 +15,8 @@ export interface Stack {
 	url: string;
 	services: Service[];
 	postgres: EmbeddedPostgres | null;
+	/** Resolves when it cannot go on: a process refuses its settings, or PostgreSQL is given up. */
+	broken: Promise<Error>;
 	stop(): Promise<void>;
 	kill(): void;
 }
@@ -25,6 +29,11 @@ export interface StackOptions {
 	/** How the TypeScript processes are started; `npm run dev` watches the sources instead. */
 	node?: (entry: "server" | "worker") => { command: string; arguments: string[] };
 	tell?: (message: string) => void;
+	/** As of `startPostgres`. */
+	isNew?: boolean;
+	trustsCopy?: boolean;
+	/** Gives the start up; what has begun is ended before the promise rejects. */
+	signal?: AbortSignal;
 }
 
 const builtNode = (entry: string) => ({ command: process.execPath, arguments: [join(API, `dist/${entry}.js`)] });
@@ -35,11 +44,20 @@ export async function startStack({
 	env = {},
 	node = builtNode,
 	tell = () => undefined,
+	isNew = false,
+	trustsCopy = false,
+	signal = new AbortController().signal,
 }: StackOptions): Promise<Stack> {
+	const artifacts = artifactsOf(home, { ...process.env, ...env });
+	refuseUnfinished(artifacts);
 	const logs = join(home, "logs");
 	mkdirSync(logs, { recursive: true });
 	let postgres: EmbeddedPostgres | null = null;
 	const services: Service[] = [];
+	let breakDown: (error: Error) => void = () => undefined;
+	const broken = new Promise<Error>((resolve) => {
+		breakDown = resolve;
+	});
 	const stop = async () => {
 		// Clients before what they call, PostgreSQL last.
 		for (const service of [...services].reverse()) await service.stop();
@@ -48,12 +66,16 @@ export async function startStack({
 	try {
 		let databaseUrl = env.DATABASE_URL ?? process.env.DATABASE_URL;
 		if (!databaseUrl) {
-			const log = createWriteStream(join(logs, "postgres.log"), { flags: "a" });
-			postgres = await startPostgres({ home, log: (line) => log.write(`${line}\n`) });
+			const logFile = join(logs, "postgres.log");
+			const log = openLog(logFile);
+			const say = (line: string) => log.write(`${line}\n`);
+			postgres = await startPostgres({ home, log: say, logFile, tell, isNew, trustsCopy });
+			postgres.gaveUp.then(breakDown);
+			signal.throwIfAborted();
 			databaseUrl = postgres.url;
 		}
 		const [trainerPort, recommenderPort, apiPort] = [await freePort(), await freePort(), port || (await freePort())];
-		const shared = {
+		const shared: Record<string, string> = {
 			...env,
 			DATABASE_URL: databaseUrl,
 			PORT: String(apiPort),
@@ -61,11 +83,15 @@ export async function startStack({
 			RECOMMENDER_ADDRESS: `127.0.0.1:${recommenderPort}`,
 			TRAINER_LISTEN: `127.0.0.1:${trainerPort}`,
 			RECOMMENDER_LISTEN: `127.0.0.1:${recommenderPort}`,
-			VALENCE_ARTIFACTS: join(home, "artifacts"),
+			VALENCE_ARTIFACTS: artifacts,
 		};
 		const start = (name: string, command: string, args: string[], cwd: string) =>
 			services.push(
-				new Service({ name, command, arguments: args, cwd, env: shared, logFile: join(logs, `${name}.log`) }, tell),
+				new Service(
+					{ name, command, arguments: args, cwd, env: shared, logFile: join(logs, `${name}.log`) },
+					tell,
+					breakDown,
+				),
 			);
 		start("trainer", PYTHON, ["-m", "trainer", "serve"], TRAINER);
 		start("recommender", PYTHON, ["-m", "trainer", "serve-recommender"], TRAINER);
@@ -76,12 +102,22 @@ export async function startStack({
 			const { command, arguments: args } = node(entry);
 			start(name, command, args, API);
 		}
-		const url = `http://127.0.0.1:${apiPort}`;
-		await untilReady(url, services);
+		const url = `http://${reachableHost(shared.HOST ?? process.env.HOST)}:${apiPort}`;
+		const aborted = new Promise<Error>((resolve) => {
+			signal.addEventListener("abort", () => resolve(new Error("the start was given up")));
+			if (signal.aborted) resolve(new Error("the start was given up"));
+		});
+		await Promise.race([
+			untilReady(url, services),
+			Promise.race([broken, aborted]).then((error) => {
+				throw error;
+			}),
+		]);
 		return {
 			url,
 			services,
 			postgres,
+			broken,
 			stop,
 			kill: () => {
 				for (const service of services) service.kill();
@@ -93,13 +129,22 @@ export async function startStack({
 	}
 }
 
+/** Where this machine reaches a service that listens on `host`. */
+export function reachableHost(host = "127.0.0.1"): string {
+	if (["", "0.0.0.0", "::", "localhost"].includes(host)) return "127.0.0.1";
+	return host.includes(":") ? `[${host}]` : host;
+}
+
 async function untilReady(url: string, services: Service[]): Promise<void> {
 	let last = "the api does not answer";
 	for (const deadline = Date.now() + READY_MS; Date.now() < deadline; await sleep(200)) {
 		try {
 			const response = await fetch(`${url}/readyz`);
-			if (response.ok) return;
-			const { checks } = (await response.json()) as { checks: Record<string, { status: string }> };
+			const { status, checks } = (await response.json()) as {
+				status: string;
+				checks: Record<string, { status: string }>;
+			};
+			if (status === "ok") return;
 			last = Object.entries(checks)
 				.filter(([, check]) => check.status !== "ok")
 				.map(([name]) => name)

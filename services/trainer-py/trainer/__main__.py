@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import __version__, artifacts, registry, sample
-from .dataset import Dataset
+from . import __version__, registry
+from .data import sample
+from .data.dataset import Dataset
+from .data.importing import Finished as ImportFinished
+from .data.importing import Problem, files_of_folder, import_dataset
 from .errors import ValenceError
 from .events import Epoch, Finished, Started
-from .experiment import Protocol, RunSpec, run
-from .importing import Finished as ImportFinished
-from .importing import Problem, files_of_folder, import_dataset
+from .storage import artifacts
+from .training.experiment import Protocol, RunSpec, run
 
 DEFAULT_OUT = Path("valence-runs")
 
@@ -90,8 +92,7 @@ def _train(options: argparse.Namespace) -> int:
             values = {(metric.split, metric.name): metric.value for metric in event.metrics}
             print(
                 f"epoch {event.epoch:4d}  loss {values.get(('train', 'loss'), math.nan):10.4f}  "
-                f"valid {recall} {values['valid', recall]:.4f}  "
-                f"best {event.best_value:.4f} (epoch {event.best_epoch})  {event.seconds:.1f} s",
+                f"{_validation(recall, values['valid', recall], event)}  {event.seconds:.1f} s",
                 flush=True,
             )
         if isinstance(event, Finished):
@@ -102,6 +103,12 @@ def _train(options: argparse.Namespace) -> int:
                 print(f"  {metric.name:<12} {metric.value:.4f}")
             print(f"checkpoint {options.out / event.best.key}")
     return 0
+
+
+def _validation(recall: str, value: float, event: Epoch) -> str:
+    if math.isnan(value):
+        return "no validation part: the last epoch is kept"
+    return f"valid {recall} {value:.4f}  best {event.best_value:.4f} (epoch {event.best_epoch})"
 
 
 def _import(folder: Path, out: Path) -> Dataset:

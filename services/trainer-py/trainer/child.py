@@ -1,4 +1,4 @@
-"""The child process that does one piece of work: a training, an evaluation or an import.
+"""The child process that does one piece of work: a training, an evaluation, an import or an export.
 
 `python -m trainer.child FD` reads one JSON line from standard input, writes events as JSON lines to descriptor FD, and
 ends when standard input closes: a dead parent never leaves a child behind.
@@ -22,20 +22,12 @@ from typing import Any, TextIO
 import torch
 
 from . import device
-from .durable import is_full
+from .data.importing import Finished, ImportRule, Problem, Progress, SourceFile, import_dataset
 from .errors import WORK, OutOfMemory, StorageFull, ValenceError
-from .events import (
-    Event,
-    Failed,
-    Heartbeat,
-    Imported,
-    ImportProblem,
-    ImportStep,
-    Log,
-    to_line,
-)
-from .experiment import Protocol, RunSpec, evaluate_checkpoint, run
-from .importing import Finished, ImportRule, Problem, Progress, SourceFile, import_dataset
+from .events import Event, ExportStep, Failed, Heartbeat, Imported, ImportProblem, ImportStep, Log, to_line
+from .serving.exporting import ExportRequest, export
+from .storage.durable import is_full
+from .training.experiment import Protocol, RunSpec, evaluate_checkpoint, run
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -46,7 +38,7 @@ class EventPipe:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lock = threading.Lock()
-        self._last_heartbeat = 0.0
+        self._last_sign = 0.0
         self._step = 0
 
     def send(self, event: Event) -> None:
@@ -56,10 +48,14 @@ class EventPipe:
 
     def alive(self, epoch: int, fraction: float) -> None:
         self._step += 1
+        self.sign(lambda: Heartbeat(self._step, epoch, fraction, device.peak_memory_bytes()))
+
+    def sign(self, made: Callable[[], Event]) -> None:
+        """Sends what is made, unless that was done a moment ago."""
         now = time.monotonic()
-        if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
-            self._last_heartbeat = now
-            self.send(Heartbeat(self._step, epoch, fraction, device.peak_memory_bytes()))
+        if now - self._last_sign >= HEARTBEAT_SECONDS:
+            self._last_sign = now
+            self.send(made())
 
 
 class _LogEvents(logging.Handler):
@@ -88,12 +84,19 @@ def work(task: dict[str, Any], pipe: EventPipe) -> Iterator[Event]:
                 lambda done, total: pipe.alive(done, done / max(total, 1)),
             )
         case "import":
-            yield from _import(task["spec"], root)
+            yield from _import(task["spec"], root, pipe)
+        case "export":
+            yield export(
+                ExportRequest.of(task["spec"]), root, lambda done, total: pipe.sign(lambda: ExportStep(done, total))
+            )
 
 
-def _import(spec: dict[str, Any], root: Path) -> Iterator[Event]:
+def _import(spec: dict[str, Any], root: Path, pipe: EventPipe) -> Iterator[Event]:
+    def alive(progress: Progress) -> None:
+        pipe.sign(lambda: ImportStep(**asdict(progress)))
+
     files = [SourceFile(file["role"], root / file["path"], file["display_name"]) for file in spec["files"]]
-    for event in import_dataset(files, ImportRule.parse(spec["rule_json"]), root, spec["digest"]):
+    for event in import_dataset(files, ImportRule.parse(spec["rule_json"]), root, spec["digest"], alive):
         match event:
             case Progress():
                 yield ImportStep(**asdict(event))

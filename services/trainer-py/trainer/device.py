@@ -28,7 +28,8 @@ def choose(name: str) -> torch.device:
 def make_deterministic() -> None:
     """Sums in a fixed order, so that a resumed run ends with the bits of an undisturbed one. Before any CUDA."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats its sums only with such a workspace
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # The same as torch.use_deterministic_algorithms(True, warn_only=True), which loads the compiler for seconds.
+    torch.set_deterministic_debug_mode("warn")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 

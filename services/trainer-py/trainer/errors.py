@@ -6,6 +6,7 @@ from __future__ import annotations
 WORK = {
     "train": ("training", "a smaller batch, width or number of interests"),
     "evaluate": ("evaluation", "again while less else runs on the machine"),
+    "export": ("export", "again while less else runs on the machine"),
     "import": ("import", "fewer interactions"),
 }
 
@@ -67,6 +68,13 @@ class UploadMissing(ValenceError):
     grpc_status = "NOT_FOUND"
 
 
+class ExportGone(ValenceError):
+    """The file of an export is not there, or not as long as it was written."""
+
+    code = "export_gone"
+    grpc_status = "NOT_FOUND"
+
+
 class CheckpointMissing(ValenceError):
     code = "checkpoint_missing"
     grpc_status = "NOT_FOUND"
@@ -76,6 +84,13 @@ class CheckpointCorrupt(ValenceError):
     """Size, sha256, shapes or manifest of a checkpoint disagree."""
 
     code = "checkpoint_corrupt"
+    grpc_status = "DATA_LOSS"
+
+
+class BadArchive(ValenceError):
+    """A file is no backup, or not as it was written."""
+
+    code = "bad_archive"
     grpc_status = "DATA_LOSS"
 
 
@@ -92,7 +107,7 @@ class NoFreeSlot(ValenceError):
 
 
 class Busy(ValenceError):
-    """As many uploads are under way as may be; the caller may try again in a moment."""
+    """As many uploads or downloads are under way as may be; the caller may try again in a moment."""
 
     code = "busy"
     grpc_status = "UNAVAILABLE"
@@ -132,7 +147,7 @@ class TrainerHung(ValenceError):
 
 
 class StaleLease(ValenceError):
-    """A newer owner of the run has called already."""
+    """A newer owner of the work has called already."""
 
     code = "stale_lease"
     grpc_status = "FAILED_PRECONDITION"
@@ -163,8 +178,22 @@ class FoldInUnsupported(ValenceError):
     grpc_status = "FAILED_PRECONDITION"
 
 
+class SteeringUnsupported(ValenceError):
+    """The model has no interests."""
+
+    code = "steering_unsupported"
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class AllMuted(ValenceError):
+    """No interest is left that could speak for an item."""
+
+    code = "all_muted"
+    grpc_status = "INVALID_ARGUMENT"
+
+
 class SimilarUnsupported(ValenceError):
-    """The model has no item vectors."""
+    """The model cannot say which items are alike."""
 
     code = "similar_unsupported"
     grpc_status = "FAILED_PRECONDITION"

@@ -43,6 +43,7 @@ class Epoch:
     checkpoint: Checkpoint
     best_epoch: int
     best_value: float
+    """NaN where no validation item measures it; `best_epoch` is the last one then."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,24 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
+class ExportStep:
+    users_done: int
+    users_total: int
+
+
+@dataclass(frozen=True)
+class Exported:
+    """rows: lines of ndjson, one a user; rows of csv and parquet, one a recommendation."""
+
+    key: str
+    bytes: int
+    sha256: str
+    rows: int
+    users: int
+    unknown_users: int
+
+
+@dataclass(frozen=True)
 class Failed:
     """The last word of a child that could not go on; code and status as in errors.py."""
 
@@ -107,6 +126,7 @@ class ImportStep:
     stage: str
     rows_read: int
     fraction: float
+    problems: int
 
 
 @dataclass(frozen=True)
@@ -121,7 +141,8 @@ class ImportProblem:
 Training = Started | Epoch | Heartbeat | Log | Finished
 Evaluation = EvaluateStep | Evaluated
 Import = ImportStep | ImportProblem | Imported
-Event = Training | Evaluation | Import | Failed
+Export = ExportStep | Exported
+Event = Training | Evaluation | Import | Export | Failed
 
 _TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 

@@ -10,8 +10,8 @@ from functools import cache
 from pydantic import ValidationError
 
 from . import models
+from .contract.recommender import Config, Recommender
 from .errors import BadConfiguration, UnknownModel
-from .recommender import Config, Recommender
 
 
 @cache

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.\-]+):([0-9]{1,5})")
+# The mark of a restore under way or killed, as backup/unfinished.ts of the supervisor puts it there.
+_UNFINISHED = (".restore", "restore.json")
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 
 
@@ -34,6 +36,11 @@ def read(listen_variable: str, default_listen: str, environment: Mapping[str, st
     artifacts = environment.get("VALENCE_ARTIFACTS", "")
     if not artifacts:
         raise BadSetting("VALENCE_ARTIFACTS must name the artifacts folder")
+    if Path(artifacts, *_UNFINISHED).exists():
+        raise BadSetting(
+            f"VALENCE_ARTIFACTS names {artifacts}, which holds the beginning of a restore that did not finish; "
+            "run npm run restore again with the same file and database"
+        )
     listen = environment.get(listen_variable) or default_listen
     if not (match := _ADDRESS.fullmatch(listen)) or int(match[2]) > 65535:
         raise BadSetting(f"{listen_variable} must be host:port, not {listen!r}")

@@ -3,7 +3,7 @@ import { epoch, finished, refusal, type Scripts, started } from "../../support/s
 import { startWorker, type TestWorker } from "../../support/worker.js";
 
 let worker: TestWorker;
-let checkpoint: { id: string; runId: string; key: string; sha256: string };
+let checkpoint: { id: string; runId: string; epoch: number; key: string; sha256: string };
 beforeAll(async () => {
 	worker = await startWorker();
 	worker.trainer.scripts.train = (request) => [started(), epoch(request, 1), finished(request, 1)];
@@ -15,10 +15,10 @@ afterAll(() => worker?.close());
 
 async function evaluate(script: Scripts["evaluate"]) {
 	worker.trainer.scripts.evaluate = script;
-	const { id: checkpointId, runId } = checkpoint;
+	const { id: checkpointId, runId, epoch } = checkpoint;
 	const rule = { split: "valid", maskTest: "train+valid", cutoffs: [5, 10], protocolHash: "p" };
 	const id = await worker.submit("evaluation", (tx, id) =>
-		tx.evaluation.create({ data: { id, runId, checkpointId, ...rule } }),
+		tx.evaluation.create({ data: { id, runId, checkpointId, epoch, ...rule } }),
 	);
 	const job = await worker.ends(id);
 	return { job, evaluation: await worker.prisma.evaluation.findUniqueOrThrow({ where: { id } }) };

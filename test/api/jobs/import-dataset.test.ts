@@ -9,8 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => worker?.close());
 
-const progress = (stage: string, rowsRead: number, fraction: number) => ({
-	event: { $case: "progress" as const, value: { stage, rowsRead, fraction } },
+const progress = (stage: string, rowsRead: number, fraction: number, problems = 0) => ({
+	event: { $case: "progress" as const, value: { stage, rowsRead, fraction, problems } },
 });
 const problem = (line: number) => ({
 	event: {
@@ -37,6 +37,8 @@ const finished = {
 				belowThreshold: 0,
 				coldDropped: 0,
 				titledItems: 3,
+				taggedItems: 2,
+				tags: 4,
 				userDegrees: [{ low: 1, high: 1, count: 2 }],
 				itemDegrees: [],
 				problemsTotal: 250,
@@ -51,6 +53,7 @@ test("an import that goes well: statistics, every stage, the first hundred probl
 		progress("parsing", 0, 0),
 		progress("parsing", 10, 0.1),
 		...Array.from({ length: 250 }, (_, index) => problem(index + 1)),
+		problem(0), // of a whole file: told last, and kept
 		progress("writing", 20, 0.9),
 		finished,
 	];
@@ -58,7 +61,8 @@ test("an import that goes well: statistics, every stage, the first hundred probl
 	expect((await worker.ends(id)).state).toBe("SUCCEEDED");
 	const dataset = await see(id);
 	expect(dataset).toMatchObject({ artifactKey: "datasets/x", splitDigest: "s", statistics: { users: 2 } });
-	expect(dataset.problems).toHaveLength(100);
+	expect(dataset.problems).toHaveLength(101);
+	expect(dataset.problemsTotal).toBe(250);
 	const stages = (await worker.events(id)).filter(({ type }) => type === "progress");
 	expect(stages.map(({ data }) => (data as { stage: string }).stage)).toEqual(["parsing", "writing"]);
 	await until("the uploads are discarded", () => worker.trainer.deleted.includes(`uploads/${id}`));
@@ -84,6 +88,7 @@ test("what is left to remove of the same bytes, deleted before, is forgone befor
 test("a bad dataset: its code, its message and its problems; nothing else is stored", async () => {
 	worker.trainer.scripts.importDataset = () => [
 		problem(3),
+		progress("merging", 5_000, 0.8, 4_321),
 		refusal("FAILED_PRECONDITION", "missing_column", "line 1 of a.csv has no column uid"),
 	];
 	const id = await worker.submitImport();
@@ -92,7 +97,12 @@ test("a bad dataset: its code, its message and its problems; nothing else is sto
 		errorCode: "missing_column",
 		errorMessage: "line 1 of a.csv has no column uid",
 	});
-	expect(await see(id)).toMatchObject({ artifactKey: null, statistics: null, problems: [{ line: 3 }] });
+	expect(await see(id)).toMatchObject({
+		artifactKey: null,
+		statistics: null,
+		problems: [{ line: 3 }],
+		problemsTotal: 4_321,
+	});
 });
 
 test("a child that dies is tried again", async () => {

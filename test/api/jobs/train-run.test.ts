@@ -50,9 +50,7 @@ test("a run that goes well: each epoch with its checkpoint, the last and the bes
 	]);
 	expect(metrics.filter(({ split }) => split === "valid")).toHaveLength(3);
 	expect(metrics.filter(({ split }) => split === "test")).toMatchObject([{ epoch: 1, value: 0.25 }]);
-	await until("the disk is pruned", () =>
-		worker.trainer.pruned.some((asked) => asked.runId === id && asked.lastEpoch === 3),
-	);
+	expect(worker.trainer.deleted.filter((key) => key.startsWith(`runs/${id}/`))).toEqual([`runs/${id}/epoch-00002`]);
 	const types = (await worker.events(id)).map(({ type }) => type);
 	expect(types).toEqual(["state", "state", "started", "epoch", "epoch", "epoch", "tested", "state"]);
 });
@@ -67,7 +65,12 @@ test("an epoch told twice is stored once", async () => {
 test("numbers that are not finite are kept as they are", async () => {
 	const { id } = await play((request) => [started(), epoch(request, 1, Number.NaN), finished(request, 1)]);
 	expect((await worker.ends(id)).state).toBe("SUCCEEDED");
-	expect((await run(id)).metrics.find(({ split }) => split === "valid")?.value).toBeNaN();
+	const { metrics, bestEpoch, bestValue, checkpoints } = await run(id);
+	expect(metrics.find(({ split }) => split === "valid")?.value).toBeNaN();
+	// Without a validation part there is no best value, but one checkpoint to serve.
+	expect([bestEpoch, bestValue, checkpoints.map(({ isBest }) => isBest)]).toEqual([1, null, [true]]);
+	const told = (await worker.events(id)).find(({ type }) => type === "epoch")?.data;
+	expect(told).toMatchObject({ bestEpoch: 1, bestValue: null });
 });
 
 test.each(["out_of_memory", "diverged", "storage_full", "dataset_missing", "bad_configuration"])(
@@ -117,6 +120,30 @@ test("a stream that ends without a result counts as a crash; the third ends the 
 	expect(await worker.ends(id)).toMatchObject({ state: "FAILED", errorCode: "trainer_crashed", crashes: 3 });
 	expect(requests).toHaveLength(3);
 	expect(await states(id)).toEqual(["QUEUED", ...["RUNNING", "QUEUED", "RUNNING", "QUEUED", "RUNNING", "FAILED"]]);
+});
+
+const crash = refusal("UNAVAILABLE", "trainer_crashed", "ended with SIGKILL");
+
+test("a run that dies now and then, with new epochs between, goes on to its end", async () => {
+	const { id, requests } = await play(
+		...[1, 2, 3, 4, 5].map<Train>((number) => (request) => [started(), epoch(request, number), crash]),
+		(request) => [started(), epoch(request, 6), finished(request, 6)],
+	);
+	expect(await worker.ends(id)).toMatchObject({ state: "SUCCEEDED", crashes: 5, lease: 6 });
+	expect(requests).toHaveLength(6);
+});
+
+test("an epoch that is trained again, after a checkpoint was lost, is no progress: the third crash there ends the run", async () => {
+	const corrupt = refusal("DATA_LOSS", "checkpoint_corrupt", "sha256 differs");
+	const { id, requests } = await play(
+		(request) => [started(), epoch(request, 1), epoch(request, 2), crash],
+		() => [corrupt],
+		...[1, 2].map<Train>((number) => (request) => [started(), epoch(request, number), crash]),
+		fine,
+	);
+	expect(await worker.ends(id)).toMatchObject({ state: "FAILED", errorCode: "trainer_crashed", crashes: 3, lease: 3 });
+	expect(requests).toHaveLength(4);
+	expect(await run(id)).toMatchObject({ epoch: 2, furthestEpoch: 2 });
 });
 
 test("no free slot: asked again until there is one, without a crash", async () => {
@@ -198,6 +225,32 @@ test("checkpoints that cannot be read: back to the best, then to the start, with
 	expect(metrics.filter(({ split }) => split === "valid").map(({ epoch }) => epoch)).toEqual([1, 2]);
 	expect(checkpoints.map(({ epoch, isBest, isLast }) => [epoch, isBest, isLast])).toEqual([[2, true, true]]);
 	expect(bestEpoch).toBe(2);
+});
+
+test("what is trained again after a damaged checkpoint is not deleted by what was left to delete before", async () => {
+	const corrupt = refusal("DATA_LOSS", "checkpoint_corrupt", "sha256 differs");
+	const later = (request: Parameters<Train>[0], number: number) =>
+		({ event: { $case: "epoch", value: { ...epochValue(request, number), bestEpoch: 1, bestValue: 0.5 } } }) as const;
+	const { trainer } = worker;
+	trainer.refuseDeletes = refusal("UNAVAILABLE", "unavailable", "it restarts");
+	const { id } = await play(
+		(request) => [
+			started(),
+			epoch(request, 1, 0.5),
+			later(request, 2),
+			later(request, 3),
+			refusal("UNAVAILABLE", "trainer_crashed", "ended with SIGKILL"),
+		],
+		() => [corrupt],
+		(request) => {
+			trainer.refuseDeletes = null; // not before it has gone back: what is deleted before is made anew
+			return [started(), later(request, 2), finished(request, 1)];
+		},
+	);
+	expect((await worker.ends(id)).state).toBe("SUCCEEDED");
+	await worker.app.removals.sweep();
+	expect((await run(id)).checkpoints.map(({ epoch }) => epoch)).toEqual([1, 2]);
+	expect(trainer.deleted.filter((key) => key.startsWith(`runs/${id}`))).toEqual([]);
 });
 
 function epochValue(request: Parameters<Train>[0], number: number) {

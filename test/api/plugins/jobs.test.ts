@@ -56,7 +56,7 @@ const forget = (id: string) =>
 test("of many who claim a job at once, one gets it", async () => {
 	const id = await queued();
 	const claims = await Promise.all(Array.from({ length: 8 }, () => app.jobs.claim(id)));
-	expect(claims.filter(Boolean)).toEqual([{ id, kind: "run", lease: 1, crashes: 0 }]);
+	expect(claims.filter(Boolean)).toEqual([{ id, kind: "run", lease: 1 }]);
 	expect(await states(id)).toEqual(["QUEUED", "RUNNING"]);
 });
 
@@ -88,12 +88,27 @@ test.each(["SUCCEEDED", "CANCELLED"] as const)("%s is for ever", async (state) =
 test("crashes are counted, and the last of the budget fails the job with its code", async () => {
 	const id = await queued();
 	for (let crashes = 1; crashes < CRASH_BUDGET; crashes++) {
-		expect(await app.jobs.release(await claimed(id), CRASH)).toBe("QUEUED");
+		const released = await app.jobs.release(await claimed(id), CRASH);
+		expect(released).toMatchObject({ state: "QUEUED", crashesInPlace: crashes });
 		expect(await see(id)).toMatchObject({ crashes, lease: crashes, errorCode: null, finishedAt: null });
 	}
-	expect(await app.jobs.release(await claimed(id), CRASH)).toBe("FAILED");
+	expect(await app.jobs.release(await claimed(id), CRASH)).toMatchObject({ state: "FAILED" });
 	expect(await see(id)).toMatchObject({ crashes: CRASH_BUDGET, errorCode: CRASH.code, errorMessage: CRASH.message });
 	expect((await states(id)).filter((state) => isFinal(state as "FAILED"))).toEqual(["FAILED"]);
+});
+
+test("whoever gets further between its crashes has the whole budget again; all of them stay counted", async () => {
+	const id = await queued();
+	const further = (claim: Claim) => guarded(app, claim, (tx) => app.jobs.gotFurther(tx, claim));
+	for (let round = 1; round <= CRASH_BUDGET + 2; round++) {
+		const claim = await claimed(id);
+		await further(claim);
+		expect(await app.jobs.release(claim, CRASH)).toMatchObject({ state: "QUEUED", crashesInPlace: 1 });
+	}
+	expect(await see(id)).toMatchObject({ crashes: CRASH_BUDGET + 2, crashesInPlace: 1 });
+	for (let crashes = 2; crashes < CRASH_BUDGET; crashes++) await app.jobs.release(await claimed(id), CRASH);
+	expect(await app.jobs.release(await claimed(id), CRASH)).toMatchObject({ state: "FAILED" });
+	expect((await see(id)).crashes).toBe(2 * CRASH_BUDGET + 1);
 });
 
 test("a job given back in order costs no crash", async () => {
@@ -104,16 +119,17 @@ test("a job given back in order costs no crash", async () => {
 
 test("the reaper takes only stale jobs, fails those past the budget, and does a cancel that was asked for", async () => {
 	const [alive, stale, spent, unwanted] = [await claimed(), await claimed(), await claimed(), await claimed()];
-	await app.prisma.job.update({ where: { id: spent.id }, data: { crashes: CRASH_BUDGET - 1 } });
+	await app.prisma.job.update({ where: { id: spent.id }, data: { crashes: 40, crashesInPlace: CRASH_BUDGET - 1 } });
+	await app.prisma.job.update({ where: { id: stale.id }, data: { crashes: 40 } });
 	await app.jobs.requestCancel(unwanted.id);
 	for (const { id } of [stale, spent, unwanted]) await forget(id);
 	const reapers = await Promise.all([app.jobs.reap(60_000), app.jobs.reap(60_000), app.jobs.reap(60_000)]);
 	const reaped = reapers.flat();
 	expect(reaped).toHaveLength(3);
-	expect(reaped).toContainEqual({ id: stale.id, kind: "run", lease: 1, state: "QUEUED" });
+	expect(reaped).toContainEqual({ id: stale.id, kind: "run", lease: 1, state: "QUEUED", crashesInPlace: 1 });
 	expect((await see(alive.id)).state).toBe("RUNNING");
-	expect(await see(stale.id)).toMatchObject({ state: "QUEUED", crashes: 1, heartbeatAt: null });
-	expect(await see(spent.id)).toMatchObject({ state: "FAILED", errorCode: "worker_lost", crashes: CRASH_BUDGET });
+	expect(await see(stale.id)).toMatchObject({ state: "QUEUED", crashes: 41, heartbeatAt: null });
+	expect(await see(spent.id)).toMatchObject({ state: "FAILED", errorCode: "worker_lost", crashes: 41 });
 	expect(await see(unwanted.id)).toMatchObject({ state: "CANCELLED", errorCode: null });
 	expect((await see(unwanted.id)).finishedAt).not.toBeNull();
 	for (const { id } of [stale, spent, unwanted]) expect(await states(id)).toHaveLength(3);
@@ -134,7 +150,7 @@ test("a cancel ends a queued job at once and a running one at its owner's next h
 test("a job given back after its cancel was asked for is not queued again", async () => {
 	const claim = await claimed();
 	await app.jobs.requestCancel(claim.id);
-	expect(await app.jobs.release(claim, CRASH)).toBe("CANCELLED");
+	expect(await app.jobs.release(claim, CRASH)).toMatchObject({ state: "CANCELLED" });
 	expect(await see(claim.id)).toMatchObject({ state: "CANCELLED", errorCode: null });
 });
 

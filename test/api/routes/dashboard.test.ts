@@ -21,14 +21,18 @@ afterAll(async () => {
 
 test("the page and its paths are served without a key, each time with a fresh nonce that the policy names", async () => {
 	const nonces = new Set<string>();
-	for (const url of ["/ui", "/ui/", "/ui/runs/1", "/ui/users?id=%3Cimg%3E"]) {
+	const person = `/ui/users/${encodeURIComponent("漢".repeat(170))}`;
+	const urls = ["/ui", "/ui/", "/ui/runs/1", "/ui/users/%3Cimg%3E", "/ui/users/a%2Fb%3F.css", person];
+	for (const url of urls) {
 		const { status, headers, body } = await api.call("GET", url);
 		const nonce = /content="(\w{16,})"/.exec(body)?.[1] as string;
 		expect([url, status, headers["cache-control"]]).toEqual([url, 200, "no-store"]);
 		expect(headers["content-security-policy"]).toContain(`style-src 'self' 'nonce-${nonce}'`);
+		// The worker that holds the stream of events for all tabs.
+		expect(headers["content-security-policy"]).toContain("worker-src 'self'");
 		nonces.add(nonce);
 	}
-	expect(nonces.size).toBe(4);
+	expect(nonces.size).toBe(urls.length);
 	expect((await api.call("GET", "/")).headers.location).toBe("/ui/");
 });
 

@@ -29,13 +29,13 @@ async function strays(): Promise<string[]> {
 }
 
 test("streams the parts to the trainer and queues the import", async () => {
-	const rule = { columns: { user: "user", item: "item" }, minRating: 4, kCore: 2, skipBadRows: true };
+	const rule = { columns: { user: "user", item: "item", tags: "genre" }, minRating: 4, kCore: 2, skipBadRows: true };
 	const { status, headers, body } = await upload(
 		["name", "Bücher"],
 		["rule", JSON.stringify(rule)],
 		["interactions", ROWS, "a.csv"],
 		["interactions", "user,item\nc,3\n", "../../b.csv"],
-		["items", "item,title\n1,<b>\n", "items.csv"],
+		["items", "item,title,genre\n1,<b>,x|y\n", "items.csv"],
 	);
 	expect(status).toBe(202);
 	expect(headers.location).toBe(`/datasets/${body.id}`);
@@ -52,7 +52,7 @@ test("streams the parts to the trainer and queues the import", async () => {
 	expect(body.files.map((file: { role: string; bytes: number }) => [file.role, file.bytes])).toEqual([
 		["interactions", 18],
 		["interactions", 14],
-		["items", 17],
+		["items", 27],
 	]);
 	expect(await api.app.queue.knows("import", body.id, 0)).toBe(true);
 	expect((await api.call("GET", `/datasets/${body.id}`)).body).toEqual(body);
@@ -180,7 +180,10 @@ describe("DELETE /datasets/:id", () => {
 		const { id } = await imported("used");
 		const experiment = await api.experiment(["SUCCEEDED"], { dataset: id });
 		const second = await api.call("DELETE", `/datasets/${id}`);
-		expect([second.status, second.body.detail]).toEqual([409, "1 experiment is on it; delete that first."]);
+		expect([second.status, second.body.detail]).toEqual([
+			409,
+			'1 experiment is on it: "an experiment". Delete that first, or ask for withExperiments=true.',
+		]);
 		expect((await api.call("DELETE", `/experiments/${experiment.id}`)).status).toBe(204);
 		expect((await api.call("DELETE", `/datasets/${id}`)).status).toBe(204);
 	});
@@ -202,8 +205,84 @@ describe("DELETE /datasets/:id", () => {
 		commit();
 		await launched;
 		const { status, body } = await deleted;
-		expect([status, body.detail]).toEqual([409, "An experiment on it has just been launched."]);
+		expect([status, body.detail]).toEqual([409, expect.stringContaining('1 experiment is on it: "held".')]);
 		expect((await api.call("GET", `/datasets/${id}`)).status).toBe(200);
+	});
+
+	test("names the first five experiments that are on it, and how many more", async () => {
+		const { id } = await imported("many");
+		for (let n = 0; n < 7; n++) {
+			const experiment = await api.experiment(["SUCCEEDED"], { dataset: id });
+			await api.app.prisma.experiment.update({ where: { id: experiment.id }, data: { name: `number ${n}` } });
+		}
+		expect((await api.call("DELETE", `/datasets/${id}`)).body.detail).toBe(
+			'7 experiments are on it: "number 6", "number 5", "number 4", "number 3", "number 2" and 2 more. ' +
+				"Delete those first, or ask for withExperiments=true.",
+		);
+	});
+
+	describe("with its experiments", () => {
+		const remove = (id: string) => api.call("DELETE", `/datasets/${id}?withExperiments=true`);
+
+		test("takes all of them, with their runs, at once", async () => {
+			const { id, artifactKey } = await imported("all");
+			const one = await api.experiment(["SUCCEEDED", "FAILED"], { dataset: id });
+			const two = await api.experiment(["CANCELLED"], { dataset: id });
+			expect((await remove(id)).status).toBe(204);
+			const runs = [...one.runs, ...two.runs];
+			expect(api.trainer.deleted).toEqual(expect.arrayContaining([artifactKey, ...runs.map((run) => `runs/${run}`)]));
+			expect(await api.app.prisma.job.count({ where: { id: { in: [id, ...runs] } } })).toBe(0);
+			expect((await api.call("GET", `/experiments/${one.id}`)).status).toBe(404);
+			expect((await remove(id)).status).toBe(404);
+		});
+
+		test("is refused whole while one is open or served; what holds it back is named", async () => {
+			const { id } = await imported("some");
+			const done = await api.experiment(["SUCCEEDED"], { dataset: id });
+			const open = await api.experiment(["RUNNING"], { dataset: id });
+			for (const [experiment, name] of [
+				[done, "done"],
+				[open, "open"],
+			] as const)
+				await api.app.prisma.experiment.update({ where: { id: experiment.id }, data: { name } });
+			const checkpoint = await api.checkpoint(done.runs[0] as string);
+			await api.call("PUT", "/deployments/mine", { checkpoint });
+			const first = await remove(id);
+			expect([first.status, first.body.detail]).toEqual([
+				409,
+				'1 run or evaluation of "open" is not final; cancel the experiment first.',
+			]);
+			await api.app.prisma.job.update({ where: { id: open.runs[0] as string }, data: { state: "CANCELLED" } });
+			const second = await remove(id);
+			expect([second.status, second.body.detail]).toEqual([
+				409,
+				expect.stringContaining('What "done" has trained is served as "mine"'),
+			]);
+			expect((await api.call("GET", `/experiments/${open.id}`)).status).toBe(200);
+			await api.call("DELETE", "/deployments/mine");
+			expect((await remove(id)).status).toBe(204);
+			const [entry] = (await api.call("GET", "/deployments/mine/history")).body.items;
+			expect(entry).toMatchObject({ checkpointId: null, experiment: "done", removed: true });
+		});
+
+		test("a launch or a deploy at the same moment is whole, or refused", async () => {
+			for (let round = 0; round < 6; round += 1) {
+				const { id } = await imported(`at once ${round}`);
+				const { runs } = await api.experiment(["SUCCEEDED"], { dataset: id });
+				const checkpoint = await api.checkpoint(runs[0] as string);
+				const [launched, deployed, deleted] = await Promise.all([
+					api.call("POST", "/experiments", { dataset: id, models: [{ model: "popularity" }] }),
+					api.call("PUT", "/deployments/at-once", { checkpoint }),
+					remove(id),
+				]);
+				expect([204, 409]).toContain(deleted.status);
+				const isGone = deleted.status === 204;
+				expect(isGone ? [422] : [202, 422]).toContain(launched.status);
+				expect(isGone ? [404, 409] : [200]).toContain(deployed.status);
+				expect((await api.call("GET", `/datasets/${id}`)).status).toBe(isGone ? 404 : 200);
+				await api.call("DELETE", "/deployments/at-once");
+			}
+		});
 	});
 
 	test("an experiment launched at the same moment is whole, or refused", async () => {
@@ -220,6 +299,176 @@ describe("DELETE /datasets/:id", () => {
 			]).toContainEqual(outcome);
 		}
 	});
+});
+
+describe("POST /datasets/:id/imports", () => {
+	const fails = async (id: string, state: "FAILED" | "CANCELLED" = "FAILED") => {
+		const finishedAt = new Date();
+		await api.app.prisma.job.update({ where: { id }, data: { state, lease: 1, crashes: 2, finishedAt } });
+		const problems = [{ code: "empty_id", file: "a.csv", line: 3, column: "user", message: "the id is empty" }];
+		await api.app.prisma.dataset.update({ where: { id }, data: { problems } });
+	};
+	const upload1 = async (rows: string, rule = "{}") =>
+		(await upload(["name", rows], ["rule", rule], ["interactions", `user,item\n${rows},1\n`, "a.csv"])).body;
+	const again = (id: string, rule: object, more: object = {}, headers?: Record<string, string>) =>
+		api.call("POST", `/datasets/${id}/imports`, { rule, ...more }, headers);
+
+	test.each(["FAILED", "CANCELLED"] as const)("%s: the same id and files with the new rule", async (state) => {
+		const first = await upload1(`again ${state}`);
+		await fails(first.id, state);
+		const { status, headers, body } = await again(first.id, { skipBadRows: true }, { name: "mended" });
+		expect([status, headers.location]).toEqual([202, `/datasets/${first.id}`]);
+		expect(body).toMatchObject({
+			id: first.id,
+			name: "mended",
+			state: "QUEUED",
+			error: null,
+			problems: [],
+			files: first.files,
+			rule: { skipBadRows: true, split: { kind: "ratio" } },
+		});
+		expect(body.digest).not.toBe(first.digest);
+		// As if the bytes had been uploaded with that rule.
+		const same = await upload(
+			["name", "x"],
+			["rule", '{"skipBadRows": true}'],
+			["interactions", `user,item\nagain ${state},1\n`, "a"],
+		);
+		expect([same.status, same.body.id]).toEqual([200, first.id]);
+		expect(await api.app.prisma.job.findUnique({ where: { id: first.id } })).toMatchObject({ crashes: 0, lease: 1 });
+		expect(await api.app.queue.knows("import", first.id, 1)).toBe(true);
+		expect(await strays()).toEqual([]);
+	});
+
+	test("with the same rule it is tried once more", async () => {
+		const first = await upload1("same rule");
+		await fails(first.id);
+		const { status, body } = await again(first.id, {});
+		expect([status, body.id, body.digest, body.name]).toEqual([202, first.id, first.digest, "same rule"]);
+	});
+
+	test("a rule under which the bytes are here already answers with that dataset", async () => {
+		const here = await upload1("twin", '{"kCore": 2}');
+		const failed = await upload1("twin");
+		await fails(failed.id);
+		const { status, headers, body } = await again(failed.id, { kCore: 2 });
+		expect([status, body.id, headers.location]).toEqual([200, here.id, `/datasets/${here.id}`]);
+		expect((await api.call("GET", `/datasets/${failed.id}`)).body.state).toBe("FAILED");
+	});
+
+	test("one that is lost is imported again from these files; a failed one makes room", async () => {
+		const { prisma } = api.app;
+		const lost = await upload1("lost twin", '{"kCore": 2}');
+		await prisma.job.update({ where: { id: lost.id }, data: { state: "SUCCEEDED", finishedAt: new Date() } });
+		await prisma.dataset.update({ where: { id: lost.id }, data: { artifactKey: `datasets/${lost.id}` } });
+		api.trainer.damaged.add(`datasets/${lost.id}`);
+		const failed = await upload1("lost twin");
+		await fails(failed.id);
+		const heir = await again(failed.id, { kCore: 2 });
+		expect([heir.status, heir.body.id, heir.body.state]).toEqual([202, lost.id, "QUEUED"]);
+		expect((await api.call("GET", `/datasets/${failed.id}`)).status).toBe(404);
+		const [one, two] = [await upload1("two failed"), await upload1("two failed", '{"kCore": 2}')];
+		await fails(one.id);
+		await fails(two.id);
+		const moved = await again(one.id, { kCore: 2 });
+		expect([moved.status, moved.body.id, moved.body.digest]).toEqual([202, one.id, two.digest]);
+		expect((await api.call("GET", `/datasets/${two.id}`)).status).toBe(404);
+		expect(await strays()).toEqual([]);
+	});
+
+	test("is refused while it is under way, once it has succeeded, when its files are gone, and for what is not there", async () => {
+		const open = await upload1("open import");
+		expect((await again(open.id, {})).body.detail).toBe("Its import is QUEUED; cancel it first.");
+		const done = await api.dataset();
+		const refused = await again(done, {});
+		expect([refused.status, refused.body.detail]).toEqual([
+			409,
+			"It has been imported, and its files are not kept; upload them with another rule.",
+		]);
+		const bare = await upload1("bare");
+		await fails(bare.id);
+		for (const key of api.trainer.uploads.keys())
+			if (!(await isNamedElsewhere(key, bare.id))) api.trainer.uploads.delete(key);
+		const gone = await again(bare.id, { skipBadRows: true });
+		expect([gone.status, gone.body.detail]).toEqual([
+			409,
+			"Its uploaded files are no longer there; upload them again.",
+		]);
+		expect((await api.call("GET", `/datasets/${bare.id}`)).body.state).toBe("FAILED");
+		expect((await again(randomUUID(), {})).status).toBe(404);
+	});
+	async function isNamedElsewhere(key: string, id: string): Promise<boolean> {
+		const row = await api.app.prisma.dataset.findUniqueOrThrow({ where: { id } });
+		return !(row.files as { uploadKey: string }[]).some((one) => one.uploadKey === key);
+	}
+
+	test("what was imported once and could not be imported again keeps its rule", async () => {
+		const { id } = await upload1("kept rule");
+		await fails(id);
+		await api.app.prisma.dataset.update({ where: { id }, data: { artifactKey: "datasets/kept" } });
+		expect((await again(id, { kCore: 2 })).body.detail).toMatch(/^It was imported once/);
+		expect((await again(id, {})).status).toBe(202);
+	});
+
+	test("a rule that does not fit the files is refused, with its place, and nothing changes", async () => {
+		const { id } = await upload1("unfit");
+		await fails(id);
+		for (const [rule, pointer] of [
+			[{ split: { kind: "given" } }, "/rule/split/kind"],
+			[{ split: { kind: "ratio", ratios: [0.5, 0.1, 0.1] } }, "/rule/split/ratios"],
+		] as const) {
+			const { status, body } = await again(id, rule);
+			expect([status, body.errors[0].pointer]).toEqual([400, pointer]);
+		}
+		expect((await api.call("GET", `/datasets/${id}`)).body).toMatchObject({ state: "FAILED", problemsTotal: 1 });
+	});
+
+	test("an Idempotency-Key gives the first answer again", async () => {
+		const { id } = await upload1("key");
+		await fails(id);
+		const key = { "idempotency-key": "again" };
+		const first = await again(id, { kCore: 2 }, {}, key);
+		const second = await again(id, { kCore: 2 }, {}, key);
+		expect([first.status, second.status, second.headers["idempotent-replayed"]]).toEqual([202, 202, "true"]);
+		expect(second.body).toEqual(first.body);
+		expect((await again(id, { kCore: 3 }, {}, key)).body.code).toBe("idempotency_mismatch");
+	});
+
+	test("many at once, or beside an upload or a delete: one import, no stray file, no 5xx", async () => {
+		for (let round = 0; round < 5; round++) {
+			const { id } = await upload1(`crowd ${round}`);
+			await fails(id);
+			const replies = await Promise.all([
+				again(id, { kCore: 2 }),
+				again(id, { kCore: 2 }),
+				again(id, { kCore: 3 }),
+				upload(["name", "x"], ["rule", '{"kCore": 2}'], ["interactions", `user,item\ncrowd ${round},1\n`, "a"]),
+				api.call("DELETE", `/datasets/${id}`),
+			]);
+			for (const { status } of replies) expect([200, 202, 204, 404, 409]).toContain(status);
+			expect(await strays()).toEqual([]);
+		}
+	});
+});
+
+test("lists hide failed and cancelled imports that made nothing, until they are asked for", async () => {
+	const states = ["SUCCEEDED", "QUEUED", "FAILED", "CANCELLED", "FAILED"] as const;
+	const ids: string[] = [];
+	for (const state of states) ids.push(await api.dataset(state));
+	// Imported once: experiments may be on it.
+	await api.app.prisma.dataset.update({ where: { id: ids[4] as string }, data: { artifactKey: "datasets/once" } });
+	const shown = async (query: string) => {
+		const { items } = (await api.call("GET", `/datasets?limit=200${query}`)).body;
+		return states.map((_, index) => items.some((item: { id: string }) => item.id === ids[index]));
+	};
+	expect(await shown("")).toEqual([true, true, false, false, true]);
+	expect(await shown("&failed=false")).toEqual([true, true, false, false, true]);
+	expect(await shown("&failed=true")).toEqual([true, true, true, true, true]);
+	expect(await shown("&state=FAILED")).toEqual([false, false, true, false, true]);
+	expect(await shown("&state=CANCELLED")).toEqual([false, false, false, true, false]);
+	const first = (await api.call("GET", "/datasets?limit=1")).body;
+	const rest = (await api.call("GET", `/datasets?limit=200&cursor=${first.nextCursor}`)).body;
+	expect(rest.items.map((item: { id: string }) => item.id)).not.toContain(ids[2]);
 });
 
 const file = ["interactions", ROWS, "a.csv"] as Parts[number];
@@ -430,7 +679,7 @@ test("shows progress, statistics and problems as the worker left them", async ()
 	await api.app.prisma.job.update({ where: { id }, data: { state: "SUCCEEDED" } });
 	expect((await api.call("GET", `/datasets/${id}`)).body).toMatchObject({
 		progress: null,
-		statistics: counts,
+		statistics: { ...counts, taggedItems: 0, tags: 0 },
 		problems,
 		problemsTotal: 7,
 	});

@@ -16,6 +16,7 @@ test("are queued jobs on a checkpoint, under the run's protocol unless told othe
 	expect(first.body).toMatchObject({
 		runId: run,
 		checkpointId: await api.checkpoint(run),
+		epoch: 2,
 		split: "test",
 		protocol: { maskTest: "train", cutoffs: [20, 50] },
 		state: "QUEUED",

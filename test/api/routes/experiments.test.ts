@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { wrongAnswers } from "../../support/answers.js";
 import { startApi, type TestApi } from "../../support/api.js";
 import { refusal } from "../../support/grpc-server.js";
 
@@ -30,13 +32,14 @@ describe("POST /experiments", () => {
 		expect(headers.location).toBe(`/experiments/${body.id}`);
 		const runs = body.runs.map(({ model, seed, config }: never) => ({ model, seed, config }));
 		const valid = (k: number, seed: number) => ({ model: "valid", seed, config: { k, tau: 0.2, attention: "none" } });
-		const popularity = (seed: number) => ({ model: "popularity", seed, config: {} });
-		expect(runs).toEqual([valid(2, 1), valid(2, 2), valid(8, 1), valid(8, 2), popularity(1), popularity(2)]);
+		// A closed form gives the same numbers with every seed.
+		const popularity = { model: "popularity", seed: 1, config: {} };
+		expect(runs).toEqual([valid(2, 1), valid(2, 2), valid(8, 1), valid(8, 2), popularity]);
 		expect(body).toMatchObject({
 			name: "first",
 			state: "QUEUED",
 			progress: 0,
-			runCounts: { QUEUED: 6, RUNNING: 0, SUCCEEDED: 0, FAILED: 0, CANCELLED: 0 },
+			runCounts: { QUEUED: 5, RUNNING: 0, SUCCEEDED: 0, FAILED: 0, CANCELLED: 0 },
 			models: ["popularity", "valid"],
 			best: null,
 			protocol: { maskTest: "train", cutoffs: [10] },
@@ -116,9 +119,11 @@ describe("POST /experiments", () => {
 		const { status, body } = await launch({ dataset, models: [{ model: "valid", grid }] });
 		expect([status, body.code]).toEqual([422, "too_many_runs"]);
 		expect(Date.now() - started).toBeLessThan(2_000);
-		const most = await launch({ dataset, models: [{ model: "popularity" }], seeds: [...Array(1000).keys()] });
-		expect(most.status).toBe(202);
-		expect(most.body.runs).toHaveLength(1000);
+		const seeds = [...Array(1000).keys()];
+		const most = await launch({ dataset, models: [{ model: "valid" }], seeds });
+		expect([most.status, most.body.runs.length]).toEqual([202, 1000]);
+		const closed = await launch({ dataset, models: [{ model: "valid" }, { model: "popularity" }], seeds });
+		expect([closed.status, closed.body.detail]).toEqual([422, expect.stringContaining("1001 runs")]);
 	});
 
 	test("refuses a dataset that is unknown or not imported", async () => {
@@ -136,7 +141,7 @@ describe("POST /experiments", () => {
 });
 
 describe("Idempotency-Key", () => {
-	const request = () => ({ name: "once", dataset, models: [{ model: "popularity" }], seeds: [1, 2] });
+	const request = () => ({ name: "once", dataset, models: [{ model: "valid" }], seeds: [1, 2] });
 
 	test("fifty equal requests at once make one experiment", async () => {
 		const before = await counts();
@@ -166,6 +171,16 @@ describe("Idempotency-Key", () => {
 		expect(again.body).toEqual(first.body);
 	});
 
+	test("gives it again after an upgrade has added fields", async () => {
+		const key = randomUUID();
+		const { body } = await launch(request(), key);
+		const { progress: _progress, ...older } = body;
+		await api.app.prisma.idempotencyKey.updateMany({ where: { id: { endsWith: key } }, data: { body: older } });
+		const again = await launch(request(), key);
+		expect([again.status, again.body]).toEqual([202, older]);
+		expect(wrongAnswers()).toEqual([expect.stringContaining("progress")]);
+	});
+
 	test("refuses the same key with another body", async () => {
 		const key = randomUUID();
 		await launch(request(), key);
@@ -182,7 +197,7 @@ describe("Idempotency-Key", () => {
 	test("a key left by a crash is taken over after a while, and a slow first owner then stores nothing", async () => {
 		const key = randomUUID();
 		const id = `POST /experiments ${key}`;
-		const { digest } = await import("../../../services/api/src/hash.js");
+		const { digest } = await import("../../../services/api/src/http/digest.js");
 		await api.app.prisma.idempotencyKey.create({
 			data: { id, fingerprint: digest({ ...request(), protocol: { maskTest: "train", cutoffs: [20, 50] } }) },
 		});
@@ -238,10 +253,33 @@ describe("GET /experiments", () => {
 		expect(body.progress).toBeCloseTo((1 + 1 + 0.5 + 0) / 4);
 		expect(body.best).toEqual({ runId: runs[2], model: "valid", metric: "recall@20", value: 0.22 });
 		const [group] = body.groups;
-		expect(group).toMatchObject({ model: "valid", config: { k: 4 }, seeds: [1, 2, 3, 4] });
+		expect(group).toMatchObject({ model: "valid", config: { k: 4 }, seeds: [1, 2, 3, 4], seedsIn: 2, seedsOpen: 2 });
 		const { mean, deviation, n } = group.metrics["valid.recall@20"];
 		expect([mean, deviation, n]).toEqual([expect.closeTo(0.21), expect.closeTo(0.01), 3]);
 		expect(body.runs[0].metrics).toEqual({ "valid.recall@20": 0.2 });
+	});
+
+	test("where nobody was measured there is no best, and no mean of nothing", async () => {
+		const { id, runs } = await api.experiment(["SUCCEEDED", "SUCCEEDED"]);
+		const { prisma } = api.app;
+		await prisma.run.updateMany({ where: { id: { in: runs } }, data: { bestValue: null } });
+		await prisma.metric.updateMany({ where: { runId: { in: runs }, split: "valid" }, data: { value: Number.NaN } });
+		const { body } = await api.call("GET", `/experiments/${id}`);
+		expect(body.best).toBeNull();
+		expect(body.groups[0]).toMatchObject({
+			seedsIn: 2,
+			seedsOpen: 0,
+			metrics: { "valid.recall@20": { mean: null, deviation: null, n: 0 } },
+		});
+		const measured = { bestEpoch: 2, bestValue: null, chosenBy: "last_epoch", metrics: { "valid.recall@20": null } };
+		expect(body.runs[0]).toMatchObject(measured);
+		expect((await api.call("GET", `/runs/${runs[0]}`)).body).toMatchObject(measured);
+		// Stored by an earlier version, which took a mean over nobody for a value.
+		await prisma.run.update({ where: { id: runs[1] as string }, data: { bestEpoch: 1, epoch: 2 } });
+		expect((await api.call("GET", `/runs/${runs[1]}`)).body).toMatchObject({ bestEpoch: 1, chosenBy: null });
+		const other = await api.experiment(["SUCCEEDED", "QUEUED"]);
+		const { runs: compared } = (await api.call("GET", `/experiments/${other.id}`)).body;
+		expect(compared.map((run: { chosenBy: string | null }) => run.chosenBy)).toEqual(["validation", null]);
 	});
 
 	test("stays fast with ten thousand runs", async () => {
@@ -314,15 +352,86 @@ describe("DELETE /experiments/:id", () => {
 		expect(api.trainer.deleted).toContain(`runs/${runs[0]}`);
 	});
 
-	test("refuses while a run is open, or a checkpoint is or was deployed", async () => {
-		const open = await api.experiment(["SUCCEEDED", "RUNNING"]);
+	test("refuses while a run is open or a checkpoint is served, and names what holds it back", async () => {
+		const open = await api.experiment(["SUCCEEDED", "RUNNING", "QUEUED"]);
 		const first = await api.call("DELETE", `/experiments/${open.id}`);
-		expect([first.status, first.body.code]).toEqual([409, "conflict"]);
+		expect([first.status, first.body.detail]).toEqual([
+			409,
+			'2 runs and evaluations of "an experiment" are not final; cancel the experiment first.',
+		]);
 		const { id, runs } = await api.experiment(["SUCCEEDED", "SUCCEEDED"]);
-		for (const run of runs) await api.call("PUT", "/deployments/default", { checkpoint: await api.checkpoint(run) });
+		for (const name of ["one", "two"])
+			await api.call("PUT", `/deployments/${name}`, { checkpoint: await api.checkpoint(runs[0] as string) });
 		const second = await api.call("DELETE", `/experiments/${id}`);
-		expect([second.status, second.body.detail]).toEqual([409, "A checkpoint of it is, or was, deployed as default."]);
+		expect([second.status, second.body.detail]).toEqual([
+			409,
+			'What "an experiment" has trained is served as "one" and "two"; deploy something else there, or delete the deployment, first.',
+		]);
 		expect((await api.call("GET", `/experiments/${id}`)).status).toBe(200);
+		await api.call("DELETE", "/deployments/one");
+		expect((await api.call("DELETE", `/experiments/${id}`)).body.detail).toContain('served as "two";');
+		await api.call("DELETE", "/deployments/two");
+		expect((await api.call("DELETE", `/experiments/${id}`)).status).toBe(204);
+	});
+
+	test("whoever deploys or evaluates a checkpoint at the same moment finds it gone, or holds it back", async () => {
+		for (let round = 0; round < 6; round++) {
+			const { id, runs } = await api.experiment(["SUCCEEDED"]);
+			const [run] = runs as [string];
+			const checkpoint = await api.checkpoint(run);
+			const [deleted, deployed, evaluated] = await Promise.all([
+				api.call("DELETE", `/experiments/${id}`),
+				api.call("PUT", "/deployments/contested", { checkpoint }),
+				api.call("POST", `/runs/${run}/evaluations`, {}),
+			]);
+			const isGone = deleted.status === 204;
+			expect([204, 409]).toContain(deleted.status);
+			for (const { status } of [deployed, evaluated]) expect(status < 300).toBe(!isGone || status < 300);
+			if (isGone) expect([404, 409]).toContain(deployed.status);
+			if (isGone) expect([404, 409]).toContain(evaluated.status);
+			else await api.call("POST", `/experiments/${id}/cancel`);
+			await api.call("DELETE", "/deployments/contested");
+		}
+		// Every evaluation's job has its evaluation: none is left to fail for ever.
+		const orphans = await api.app.prisma.job.count({ where: { kind: "evaluation", evaluation: null } });
+		expect(orphans).toBe(0);
+	});
+
+	test("an evaluation whose rows are being written holds it back", async () => {
+		const { id, runs } = await api.experiment(["SUCCEEDED"]);
+		const [run] = runs as [string];
+		const { prisma, jobs } = api.app;
+		const evaluation = { runId: run, checkpointId: await api.checkpoint(run), epoch: 2, split: "test" };
+		let commit = () => {};
+		const told = new Promise<void>((resolve) => {
+			commit = resolve;
+		});
+		const own = randomUUID();
+		const storing = prisma.$transaction(async (tx) => {
+			await jobs.create(tx, [own], "evaluation");
+			await tx.evaluation.create({
+				data: { id: own, ...evaluation, maskTest: "train", cutoffs: [20], protocolHash: "p" },
+			});
+			await told;
+		});
+		await sleep(200);
+		const deleted = api.call("DELETE", `/experiments/${id}`);
+		await sleep(300);
+		commit();
+		await storing;
+		expect((await deleted).body.detail).toBe(
+			'1 run or evaluation of "an experiment" is not final; cancel the experiment first.',
+		);
+	});
+
+	test("the first answer to its launch is not given again", async () => {
+		const headers = { "idempotency-key": "once and gone" };
+		const body = { dataset: await api.dataset(), models: [{ model: "popularity" }] };
+		const { id } = (await api.call("POST", "/experiments", body, headers)).body;
+		await api.call("POST", `/experiments/${id}/cancel`);
+		expect((await api.call("DELETE", `/experiments/${id}`)).status).toBe(204);
+		expect(await api.app.prisma.idempotencyKey.count({ where: { location: `/experiments/${id}` } })).toBe(0);
+		expect((await api.call("POST", "/experiments", body, headers)).body.id).not.toBe(id);
 	});
 });
 

@@ -7,19 +7,12 @@ beforeEach(async () => {
 });
 afterEach(() => api.close());
 
-test("/healthz, /readyz and /system while all is well", async () => {
+test("/healthz and /readyz while all is well", async () => {
 	expect((await api.call("GET", "/healthz")).body).toEqual({ status: "ok" });
 	const ok = { status: "ok" };
 	expect((await api.call("GET", "/readyz")).body).toEqual({
 		status: "ok",
 		checks: { database: ok, queue: ok, trainer: ok, recommender: ok },
-	});
-	expect((await api.call("GET", "/system")).body).toEqual({
-		version: "0.1.0",
-		queue: process.env.VALENCE_TEST_REDIS ? "redis" : "postgresql",
-		authentication: false,
-		device: "cpu",
-		torchVersion: "2.13.0+cpu",
 	});
 });
 
@@ -40,10 +33,18 @@ test("/readyz names what is down, and nothing else", async () => {
 	expect((await api.call("GET", "/healthz")).status).toBe(200);
 });
 
+test("/readyz is degraded, not down, while people still get their recommendations", async () => {
+	await api.call("GET", "/readyz");
+	await api.trainer.close();
+	const { status, body } = await api.call("GET", "/readyz");
+	expect([status, body.status, body.checks.trainer.status]).toEqual([200, "degraded", "down"]);
+});
+
 test("/metrics counts requests by route, jobs by state, and times recommendations", async () => {
 	const { runs } = await api.experiment(["SUCCEEDED", "FAILED", "QUEUED"]);
 	await api.call("PUT", "/deployments/default", { checkpoint: await api.checkpoint(runs[0] as string) });
-	await api.call("GET", "/users/someone%20private/recommendations");
+	await api.call("POST", "/users/somebody/recommendations", { with: ["a"] });
+	await api.call("GET", "/users/someone%20private/recommendations?fallback=popular");
 	await api.call("GET", "/nowhere");
 	const { status, headers, body } = await api.call("GET", "/metrics");
 	expect(status).toBe(200);
@@ -52,7 +53,8 @@ test("/metrics counts requests by route, jobs by state, and times recommendation
 		'valence_http_request_seconds_count{method="GET",route="/users/:id/recommendations",status="200"} 1',
 	);
 	expect(body).toMatch(/valence_http_request_seconds_count\{method="GET",route="unknown",status="404"\} 1/);
-	expect(body).toContain('valence_recommendation_seconds_count{model="valid"} 1');
+	for (const tier of ["live", "popular"])
+		expect(body).toContain(`valence_recommendation_seconds_count{tier="${tier}",model="valid"} 1`);
 	expect(body).toContain('valence_jobs{kind="run",state="FAILED"} 1');
 	expect(body).toMatch(/valence_queue_jobs\{kind="run",state="waiting"\} \d/);
 	expect(body).not.toContain("private");

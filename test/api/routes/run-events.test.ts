@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { jest } from "@jest/globals";
@@ -13,7 +14,8 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 interface Event {
-	id: number;
+	/** Of several runs, the numbers of all. */
+	id: number | string;
 	event: string;
 	// biome-ignore lint/suspicious/noExplicitAny: whatever the event holds
 	data: any;
@@ -28,12 +30,13 @@ const finish = (id: string) =>
 		await appendEvent(tx, id, "state", { state: "SUCCEEDED" });
 	});
 
-async function* follow(
-	id: string,
-	headers: Record<string, string> = {},
-	stop = new AbortController(),
-): AsyncGenerator<Event> {
-	const response = await fetch(`${url}/runs/${id}/events`, { headers, signal: stop.signal });
+const follow = (id: string, headers: Record<string, string> = {}) => read(`/runs/${id}/events`, headers);
+const followAll = (ids: string[], headers: Record<string, string> = {}, more = "") =>
+	read(`/events?${ids.map((id) => `runs=${id}`).join("&")}${more}`, headers);
+
+async function* read(path: string, headers: Record<string, string>): AsyncGenerator<Event> {
+	const stop = new AbortController();
+	const response = await fetch(`${url}${path}`, { headers, signal: stop.signal });
 	expect(response.status).toBe(200);
 	expect(response.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
 	expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
@@ -49,7 +52,12 @@ async function* follow(
 						.map((line) => line.split(/: (.*)/s)),
 				);
 				buffer = buffer.slice(end + 2);
-				if (fields.id) yield { id: Number(fields.id), event: fields.event, data: JSON.parse(fields.data) };
+				if (fields.id)
+					yield {
+						id: fields.id.includes(",") ? fields.id : Number(fields.id),
+						event: fields.event,
+						data: JSON.parse(fields.data),
+					};
 			}
 		}
 	} finally {
@@ -80,14 +88,61 @@ test("goes on after Last-Event-ID, without gap or duplicate over reconnects", as
 	const seen: number[] = [];
 	for (let last = 0; last < 31; ) {
 		for await (const event of follow(id, { "last-event-id": String(last) })) {
-			seen.push(event.id);
-			last = event.id;
+			last = Number(event.id);
+			seen.push(last);
 			if (seen.length % 7 === 0 || last === 31) break;
 		}
 	}
 	expect(seen).toEqual(Array.from({ length: 31 }, (_, i) => i + 1));
 	await finish(id);
 	expect(await all(follow(id, { "last-event-id": "32" }))).toEqual([]);
+});
+
+test("follows several runs on one connection, each from its own position, until all are final", async () => {
+	const [first, second, unknown] = [await run(), await run(), randomUUID()];
+	for (const id of [first, second]) for (let epoch = 1; epoch <= 3; epoch++) await append(id, "epoch", { epoch });
+	const stream = followAll([first, second, unknown], { "last-event-id": "2,0,0" });
+	const next = async () => {
+		const { event, data } = (await stream.next()).value as Event;
+		return [data.run, data.seq, event];
+	};
+	const replayed = [await next(), await next(), await next(), await next(), await next(), await next()];
+	for (const [id, from] of [
+		[first, 3],
+		[second, 1],
+	] as const)
+		expect(replayed.filter(([of]) => of === id).map(([, seq]) => seq)).toEqual(
+			Array.from({ length: 5 - from }, (_, index) => from + index),
+		);
+	expect(await next()).toEqual([unknown, undefined, "gone"]);
+	await finish(first);
+	expect(await next()).toEqual([first, 5, "state"]);
+	await append(second, "log", { level: "info", message: "still here" });
+	const { value } = (await stream.next()) as { value: Event };
+	expect(value).toMatchObject({ id: "5,5,0", data: { run: second, message: "still here" } });
+	await finish(second);
+	expect((await all(stream)).map(({ event }) => event)).toEqual(["state"]);
+	// Asked again with what that stream said last, nothing comes twice.
+	expect(await all(followAll([first, second], { "last-event-id": "5,6" }))).toEqual([]);
+});
+
+test("answers the events that there are without waiting, more than a page of them", async () => {
+	const ids = [await run(), await run("QUEUED")];
+	for (let epoch = 1; epoch <= 230; epoch++) await append(ids[0] as string, "epoch", { epoch });
+	const events = await all(followAll(ids, {}, "&wait=false"));
+	expect(events).toHaveLength(232);
+	expect(new Set(events.map(({ data }) => data.run))).toEqual(new Set(ids));
+	expect(await all(followAll(ids, { "last-event-id": String(events.at(-1)?.id) }, "&wait=false"))).toEqual([]);
+});
+
+test.each([
+	["runs=x", {}, "/query/runs/0"],
+	["", {}, "/query/runs"],
+	[`runs=${"a".repeat(8)}-1111-1111-1111-111111111111`, { "last-event-id": "1,2" }, "/headers/last-event-id"],
+	[`runs=${"a".repeat(8)}-1111-1111-1111-111111111111`, { "last-event-id": "x" }, "/headers/last-event-id"],
+])("refuses to follow %p after %p", async (query, headers, pointer) => {
+	const { status, body } = await api.call("GET", `/events?${query}`, undefined, headers as Record<string, string>);
+	expect([status, body.errors?.[0]?.pointer]).toEqual([400, pointer]);
 });
 
 test("a new event arrives at once: the database wakes the stream", async () => {

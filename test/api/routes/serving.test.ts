@@ -1,8 +1,9 @@
 // Checkpoints, deployments and what is served from them.
 import { randomUUID } from "node:crypto";
 import { startApi, type TestApi } from "../../support/api.js";
-import { UNKNOWN_USER } from "../../support/fake-recommender.js";
+import { buildApp } from "../../support/app.js";
 import { refusal } from "../../support/grpc-server.js";
+import { until } from "../../support/processes.js";
 
 let api: TestApi;
 let run: string;
@@ -92,10 +93,10 @@ describe("PUT /deployments/:name", () => {
 		const other = await api.checkpoint((await api.experiment(["SUCCEEDED"])).runs[0] as string);
 		api.recommender.warmTakes = 300;
 		const switching = deploy("warming", other);
-		const during = await api.call("GET", "/users/a/recommendations?deployment=warming");
+		const during = await api.call("GET", "/users/u1/recommendations?deployment=warming");
 		expect(during.body.checkpoint.id).toBe(checkpoint);
 		expect((await switching).body.checkpoint.id).toBe(other);
-		expect((await api.call("GET", "/users/a/recommendations?deployment=warming")).body.checkpoint.id).toBe(other);
+		expect((await api.call("GET", "/users/u1/recommendations?deployment=warming")).body.checkpoint.id).toBe(other);
 	});
 
 	test("parallel switches leave one state that the history ends with", async () => {
@@ -121,135 +122,75 @@ describe("PUT /deployments/:name", () => {
 	});
 });
 
-describe("recommendations", () => {
-	beforeAll(async () => {
-		await deploy("default", checkpoint);
-	});
-	const answered = () => ({ id: checkpoint, runId: run, model: "valid", epoch: 2 });
-
-	test("for a user: items with titles, scores, shares and reasons, and the checkpoint that answered", async () => {
-		const { status, body } = await api.call("GET", "/users/u1/recommendations");
-		expect(status).toBe(200);
-		expect(body).toEqual({
-			user: "u1",
-			items: [
+describe("DELETE /deployments/:name", () => {
+	test("ends it for every process; the history stays, says when, and goes on when the name is used again", async () => {
+		const other = await buildApp(api.app.config, "routes");
+		try {
+			await deploy("brief", checkpoint);
+			const ask = { method: "GET", url: "/users/u1/recommendations?deployment=brief" } as const;
+			// This process knows at once, another within a second.
+			const follows = (status: number) =>
+				until("the other process follows", async () => (await other.inject(ask)).statusCode === status, 5);
+			await follows(200);
+			expect((await api.call("DELETE", "/deployments/brief")).status).toBe(204);
+			expect((await api.call("GET", ask.url)).body.code).toBe("nothing_deployed");
+			await follows(409);
+			expect((await api.call("GET", "/deployments/brief")).status).toBe(404);
+			expect((await api.call("DELETE", "/deployments/brief")).status).toBe(404);
+			const { items } = (await api.call("GET", "/deployments/brief/history")).body;
+			expect(items).toEqual([
 				{
-					id: "item/1",
-					title: "First <img onerror=alert(1)>",
-					score: 2.5,
-					interestShares: [0.25, 0.75],
-					because: [{ id: "seen" }],
+					checkpointId: checkpoint,
+					runId: run,
+					model: "valid",
+					epoch: 2,
+					experiment: "an experiment",
+					dataset: expect.stringMatching(/^dataset /),
+					deployedAt: expect.any(String),
+					until: expect.any(String),
+					removed: true,
 				},
-				{ id: "Ü 2", title: null, score: 1.5, interestShares: [0.25, 0.75], because: [{ id: "seen" }] },
-			],
-			checkpoint: answered(),
-			deployment: "default",
-			interests: 2,
-		});
-		const sent = api.recommender.requests.recommend.at(-1);
-		expect(sent).toMatchObject({ who: { $case: "user", value: "u1" }, n: 20, excludeSeen: true, explain: true });
-	});
-
-	test.each([
-		"a/b",
-		"ü 漢字 🎬",
-		"%",
-		"?#&=",
-		"<img onerror=x>",
-		"...",
-		"é".repeat(256),
-		" ",
-		"'; drop table users; --",
-	])("user ids are the caller's own: %s", async (id) => {
-		const { status, body } = await api.call(
-			"GET",
-			`/users/${encodeURIComponent(id)}/recommendations?n=1&excludeSeen=false`,
-		);
-		expect([status, body.user]).toEqual([200, id]);
-		const sent = api.recommender.requests.recommend.at(-1);
-		expect(sent).toMatchObject({ who: { value: id }, n: 1, excludeSeen: false });
-		expect((await api.call("GET", `/items/${encodeURIComponent(id)}/similar`)).body.item).toBe(id);
-	});
-
-	test("from a named checkpoint; an empty one means the deployment's", async () => {
-		const other = (await api.experiment(["SUCCEEDED"])).runs[0] as string;
-		const id = await api.checkpoint(other);
-		const { body } = await api.call("GET", `/users/u1/recommendations?checkpoint=${id}`);
-		expect([body.checkpoint.runId, body.deployment]).toEqual([other, null]);
-		const empty = await api.call(
-			"GET",
-			"/users/u1/recommendations?n=20&deployment=default&checkpoint=&excludeSeen=true",
-		);
-		expect([empty.status, empty.body.checkpoint.id]).toEqual([200, checkpoint]);
-		expect((await api.call("GET", `/users/u1/recommendations?checkpoint=${randomUUID()}`)).status).toBe(404);
-		expect((await api.call("GET", "/users/u1/recommendations?deployment=none")).body.code).toBe("nothing_deployed");
-	});
-
-	test("for a person never seen", async () => {
-		const { status, body } = await api.call("POST", "/recommendations", {
-			items: ["a", "never heard of"],
-			n: 1,
-			exclude: ["z"],
-		});
-		expect(status).toBe(200);
-		expect(body).toMatchObject({
-			user: null,
-			unknownItems: ["never heard of"],
-			checkpoint: answered(),
-			deployment: "default",
-		});
-		expect(body.items).toHaveLength(1);
-		const sent = api.recommender.requests.recommend.at(-1);
-		expect(sent).toMatchObject({
-			who: { $case: "history", value: { items: ["a", "never heard of"] } },
-			n: 1,
-			exclude: ["z"],
-		});
-	});
-
-	test("interests with their top items and the history behind them", async () => {
-		const { body } = await api.call("GET", "/users/u1/interests?n=1");
-		expect(body).toEqual({
-			user: "u1",
-			checkpoint: answered(),
-			interests: [
-				{ index: 0, weight: 1, topItems: [{ id: "a", title: "A", score: 2 }], formedBy: [{ id: "h", title: null }] },
-			],
-			history: [{ id: "h", title: null, interestShares: [1] }],
-			historyTotal: 1,
-		});
-	});
-
-	test("similar items", async () => {
-		const { body } = await api.call("GET", "/items/x/similar?n=3");
-		expect(body).toEqual({ item: "x", items: [{ id: "b", title: "B", score: 0.9 }], checkpoint: answered() });
-	});
-
-	test("404 for an unknown user", async () => {
-		for (const route of ["recommendations", "interests"]) {
-			const { status, body } = await api.call("GET", `/users/${UNKNOWN_USER}/${route}`);
-			expect([status, body.code]).toEqual([404, "unknown_user"]);
+			]);
+			const { history } = (await deploy("brief", checkpoint)).body;
+			expect(history).toEqual([expect.objectContaining({ until: null, removed: false }), items[0]]);
+			const next = (await deploy("brief", checkpoint)).body.history;
+			expect(next[1]).toMatchObject({ until: next[0].deployedAt, removed: false });
+		} finally {
+			await other.close();
 		}
 	});
 
-	test.each([
-		["FAILED_PRECONDITION", "fold_in_unsupported", 422],
-		["FAILED_PRECONDITION", "similar_unsupported", 422],
-		["INVALID_ARGUMENT", "no_known_items", 422],
-		["NOT_FOUND", "unknown_item", 404],
-		["DATA_LOSS", "checkpoint_corrupt", 409],
-		["UNAVAILABLE", "", 503],
-		["DEADLINE_EXCEEDED", "", 503],
-		["INTERNAL", "internal", 500],
-		["UNKNOWN", "a_code_nobody_knows", 500],
-	] as const)("%s %s becomes %i", async (status, code, expected) => {
-		api.recommender.refuse = refusal(status, code, "Traceback: /home/secret.py", "history.items");
-		const reply = await api.call("POST", "/recommendations", { items: ["a"] });
-		expect(reply.status).toBe(expected);
-		expect(reply.headers["content-type"]).toContain("application/problem+json");
-		if (expected >= 500) expect(JSON.stringify(reply.body)).not.toContain("secret");
-		if (expected === 503) expect(reply.headers["retry-after"]).toBe("2");
-		if (expected === 422)
-			expect(reply.body.errors).toEqual([{ pointer: "/items", code, message: "Traceback: /home/secret.py" }]);
+	test("of a name that was never deployed there is no history", async () => {
+		expect((await api.call("GET", "/deployments/never/history")).status).toBe(404);
+		expect((await api.call("DELETE", "/deployments/never")).status).toBe(404);
+	});
+
+	test("however deploys and removals meet, the history ends with what is served, or says that nothing is", async () => {
+		for (let round = 0; round < 6; round++) {
+			await deploy("torn", checkpoint);
+			const replies = await Promise.all([
+				deploy("torn", checkpoint),
+				api.call("DELETE", "/deployments/torn"),
+				deploy("torn", checkpoint),
+			]);
+			// A deploy whose name is removed before it can answer says so.
+			for (const { status } of replies) expect([200, 204, 404]).toContain(status);
+			const isServed = (await api.call("GET", "/deployments/torn")).status === 200;
+			const { items } = (await api.call("GET", "/deployments/torn/history")).body;
+			expect(items.filter((entry: { removed: boolean }) => entry.removed).length).toBeGreaterThan(0);
+			expect(items[0].removed).toBe(!isServed);
+		}
+	});
+
+	test("a checkpoint that is served no more can go, and the history keeps its names", async () => {
+		const { id, runs } = await api.experiment(["SUCCEEDED"], { model: "popularity" });
+		await deploy("gone", await api.checkpoint(runs[0] as string));
+		await deploy("gone", checkpoint);
+		expect((await api.call("DELETE", `/experiments/${id}`)).status).toBe(204);
+		const { history } = (await api.call("GET", "/deployments/gone")).body;
+		expect(history).toMatchObject([
+			{ checkpointId: checkpoint, until: null },
+			{ checkpointId: null, runId: runs[0], model: "popularity", epoch: 2, experiment: "an experiment" },
+		]);
 	});
 });

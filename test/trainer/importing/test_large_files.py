@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ MOST_BYTES = 500 << 20
 IMPORT = """
 import json, re, sys, time
 from pathlib import Path
-from trainer.importing import Finished, ImportRule, SourceFile, import_dataset
+from trainer.data.importing import Finished, ImportRule, SourceFile, import_dataset
 started = time.perf_counter()
 *_, last = import_dataset(
     [SourceFile("interactions", Path(sys.argv[1]), "big.csv")],
@@ -65,3 +67,14 @@ def test_a_million_lines_take_seconds(tmp_path: Path, capsys: pytest.CaptureFixt
     assert statistics["below_threshold"] == len(read) - len(kept)
     assert statistics["duplicates_merged"] == len(kept) - len(set(kept))
     assert statistics["interactions"] + statistics["cold_dropped"] == len(set(kept))  # everyone has five and more
+
+
+def test_an_array_of_20_mib_on_one_line(bring: Callable[..., Any]) -> None:
+    """As pandas writes it with to_json(orient="records"): no line is looked for in it."""
+    objects = [{"user": f"u{n % 997}", "item": f"i{n % 1009}", "note": "né" * 60} for n in range(100_000)]
+    text = json.dumps(objects, ensure_ascii=False, separators=(",", ":"))
+    assert len(text.encode()) > 20 << 20
+    outcome = bring(interactions=("all.json", text))
+    assert (outcome.code, outcome.problems) == ("", [])
+    assert outcome.dataset.statistics["duplicates_merged"] == 0
+    assert outcome.dataset.statistics["interactions"] + outcome.dataset.statistics["cold_dropped"] == 100_000

@@ -1,17 +1,21 @@
 """What an import does with good rows: merge, filter, split; and that it is the same every time."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from trainer import dataset, sample
-from trainer.dataset import Dataset
+from trainer.data import dataset, sample
+from trainer.data.dataset import Dataset
+from trainer.data.importing import Finished, ImportRule, Progress, SourceFile, files_of_folder, import_dataset
+from trainer.data.importing.split import k_core
 from trainer.errors import BadDataset, DatasetCorrupt, InvalidRequest
-from trainer.importing import Finished, ImportRule, SourceFile, files_of_folder, import_dataset
-from trainer.importing.split import k_core
+
+Bring = Callable[..., Any]
 
 
 def imported(folder: Path, rule: str = "{}", digest: str = "a" * 64, **files: str) -> Dataset:
@@ -168,9 +172,69 @@ def test_the_sample_is_the_same_every_time_and_has_its_topics(tmp_path: Path) ->
     assert isinstance(last, Finished)
     assert last.dataset.train.shape == (2_000, 1_000)
     assert all(last.dataset.titles)
+    tags = last.dataset.tags
+    assert sorted(tags.names) == sorted(sample.TOPICS)
+    assert np.diff(tags.indptr).tolist() == [1] * 1_000
 
 
 def test_a_folder_without_interactions_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.train.inter").write_text("u\ti\n")
     with pytest.raises(BadDataset, match="needs NAME"):
         files_of_folder(tmp_path)
+
+
+def test_a_first_line_that_is_taken_for_a_row_is_told(bring: Callable[..., Any]) -> None:
+    rule = '{"columns": {"item": 2, "user": 1}}'
+    rows = "".join(f"u{n % 5};i{n % 7}\n" for n in range(35))
+    outcome = bring(rule, interactions=f"kunde;artikel\n{rows}")
+    assert [(one.code, "'kunde;artikel'" in one.message) for one in outcome.problems] == [("first_line_taken", True)]
+    assert bring(rule, interactions=rows).problems == []
+    # Each position is looked at for the column that it is given for.
+    assert bring('{"columns": {"user": 9, "item": 2}}', interactions="x,item\na,b\n").code == "missing_column"
+
+
+def test_columns_that_the_rule_names_are_there_or_the_import_is_refused(bring: Callable[..., Any]) -> None:
+    rows = "user,item\n" + "".join(f"u{n % 5},i{n % 7}\n" for n in range(35))
+    assert bring(interactions=rows).code == ""
+    for column in ("timestamp", "rating"):
+        outcome = bring(f'{{"columns": {{"{column}": "when"}}}}', interactions=rows)
+        assert (outcome.code, "'when'" in outcome.message) == ("missing_column", True)
+
+
+def test_names_that_may_be_a_row_are_shown_with_both_ways_out(bring: Callable[..., Any]) -> None:
+    outcome = bring(interactions="alice,apple\nbob,banana\n")
+    assert outcome.code == "missing_column"
+    assert "alice, apple" in outcome.message
+    assert 'rule={"columns": {"user": 1, "item": 2}}' in outcome.message
+
+
+def test_a_validation_part_of_which_nothing_is_left_is_told(bring: Bring) -> None:
+    rows = "user,item,rating\n" + "".join(f"u{u},i{i},5\n" for u in range(4) for i in range(4) if u != i)
+    test = "user,item,rating\nu1,i1,5\nu2,i2,5\n"
+    for valid, why in (("new,i1,5\n", "1 find nothing in train"), ("u3,i3,1\n", "1 are rated below minRating")):
+        rule = '{"split": {"kind": "given"}, "minRating": 3}'
+        outcome = bring(rule, train=rows, test=test, valid=("v.csv", f"user,item,rating\n{valid}"))
+        assert outcome.counts["valid"] == 0
+        [told] = outcome.problems
+        assert (told.code, told.file, told.line) == ("lost_valid", "v.csv", 0)
+        assert why in told.message
+
+
+def test_the_progress_does_not_fall_while_a_table_is_copied(tmp_path: Path) -> None:
+    """A quote that swallows what follows makes the table be copied in the middle of the import."""
+    lines = [f"user{row % 997},item{row % 1009}" for row in range(700_000)]
+    lines[600_000] = '"user,item'
+    (tmp_path / "rows").write_text("\n".join(["user,item", *lines]))
+    told: list[Progress] = []
+    events = import_dataset(
+        [SourceFile("interactions", tmp_path / "rows", "rows.csv")],
+        ImportRule.parse('{"skipBadRows": true}'),
+        tmp_path / "artifacts",
+        "0" * 64,
+        told.append,
+    )
+    parsed = [event for event in events if isinstance(event, Progress) and event.stage == "parsing"]
+    copied = [one for one in told if one.stage == "parsing"]
+    assert copied
+    assert copied[-1] in parsed
+    assert copied[-1].rows_read > 0

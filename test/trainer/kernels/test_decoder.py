@@ -114,6 +114,21 @@ def test_scores_are_the_log_of_p_whatever_the_tiles(monkeypatch: pytest.MonkeyPa
         torch.testing.assert_close(scores, expected, rtol=0, atol=2e-5)
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["prototypes of each user", "of all users"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["compiled", "plain"])
+def test_weights_multiply_the_interests_inside_p(dtype: torch.dtype, shared: bool) -> None:
+    items, prototypes, interests, _ = (value.detach() for value in inputs(dtype))
+    prototypes = prototypes[:1] if shared else prototypes
+    weights = torch.tensor([[0.0, 0.5, 4.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]], dtype=dtype).repeat(USERS, 1)[:USERS]
+    b, s = (torch.einsum("bkd,nd->bkn", vectors.double(), items.double()) for vectors in (prototypes, interests))
+    terms = torch.softmax(b / TAUS.group, dim=1) * torch.exp(s / TAUS.decode)
+    scores = log_scores(items, prototypes, interests, TAUS, weights)
+    expected = (weights[:, :, None].double() * terms).sum(1).log()
+    torch.testing.assert_close(scores.double(), expected, rtol=0, atol=2e-5)
+    assert bool((scores[1] == -torch.inf).all())
+    assert torch.equal(scores[2::3], log_scores(items, prototypes, interests, TAUS)[2::3])
+
+
 def test_prototypes_that_need_no_gradient_get_none_and_change_no_other() -> None:
     items, prototypes, interests, keys = inputs(torch.float64)
     all_gradients = tiled(torch.float64)

@@ -19,6 +19,12 @@ def test_exponential_is_accurate_over_the_whole_range_of_logits() -> None:
     np.testing.assert_allclose(decode, group)
 
 
+def test_exponential_is_nothing_where_it_says() -> None:
+    b = np.full((1, 1, 100), fused.NOTHING)
+    fused.mixture(b, np.zeros_like(b), np.zeros((1, 1, 2), np.uint32), 0, False, np.empty((2, 1, 100), np.float32))
+    assert (b == 0).all()
+
+
 def test_its_noise_is_that_of_the_plain_path() -> None:
     keys = noise.draw_keys((3, 2), torch.Generator().manual_seed(0))
     group = np.zeros((3, 2, 5000), np.float32)
@@ -36,6 +42,6 @@ def test_it_compiles_where_no_folder_can_be_written(monkeypatch: pytest.MonkeyPa
     def doubled(values: np.ndarray) -> np.ndarray:
         return values * 2
 
-    compiled = fused._compiled(doubled)
+    compiled = fused.compiled(doubled)
     assert hasattr(compiled, "py_func")
     assert compiled(np.ones(3)).tolist() == [2, 2, 2]

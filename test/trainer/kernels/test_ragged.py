@@ -2,7 +2,7 @@
 
 import torch
 
-from trainer.kernels.ragged import owners, rows_without, softmax_of_rows
+from trainer.kernels.ragged import mean_shares, owners, rows_without, softmax_of_rows
 
 ROWS = [[1, 4, 6], [], [2], [0, 6], []]
 INDPTR = torch.tensor([0, 3, 3, 4, 6, 6])
@@ -29,6 +29,12 @@ def test_softmax_of_rows_and_its_gradient() -> None:
     torch.testing.assert_close(found, expected)
     one, other = (torch.autograd.grad((value * slopes).sum(), logits)[0] for value in (found, expected))
     torch.testing.assert_close(one, other)
+
+
+def test_mean_shares() -> None:
+    shares = torch.tensor([[0.5, 0.5], [1.0, 0.0], [0.3, 0.7], [0.1, 0.9], [0.2, 0.8], [0.6, 0.4]])
+    expected = [[0.6, 0.4], [0.5, 0.5], [0.1, 0.9], [0.4, 0.6], [0.5, 0.5]]
+    torch.testing.assert_close(mean_shares(INDPTR, shares), torch.tensor(expected))
 
 
 def test_no_entries_at_all() -> None:

@@ -36,12 +36,16 @@ def catalogue(items: Tensor) -> Catalogue:
 
 
 def search(
-    vectors: tuple[Tensor, Tensor, Tensor], n: int, indptr: Tensor | None = None, hidden: Tensor | None = None
+    vectors: tuple[Tensor, Tensor, Tensor],
+    n: int,
+    indptr: Tensor | None = None,
+    hidden: Tensor | None = None,
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     items, prototypes, interests = vectors
     nothing = torch.zeros(len(interests) + 1).long() if indptr is None else indptr
     columns = torch.empty(0).long() if hidden is None else hidden
-    return best_items(catalogue(items), prototypes, interests, TAUS, n, nothing, columns)
+    return best_items(catalogue(items), prototypes, interests, TAUS, n, nothing, columns, weights)
 
 
 def hidden_columns(users: int, each: int) -> tuple[Tensor, Tensor]:
@@ -52,8 +56,10 @@ def hidden_columns(users: int, each: int) -> tuple[Tensor, Tensor]:
     return sizes.cumsum(0), torch.cat([*rows, torch.empty(0, dtype=torch.int64)])
 
 
-def all_sorted(vectors: tuple[Tensor, Tensor, Tensor], n: int, indptr: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-    scores = log_scores(*vectors, TAUS)
+def all_sorted(
+    vectors: tuple[Tensor, Tensor, Tensor], n: int, indptr: Tensor, hidden: Tensor, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    scores = log_scores(*vectors, TAUS, weights)
     scores[torch.arange(len(scores)).repeat_interleave(indptr.diff()), hidden] = -torch.inf
     values, columns = scores.sort(dim=1, descending=True, stable=True)
     values, columns = values[:, :n], columns[:, :n]
@@ -70,6 +76,7 @@ def test_equals_the_whole_sort(
 ) -> None:
     monkeypatch.setattr(retrieval, "TILE_LOGITS", tile_logits)
     monkeypatch.setattr(retrieval, "USERS_AT_ONCE", 16)
+    monkeypatch.setattr(retrieval, "WORTH_A_THREAD", 1)
     vectors = inputs(1 if shared else USERS)
     hidden = hidden_columns(USERS, hidden_each)
     columns, values = search(vectors, n, *hidden)
@@ -81,6 +88,54 @@ def test_equals_the_whole_sort(
     assert differing.float().mean() < 0.01
     for row in range(USERS):
         assert sorted(columns[row].tolist()) == sorted(expected_columns[row].tolist())
+
+
+def steering() -> Tensor:
+    """Weights of all kinds: none, muted, tiny, the largest, and mixed with rows where nothing is steered."""
+    chance = torch.Generator().manual_seed(4)
+    weights = torch.tensor([0.0, 0.0, 1e-6, 0.3, 1.0, 4.0])[torch.randint(6, (USERS, INTERESTS), generator=chance)]
+    weights[::3] = 1.0
+    weights[1] = torch.tensor([0.0, 0.0, 0.7])
+    weights[4] = 0.0
+    return weights
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["prototypes of each user", "of all users"])
+@pytest.mark.parametrize("tile_logits", [50_000, 1 << 22], ids=["many tiles", "one tile"])
+@pytest.mark.parametrize(("n", "hidden_each"), [(20, 100), (ITEMS + 5, 1000)], ids=["20", "all that is left"])
+def test_steered_it_equals_the_whole_sort(
+    monkeypatch: pytest.MonkeyPatch, shared: bool, tile_logits: int, n: int, hidden_each: int
+) -> None:
+    monkeypatch.setattr(retrieval, "TILE_LOGITS", tile_logits)
+    vectors, weights, hidden = inputs(1 if shared else USERS), steering(), hidden_columns(USERS, hidden_each)
+    columns, values = search(vectors, n, *hidden, weights)
+    doubles = tuple(part.double() for part in vectors)
+    expected_columns, expected = all_sorted(doubles, n, *hidden, weights.double())
+    assert torch.equal(columns == -1, expected_columns == -1)
+    assert bool((columns[4] == -1).all())
+    assert bool((values[4] == -torch.inf).all())
+    torch.testing.assert_close(values.double(), expected, rtol=0, atol=1e-5)
+    assert (columns != expected_columns).float().mean() < 0.01
+    unsteered = search(vectors, n, *hidden)
+    assert torch.equal(values[::3], unsteered[1][::3])
+    assert torch.equal(columns[::3], unsteered[0][::3])
+
+
+@pytest.mark.parametrize("tau", [0.03, 0.1])
+def test_bounds_hold_however_small_a_weight_is(quick_dtype: torch.dtype, tau: float) -> None:
+    items, interests = unit(ITEMS, WIDTH, seed=1), unit(USERS, INTERESTS, WIDTH, seed=3)
+    interests[:, 0] = items[:USERS]
+    decoding = interests / tau
+    log_weights = torch.tensor([1e-30, 3e-4, 4.0]).log().expand(USERS, -1).contiguous()
+    logits = decoding.flatten(0, 1).to(quick_dtype) @ items.to(quick_dtype).T
+    slack = retrieval._slack(decoding, quick_dtype) + retrieval._slack_of_sum(decoding, log_weights)
+    for kept in ([0, 1, 2], [0], [0, 1]):
+        some = torch.full_like(log_weights, -torch.inf)
+        some[:, kept] = log_weights[:, kept]
+        exact = torch.einsum("bkd,nd->bkn", decoding.double(), items.double()) + some[:, :, None].double()
+        bounds = retrieval._bounds(logits, slack, INTERESTS, some)
+        assert (bounds >= exact.amax(1)).all()
+        assert (bounds - exact.amax(1) <= 2 * slack).all()
 
 
 def test_equal_scores_stand_by_column() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
+from trainer.contract.recommender import Interactions, StepContext
 from trainer.models.bpr import BPR, BPRConfig
-from trainer.recommender import Interactions, StepContext
 
 
 def model_of(train: csr_matrix) -> BPR:

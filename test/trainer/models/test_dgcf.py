@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from trainer.contract.recommender import Histories, Interactions, StepContext
 from trainer.models.dgcf import DGCF, DGCFConfig
-from trainer.recommender import Histories, Interactions, StepContext
 
 # Each user of a pair lacks few items; the third user and the fourth item have no interactions.
 TRAIN = csr_matrix(np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]], dtype=np.float32))

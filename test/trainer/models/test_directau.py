@@ -10,8 +10,8 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from trainer.contract.recommender import Histories, Interactions, StepContext
 from trainer.models.directau import DirectAU, DirectAUConfig
-from trainer.recommender import Histories, Interactions, StepContext
 
 TRAIN = csr_matrix(np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]], dtype=np.float32))
 

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from trainer.contract.recommender import Histories, Interactions, StepContext
 from trainer.models.dpcml import DPCML, DPCMLConfig
-from trainer.recommender import Histories, Interactions, StepContext
 
 # The third user has everything, the last nothing.
 X = np.array([[1, 0, 1, 1, 0, 0], [0, 1, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0]], dtype=np.float32)

@@ -5,8 +5,9 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from trainer.contract.recommender import Histories
+from trainer.models import ease
 from trainer.models.ease import EASE, EASEConfig
-from trainer.recommender import Histories
 
 
 def random_matrix(users: int, items: int) -> csr_matrix:
@@ -23,13 +24,17 @@ def fitted(train: csr_matrix, **params: float) -> EASE:
     return model
 
 
-def textbook_scores(train: csr_matrix, reg_weight: float) -> np.ndarray:
+def textbook_weights(train: csr_matrix, reg_weight: float) -> np.ndarray:
     """Steck 2019, algorithm 1, in float64."""
     x = train.toarray().astype(np.float64)
     inverse = np.linalg.inv(x.T @ x + reg_weight * np.eye(x.shape[1]))
     weights = inverse / -np.diag(inverse)
     np.fill_diagonal(weights, 0)
-    return x @ weights
+    return weights
+
+
+def textbook_scores(train: csr_matrix, reg_weight: float) -> np.ndarray:
+    return train.toarray().astype(np.float64) @ textbook_weights(train, reg_weight)
 
 
 @pytest.mark.parametrize("shape", [(40, 12), (12, 40)], ids=["primal", "dual"])
@@ -49,6 +54,28 @@ def test_a_person_who_is_not_in_the_data_is_scored_like_one_who_is(shape: tuple[
     known = Histories.of(train, np.arange(6))
     unknown = Histories(torch.full_like(known.users, -1), known.indptr, known.indices)
     torch.testing.assert_close(model.scores(unknown), model.scores(known), atol=2e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("at_once", [1, 10_000])
+@pytest.mark.parametrize("shape", [(40, 12), (12, 40)], ids=["primal", "dual"])
+def test_what_an_item_adds_is_its_weight(shape: tuple[int, int], at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ease, "_NUMBERS_AT_ONCE", at_once)
+    train = random_matrix(*shape)
+    model = fitted(train, reg_weight=5.0)
+    batch = Histories.of(train, np.array([3, 0, 5]))
+    items = torch.from_numpy(np.random.default_rng(1).integers(0, shape[1], (3, 7)))
+    added = model.contributions(batch, items)
+    weights = textbook_weights(train, 5.0)
+    rows = np.repeat(np.arange(3), np.diff(batch.indptr))
+    expected = weights[batch.indices.numpy()[:, None], items.numpy()[rows]]
+    np.testing.assert_allclose(added.numpy(), expected, atol=2e-4)
+    np.testing.assert_allclose(model.likeness(torch.tensor([4])).numpy(), weights[4], atol=2e-4)
+
+
+def test_nobody_has_no_contributions() -> None:
+    model = fitted(random_matrix(12, 40))
+    nobody = Histories(torch.tensor([-1]), torch.tensor([0, 0]), torch.empty(0, dtype=torch.int64))
+    assert model.contributions(nobody, torch.tensor([[1, 2]])).shape == (0, 2)
 
 
 def test_a_loaded_state_scores_alike_without_fitting() -> None:

@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from trainer.contract.recommender import Histories, StepContext
 from trainer.models.ials import IALS, IALSConfig
-from trainer.recommender import Histories, StepContext
 
 CONTEXT = StepContext(1, 1, 1, 0, torch.Generator())
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from trainer.contract.recommender import Histories
 from trainer.models.itemknn import ItemKNN, ItemKNNConfig
-from trainer.recommender import Histories
 
 
 def slow_scores(x: np.ndarray, k: int, shrink: float) -> np.ndarray:
@@ -34,3 +34,15 @@ def test_scores_equal_the_definition(k: int, shrink: float) -> None:
     model.fit(train)
     scores = model.scores(Histories.of(train, np.arange(30)))
     np.testing.assert_allclose(scores.numpy(), slow_scores(dense, k, shrink), atol=1e-5)
+
+
+def test_an_item_that_is_nobodys_neighbour_has_its_own() -> None:
+    """Item 2 is met only with item 1, whose one neighbour is item 0."""
+    train = csr_matrix(np.array([[1, 1, 0], [1, 1, 0], [0, 1, 1]], dtype=np.float32))
+    model = ItemKNN(ItemKNNConfig(k=1, shrink=0.0), *train.shape)
+    model.prepare(train, torch.Generator())
+    model.fit(train)
+    torch.testing.assert_close(model.likeness(torch.tensor([2])), torch.tensor([0, 3**-0.5, 0]))
+    torch.testing.assert_close(model.likeness(torch.tensor([1])), torch.tensor([(2 / 3) ** 0.5, 0, 3**-0.5]))
+    added = model.contributions(Histories.of(train, np.array([1])), torch.tensor([[1, 2]]))
+    torch.testing.assert_close(added, torch.tensor([[(2 / 3) ** 0.5, 0], [0, 3**-0.5]]))

@@ -9,8 +9,8 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from trainer.contract.recommender import Histories, Interactions, StepContext
 from trainer.models.ncl import NCL, NCLConfig
-from trainer.recommender import Histories, Interactions, StepContext
 
 # Each user of a pair lacks exactly one item, so what is drawn is known; the third user and the fourth item lack all.
 TRAIN = csr_matrix(np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]], dtype=np.float32))

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
+from trainer.contract.recommender import Histories
 from trainer.models.popularity import Popularity, PopularityConfig
-from trainer.recommender import Histories
 
 
 def test_scores_are_training_degrees() -> None:
@@ -14,3 +14,5 @@ def test_scores_are_training_degrees() -> None:
     model.prepare(train, torch.Generator())
     model.fit(train)
     assert model.scores(Histories.of(train, np.array([0, 2]))).tolist() == [[3, 0, 2], [3, 0, 2]]
+    nobody = Histories(torch.tensor([-1]), torch.tensor([0, 0]), torch.empty(0, dtype=torch.int64))
+    assert model.scores(nobody).tolist() == [[3, 0, 2]]

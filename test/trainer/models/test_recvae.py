@@ -8,8 +8,8 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from trainer.contract.recommender import Histories, StepContext
 from trainer.models.recvae import RecVAE, RecVAEConfig
-from trainer.recommender import Histories, StepContext
 
 # The last user has everything.
 TRAIN = csr_matrix(np.array([[1, 0, 1, 0], [0, 1, 0, 0], [1, 1, 1, 1]], dtype=np.float32))

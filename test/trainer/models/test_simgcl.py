@@ -9,8 +9,8 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from trainer.contract.recommender import Histories, Interactions, StepContext
 from trainer.models.simgcl import SimGCL, SimGCLConfig
-from trainer.recommender import Histories, Interactions, StepContext
 
 # The third user and the fourth item are in no pair. The others lack few items, so what is drawn is soon known.
 TRAIN = csr_matrix(np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]], dtype=np.float32))

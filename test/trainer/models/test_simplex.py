@@ -8,8 +8,8 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from trainer.contract.recommender import Histories, Interactions, StepContext
 from trainer.models.simplex import MFCCL, MFCCLConfig, SimpleX, SimpleXConfig
-from trainer.recommender import Histories, Interactions, StepContext
 
 # One with a single item, one with everything, one with nothing.
 TRAIN = csr_matrix(np.array([[1, 0, 1, 1], [0, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]], dtype=np.float32))

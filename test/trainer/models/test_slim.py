@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from trainer.contract.recommender import Histories
 from trainer.models.slim import SLIM, SLIMConfig
-from trainer.recommender import Histories
 
 
 def slow_weights(x: np.ndarray, target: int, chosen: np.ndarray, l1: float, l2: float) -> np.ndarray:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from trainer.contract.recommender import Histories, Interactions, StepContext
 from trainer.models import ultragcn
 from trainer.models.ultragcn import UltraGCN, UltraGCNConfig, neighbours
-from trainer.recommender import Histories, Interactions, StepContext
 
 # One with everything, one with nothing; nobody has the last item.
 X = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 0, 0], [1, 1, 1, 1, 0], [0, 0, 0, 0, 0]], dtype=np.float32)

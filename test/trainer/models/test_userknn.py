@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from trainer.contract.recommender import Histories
 from trainer.models.userknn import UserKNN, UserKNNConfig
-from trainer.recommender import Histories
 
 
 def slow_scores(x: np.ndarray, k: int, shrink: float) -> np.ndarray:
@@ -40,3 +40,14 @@ def test_a_newcomer_with_the_history_of_a_user_asks_that_user_too() -> None:
     model.fit(train)
     nobody = Histories(torch.tensor([-1]), torch.tensor([0, 1]), torch.tensor([0]))
     torch.testing.assert_close(model.scores(nobody), torch.tensor([[1, 1, 0]]) / 2**0.5)
+
+
+def test_what_an_item_adds_is_its_part_of_the_overlaps() -> None:
+    train = csr_matrix(np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]], dtype=np.float32))
+    model = UserKNN(UserKNNConfig(shrink=1.0), *train.shape)
+    model.prepare(train, torch.Generator())
+    model.fit(train)
+    added = model.contributions(Histories.of(train, np.array([0])), torch.tensor([[2, 3]]))
+    # Both others have item 1, the first of them item 0 as well; both have item 2, only the second item 3.
+    each = 1 / (6**0.5 + 1)
+    torch.testing.assert_close(added, torch.tensor([[each, 0], [2 * each, each]]))

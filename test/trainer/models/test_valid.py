@@ -13,10 +13,10 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from trainer.contract.recommender import Histories, StepContext
 from trainer.kernels import noise
 from trainer.kernels.attention import refine
 from trainer.models.valid import MacridVAE, MacridVAEConfig, Valid, ValidConfig
-from trainer.recommender import Histories, StepContext
 
 USERS, ITEMS = 9, 50
 SMALL: dict[str, Any] = {"k": 3, "embedding_size": 6, "encoder_size": 5}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.errors import OutOfMemory, Stopping, TrainerCrashed
+from trainer.errors import Busy, OutOfMemory, Stopping, TrainerCrashed
 from trainer.events import Event, Log
 from trainer.server import children
 from trainer.server.children import Children
@@ -34,7 +34,7 @@ def test_what_it_says_after_its_last_event_is_kept(child: Callable[[str], Childr
     heard: list[Event] = []
     dying = child('os.close(PIPE); time.sleep(0.5); print("terminate called", file=sys.stderr); sys.exit(3)')
     with pytest.raises(TrainerCrashed, match="process of the evaluation ended with exit status 3"):
-        heard.extend(dying.events("evaluate", {}, lambda: True))
+        heard.extend(dying.events("evaluate", "", {}, lambda: True))
     assert heard == [Log("warning", "terminate called")]
 
 
@@ -44,15 +44,36 @@ def test_want_of_memory_is_told_in_the_words_of_the_work(
     kills = iter((0, 1))
     monkeypatch.setattr(children, "_oom_kills", lambda: next(kills))
     with pytest.raises(OutOfMemory, match="ended the import for want of memory; try fewer interactions"):
-        list(child("os.kill(os.getpid(), 9)").events("import", {}, lambda: True))
+        list(child("os.kill(os.getpid(), 9)").events("import", "", {}, lambda: True))
 
 
 def test_an_orderly_stop_is_no_crash(child: Callable[[str], Children]) -> None:
     ending = child('print("working", file=sys.stderr, flush=True); time.sleep(60)')
-    events = ending.events("train", {}, lambda: True)
+    events = ending.events("train", "", {}, lambda: True)
     assert next(events) == Log("warning", "working")
     threading.Thread(target=ending.stop).start()
     with pytest.raises(Stopping):
         list(events)
     with pytest.raises(Stopping):
-        list(ending.events("train", {}, lambda: True))
+        list(ending.events("train", "", {}, lambda: True))
+
+
+def test_what_is_worked_on_is_waited_for_and_nothing_else(
+    child: Callable[[str], Children], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "datasets/" + "1" * 64
+    busy = child('print("working", file=sys.stderr, flush=True); time.sleep(60)')
+    wanted = threading.Event()
+    wanted.set()
+    events = busy.events("import", key, {}, wanted.is_set)
+    assert next(events) == Log("warning", "working")
+    busy.wait_for(["datasets/" + "2" * 64, "runs/x"])
+    monkeypatch.setattr(children, "SLOT_SECONDS", 0.2)
+    with pytest.raises(Busy):
+        busy.wait_for([key])
+    monkeypatch.undo()
+    ending = threading.Thread(target=list, args=(events,))
+    ending.start()
+    wanted.clear()
+    busy.wait_for([key])
+    ending.join()

@@ -17,18 +17,26 @@ import grpc
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from scipy.sparse import csr_matrix
 
 import trainer
-from trainer import dataset, experiment
-from trainer.dataset import IdMap
+from trainer.data import dataset
+from trainer.data.dataset import IdMap
+from trainer.data.tags import Tags
 from trainer.events import Finished
 from trainer.pb.recommender.v1 import recommender_pb2 as pb
 from trainer.pb.recommender.v1 import recommender_pb2_grpc
+from trainer.server.recommender_server import RecommenderServicer
+from trainer.serving.checkpoints import Checkpoints
+from trainer.serving.everybody import FIRST_USERS
+from trainer.training import experiment
 
 DIGEST = "cd" * 32
 USERS, ITEMS = 40, 120
+# Item 0 has both tags, item 1 the second.
+TAGS = Tags(["Jazz", "Übung"], np.minimum([0, 2, 3, *[3] * (ITEMS - 2)], 3), np.array([0, 1, 1]))
 SECONDS = 30
 
 Stub = recommender_pb2_grpc.RecommenderServiceStub
@@ -47,6 +55,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         IdMap(pa.array([*(f"user {row}" for row in range(USERS - 1)), "Zoë 🦊\n<b>"])),
         IdMap(pa.array([*(f"item {column}" for column in range(ITEMS - 1)), "本\u202e<img onerror=x>"])),
         [f"Title {column}" if column % 2 else "" for column in range(ITEMS)],
+        TAGS,
         rule={},
         statistics={},
     )
@@ -134,7 +143,7 @@ def test_is_healthy(channel: grpc.Channel) -> None:
 def test_warm_says_what_it_loaded(stub: Stub, valid: pb.Checkpoint, popularity: pb.Checkpoint) -> None:
     answer = stub.Warm(pb.WarmRequest(checkpoint=valid), timeout=SECONDS)
     assert (answer.model, answer.users, answer.items) == ("valid", USERS, ITEMS)
-    assert set(answer.capabilities) == {"fold_in", "interests"}
+    assert set(answer.capabilities) == {"fold_in", "interests", "similar"}
     assert answer.seconds > 0
     assert stub.Warm(pb.WarmRequest(checkpoint=popularity), timeout=SECONDS).model == "popularity"
 
@@ -226,7 +235,80 @@ def test_similar_items(stub: Stub, valid: pb.Checkpoint, popularity: pb.Checkpoi
         (pb.SimilarItemsRequest(checkpoint=popularity, item="item 4", n=3), "similar_unsupported"),
         (pb.SimilarItemsRequest(checkpoint=valid, item="no such", n=3), "unknown_item"),
     ):
-        assert refused(lambda request=request: stub.SimilarItems(request, timeout=SECONDS))[1] == expected
+        assert refused(lambda request=request: stub.SimilarItems(request, timeout=SECONDS))[1:] == (expected, "item")
+
+
+def test_reads_the_catalogue(root: Path, stub: Stub, valid: pb.Checkpoint) -> None:
+    data = dataset.load(root, dataset.key_of(DIGEST))
+    parts = list(stub.ReadCatalogue(pb.ReadCatalogueRequest(checkpoint=valid), timeout=SECONDS))
+    size = parts[0].size
+    assert (size.items, size.users, size.interests, size.dataset_key) == (ITEMS, USERS, 3, dataset.key_of(DIGEST))
+    assert list(size.tags) == ["Jazz", "Übung"]
+    assert not any(part.HasField("size") for part in parts[1:])
+    assert [list(item.tags) for part in parts for item in part.items] == [[0, 1], [1], *[[]] * (ITEMS - 2)]
+    assert [(item.id, item.title, item.popularity) for part in parts for item in part.items] == [
+        (data.items.id(column), data.titles[column], int(data.train[:, column].sum())) for column in range(ITEMS)
+    ]
+    assert [(user.id, user.interactions) for part in parts for user in part.users] == [
+        (data.users.id(row), int(data.train[row].sum())) for row in range(USERS)
+    ]
+
+
+def test_ranks_lists_of_everybody(root: Path, stub: Stub, valid: pb.Checkpoint) -> None:
+    data = dataset.load(root, dataset.key_of(DIGEST))
+    request = pb.RankListsRequest(checkpoint=valid, depth=30, explain=True)
+    parts = list(stub.RankLists(request, timeout=SECONDS))
+    rows = [row for part in parts for row in part.rows]
+    interactions = np.diff(data.train.indptr)
+    assert rows == sorted(range(USERS), key=lambda row: (-interactions[row], row))
+    for part in parts:
+        n = sum(part.counts)
+        items = np.frombuffer(part.lists.items, "<u4")
+        scores = np.frombuffer(part.lists.scores, "<f4")
+        shares = np.frombuffer(part.lists.shares, "<f4").reshape(n, 3)
+        because = np.frombuffer(part.lists.because, "<u4").reshape(n, 3)
+        assert len(items) == len(scores) == n
+        ends = np.cumsum(part.counts)
+        for row, start, end in zip(part.rows, [0, *ends[:-1]], ends, strict=True):
+            asked = pb.RecommendRequest(
+                checkpoint=valid, user=data.users.id(row), n=30, exclude_seen=True, explain=True
+            )
+            live = stub.Recommend(asked, timeout=SECONDS).items
+            assert [data.items.id(int(column)) for column in items[start:end]] == [item.id for item in live]
+            assert scores[start:end] == pytest.approx([item.score for item in live], rel=1e-5)
+            np.testing.assert_allclose(shares[start:end], [item.interest_shares for item in live], rtol=1e-5)
+            reasons = [[data.items.id(int(c)) for c in reason if c != 0xFFFFFFFF] for reason in because[start:end]]
+            assert reasons == [list(item.because) for item in live]
+
+
+def test_ranks_lists_of_some(stub: Stub, popularity: pb.Checkpoint) -> None:
+    request = pb.RankListsRequest(checkpoint=popularity, rows=[7, 3, 7], depth=5)
+    [part] = stub.RankLists(request, timeout=SECONDS)
+    assert (list(part.rows), list(part.counts)) == ([7, 3, 7], [5, 5, 5])
+    assert (len(part.lists.items), part.lists.shares, part.lists.because) == (60, b"", b"")
+    request = pb.RankListsRequest(checkpoint=popularity, rows=[7], depth=5, explain=True)
+    [part] = stub.RankLists(request, timeout=SECONDS)
+    assert part.lists.because == b"\xff" * 60  # it knows no reason
+    for fields, field in (
+        ({"rows": [0, USERS, USERS + 1], "depth": 5}, "rows[1]"),
+        ({"depth": 0}, "depth"),
+        ({"depth": 1001}, "depth"),
+    ):
+        wrong = pb.RankListsRequest(checkpoint=popularity, **fields)
+        answer = refused(lambda wrong=wrong: list(stub.RankLists(wrong, timeout=SECONDS)))
+        assert answer == ("INVALID_ARGUMENT", "invalid_request", field)
+
+
+def test_lists_stop_when_the_caller_has_gone(root: Path, popularity: pb.Checkpoint) -> None:
+    class Gone:
+        def is_active(self) -> bool:
+            return False
+
+    checkpoints = Checkpoints(root, capacity=1, device=torch.device("cpu"))
+    request = pb.RankListsRequest(checkpoint=popularity, depth=5)
+    parts = list(RecommenderServicer(checkpoints).RankLists(request, Gone()))  # type: ignore[arg-type]
+    assert [len(part.rows) for part in parts] == [FIRST_USERS]
+    checkpoints.close()
 
 
 LONG = "ü" * 257  # 514 bytes
@@ -264,8 +346,20 @@ def test_a_wrong_field_is_named(
     assert refused(lambda: stub.Recommend(request, timeout=SECONDS))[1:] == (code, field)
 
 
-def test_a_model_that_cannot_fold_in_names_those_that_can(stub: Stub, popularity: pb.Checkpoint) -> None:
-    request = pb.RecommendRequest(checkpoint=popularity, history=pb.ItemList(items=["item 1"]), n=5)
+def test_popularity_answers_a_stranger(root: Path, stub: Stub, popularity: pb.Checkpoint) -> None:
+    data = dataset.load(root, dataset.key_of(DIGEST))
+    history = pb.ItemList(items=["item 0", "item 3"])
+    request = pb.RecommendRequest(checkpoint=popularity, history=history, n=5, exclude_seen=True, explain=True)
+    answer = stub.Recommend(request, timeout=SECONDS).items
+    counts = np.asarray(data.train.sum(axis=0)).ravel()
+    best = sorted((c for c in range(ITEMS) if c not in (0, data.items.index("item 3"))), key=lambda c: (-counts[c], c))
+    assert [item.id for item in answer] == [data.items.id(column) for column in best[:5]]
+    assert all(not item.because for item in answer)
+
+
+def test_a_model_that_cannot_fold_in_names_those_that_can(root: Path, stub: Stub) -> None:
+    bpr = trained(root, "bpr", '{"epochs": 1, "embedding_size": 4}')
+    request = pb.RecommendRequest(checkpoint=bpr, history=pb.ItemList(items=["item 1"]), n=5)
     with pytest.raises(grpc.RpcError) as caught:
         stub.Recommend(request, timeout=SECONDS)
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
@@ -293,7 +387,7 @@ def test_a_damaged_checkpoint_is_refused_while_the_old_one_is_served(
         "NOT_FOUND",
         "checkpoint_missing",
     )
-    assert stub.Recommend(request, timeout=SECONDS) == before
+    assert stub.Recommend(request, timeout=SECONDS).items == before.items
 
 
 def test_many_callers_at_once_get_their_own_answers(stub: Stub, valid: pb.Checkpoint) -> None:

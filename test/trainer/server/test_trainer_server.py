@@ -1,5 +1,7 @@
 """The real trainer process over real gRPC: what each call answers, and what is left when something dies."""
 
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -22,17 +24,18 @@ import pytest
 from scipy.sparse import csr_matrix
 
 import trainer
-from trainer import dataset
-from trainer.dataset import IdMap
+from trainer.data import dataset
+from trainer.data.dataset import IdMap
+from trainer.data.tags import Tags
 from trainer.pb.trainer.v1 import trainer_pb2 as pb
 from trainer.pb.trainer.v1 import trainer_pb2_grpc
-from trainer.server.trainer_server import SPARE_THREADS, UPLOAD_SLOTS
+from trainer.server.trainer_server import DOWNLOAD_SLOTS, SPARE_THREADS, UPLOAD_SLOTS
 
 DIGEST = "ab" * 32
 SECONDS = 60
 SHORT = '{"epochs": 2, "k": 2, "embedding_size": 8, "encoder_size": 8}'
 ENDLESS = '{"epochs": 10000, "patience": 10000, "k": 2, "embedding_size": 8, "encoder_size": 8, "train_batch_size": 1}'
-HANG_SCALE = 10  # 120 s become 12 s, still more than a child needs to start on a busy machine
+HANG_SCALE = 5  # 120 s become 24 s, still more than a child needs to start on a busy machine
 UPLOAD_CAP = 100_000
 
 Stub = trainer_pb2_grpc.TrainerServiceStub
@@ -48,6 +51,7 @@ def save_dataset(folder: Path) -> None:
         IdMap(pa.array([f"user {row}" for row in range(40)])),
         IdMap(pa.array([f"item {column}" for column in range(120)])),
         [""] * 120,
+        Tags.none(120),
         rule={},
         statistics={},
     )
@@ -173,10 +177,21 @@ def test_the_catalogue(stub: Stub) -> None:
     answer = stub.ListModels(pb.ListModelsRequest(), timeout=SECONDS)
     models = {model.name: model for model in answer.models}
     assert {"valid", "macridvae", "popularity", "ease", "itemknn"} <= models.keys()
-    assert set(models["valid"].capabilities) == {"fold_in", "interests"}
+    assert set(models["valid"].capabilities) == {"fold_in", "interests", "similar"}
     assert '"embedding_size"' in models["valid"].config_schema_json
     assert answer.torch_version
     assert answer.device
+
+
+def test_the_sample_is_staged_as_an_upload_would_be(root: Path, stub: Stub) -> None:
+    files = stub.StageSample(pb.StageSampleRequest(), timeout=SECONDS).files
+    assert [(file.role, file.display_name) for file in files] == [
+        ("interactions", "sample.inter"),
+        ("items", "sample.item"),
+    ]
+    for file in files:
+        content = (root / file.upload_key / "data").read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (file.bytes, file.sha256)
 
 
 def test_an_upload_over_the_cap_or_cut_off_leaves_nothing(root: Path, stub: Stub) -> None:
@@ -206,12 +221,20 @@ def test_an_upload_over_the_cap_or_cut_off_leaves_nothing(root: Path, stub: Stub
 
 
 def imported(
-    stub: Stub, text: str, rule: str = "{}", role: str = "interactions", digest: str | None = None
+    stub: Stub,
+    text: str,
+    rule: str = "{}",
+    role: str = "interactions",
+    digest: str | None = None,
+    items: str | None = None,
 ) -> list[pb.ImportDatasetResponse]:
-    key = upload(stub, text.encode()).upload_key
-    file = pb.DatasetFile(role=role, upload_key=key, display_name="ratings.csv")
+    texts = [(role, text, "ratings.csv"), *([("items", items, "items.csv")] if items else [])]
+    files = [
+        pb.DatasetFile(role=one, upload_key=upload(stub, content.encode()).upload_key, display_name=name)
+        for one, content, name in texts
+    ]
     message = pb.ImportDatasetRequest(
-        dataset_id="d", files=[file], rule_json=rule, digest=digest or uuid.uuid4().hex * 2
+        dataset_id="d", files=files, rule_json=rule, digest=digest or uuid.uuid4().hex * 2
     )
     return list(stub.ImportDataset(message, timeout=SECONDS))
 
@@ -228,6 +251,24 @@ def test_an_import_ends_with_statistics_and_can_be_trained_on(root: Path, stub: 
     assert answers[-1].finished.reason == "closed_form"
 
 
+def test_a_preview_shows_columns_and_rows_and_keeps_nothing(root: Path, stub: Stub) -> None:
+    before = set(root.rglob("*"))
+    file = pb.PreviewFile(role="", display_name="ratings.csv", head=TABLE.encode() + b",i1\n", is_whole=True)
+    answer = stub.PreviewDataset(pb.PreviewDatasetRequest(files=[file]), timeout=SECONDS)
+    [table] = answer.tables
+    assert (table.role, table.format, table.separator, table.header) == ("interactions", "csv", ",", True)
+    assert [(column.name, column.role) for column in table.columns] == [("user", "user"), ("item", "item")]
+    assert list(table.rows[0].cells) == ["u0", "i0"]
+    assert [(one.code, one.line) for one in answer.problems] == [("empty_id", 119)]
+    assert set(root.rglob("*")) == before
+    with pytest.raises(grpc.RpcError, match="65536"):
+        stub.PreviewDataset(pb.PreviewDatasetRequest(files=[pb.PreviewFile(head=b"x" * 65_537)]), timeout=SECONDS)
+    with pytest.raises(grpc.RpcError, match=r"rule\.columns"):
+        stub.PreviewDataset(
+            pb.PreviewDatasetRequest(files=[file], rule_json='{"columns": {"who": 1}}'), timeout=SECONDS
+        )
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -236,17 +277,21 @@ def test_an_import_ends_with_statistics_and_can_be_trained_on(root: Path, stub: 
         lambda folder: (folder / "manifest.json").write_text('{"files": {}}'),
         lambda folder: (folder / "ids.arrow").write_bytes(b"x" * (folder / "ids.arrow").stat().st_size),
         lambda folder: (folder / "interactions.safetensors").unlink(),
+        lambda folder: (folder / "tags.arrow").unlink(),
+        lambda folder: (folder / "tags.arrow").write_bytes(b"x" * (folder / "tags.arrow").stat().st_size),
         shutil.rmtree,
     ],
 )
 def test_a_damaged_dataset_is_found_and_imported_again(root: Path, stub: Stub, harm: Callable[[Path], None]) -> None:
     digest = uuid.uuid4().hex * 2
-    first = imported(stub, TABLE, digest=digest)[-1].finished
+    items = "item,tags\ni1,Jazz|Live\ni2,jazz\n"
+    first = imported(stub, TABLE, digest=digest, items=items)[-1].finished
+    assert (first.statistics.tagged_items, first.statistics.tags) == (2, 2)
     check = pb.CheckDatasetRequest(dataset_key=first.dataset_key)
     assert stub.CheckDataset(check, timeout=SECONDS).is_whole
     harm(root / first.dataset_key)
     assert not stub.CheckDataset(check, timeout=SECONDS).is_whole
-    assert imported(stub, TABLE, digest=digest)[-1].finished == first
+    assert imported(stub, TABLE, digest=digest, items=items)[-1].finished == first
     assert stub.CheckDataset(check, timeout=SECONDS).is_whole
 
 
@@ -303,6 +348,14 @@ def test_wrong_imports_are_refused_with_their_field(stub: Stub) -> None:
         file = pb.DatasetFile(role="interactions", upload_key=key)
         message = pb.ImportDatasetRequest(files=[file], digest="2" * 64)
         assert refused(lambda message=message: list(stub.ImportDataset(message, timeout=SECONDS)))[1] == code
+
+
+def test_staged_files_that_are_gone_are_named(stub: Stub) -> None:
+    there, gone = upload(stub, TABLE.encode()).upload_key, f"uploads/{uuid.uuid4()}"
+    asked = pb.CheckUploadsRequest(upload_keys=[there, gone])
+    assert list(stub.CheckUploads(asked, timeout=SECONDS).missing_keys) == [gone]
+    trick = pb.CheckUploadsRequest(upload_keys=["../../etc/passwd"])
+    assert refused(lambda: stub.CheckUploads(trick, timeout=SECONDS))[1] == "invalid_request"
 
 
 def test_a_run_goes_from_start_to_test_metrics_and_is_evaluated(stub: Stub) -> None:
@@ -411,14 +464,123 @@ def test_a_stopped_child_is_found_and_gone(server: tuple[subprocess.Popen[bytes]
     seconds_until(lambda: not children_of(server[0]), 5)
 
 
-def test_artifacts_are_pruned_and_deleted_by_key_only(root: Path, stub: Stub) -> None:
+@pytest.fixture(scope="module")
+def best(server: tuple[subprocess.Popen[bytes], Stub]) -> pb.CheckpointRef:
+    finished = train(server[1], request("{}", model="popularity"))[-1].finished
+    return pb.CheckpointRef(key=finished.best.key, sha256=finished.best.sha256)
+
+
+def export_of(best: pb.CheckpointRef, **values: Any) -> pb.ExportRequest:
+    given = {"export_id": str(uuid.uuid4()), "lease": 1, "checkpoint": best, "n": 3, "format": "ndjson", **values}
+    return pb.ExportRequest(**given)
+
+
+def export(stub: Stub, message: pb.ExportRequest) -> pb.ExportFinished:
+    return list(stub.Export(message, timeout=SECONDS))[-1].finished
+
+
+def read(stub: Stub, key: str, offset: int = 0) -> bytes:
+    answers = stub.ReadExport(pb.ReadExportRequest(key=key, offset=offset), timeout=SECONDS)
+    return b"".join(answer.chunk for answer in answers)
+
+
+def test_an_export_is_read_from_any_place_and_deleted(root: Path, stub: Stub, best: pb.CheckpointRef) -> None:
+    # More than a message may hold elsewhere: 100,000 ids.
+    users = ["user 7", *(f"nobody {number} {'x' * 100}" for number in range(99_998)), "user 0"]
+    message = export_of(best, users=users, hidden=["item 5"], explain=True)
+    finished = export(stub, message)
+    assert (finished.key, finished.rows, finished.users) == (f"exports/{message.export_id}", 2, 2)
+    assert finished.unknown_users == 99_998
+    whole = read(stub, finished.key)
+    assert hashlib.sha256(whole).hexdigest() == finished.sha256
+    assert len(whole) == finished.bytes
+    first, second = (json.loads(line) for line in whole.splitlines())
+    assert (first["user"], second["user"], len(first["items"])) == ("user 7", "user 0", 3)
+    assert read(stub, finished.key, 10) == whole[10:]
+    assert export(stub, message) == finished  # a claim that comes after the end
+    assert refused(lambda: read(stub, finished.key, -1))[1:3] == ("invalid_request", "offset")
+    assert stub.DeleteArtifacts(pb.DeleteArtifactsRequest(keys=[finished.key]), timeout=SECONDS).deleted == 1
+    assert refused(lambda: read(stub, finished.key))[:2] == ("NOT_FOUND", "export_gone")
+    assert refused(lambda: read(stub, "exports/../x"))[1:3] == ("invalid_request", "key")
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"export_id": "../x"}, "export_id"),
+        ({"checkpoint": pb.CheckpointRef(key="../x")}, "checkpoint.key"),
+        ({"checkpoint": None}, "checkpoint.key"),
+        ({"n": 0}, "n"),
+        ({"n": 1001}, "n"),
+        ({"format": "xml"}, "format"),
+        ({"users": ["a", "a"]}, "users"),
+        ({"device": "abacus"}, "device"),
+    ],
+)
+def test_a_wrong_export_is_refused_with_its_field(
+    stub: Stub, best: pb.CheckpointRef, changes: dict[str, Any], place: str
+) -> None:
+    message = export_of(best, **changes)
+    assert refused(lambda: export(stub, message))[:3] == ("INVALID_ARGUMENT", "invalid_request", place)
+
+
+def test_an_export_that_is_killed_cancelled_or_taken_over(
+    server: tuple[subprocess.Popen[bytes], Stub], stub: Stub, best: pb.CheckpointRef
+) -> None:
+    message = export_of(best, lease=0)
+
+    def begun() -> Any:
+        """A newer claim of the same export, held at work: it would be done in a moment."""
+        message.lease += 1
+        stream = stub.Export(message)
+        seconds_until(lambda: len(children_of(server[0])) == 1, 20)
+        children_of(server[0])[0].suspend()
+        return stream
+
+    stream = begun()
+    assert refused(lambda: export(stub, export_of(best)))[:2] == ("UNAVAILABLE", "no_free_slot")
+    children_of(server[0])[0].kill()
+    assert refused(lambda: list(stream))[:2] == ("UNAVAILABLE", "trainer_crashed")
+    begun().cancel()
+    seconds_until(lambda: not children_of(server[0]), 5)
+    stream = begun()
+    message.lease += 1
+    assert export(stub, message).rows == 40
+    assert refused(lambda: list(stream))[:2] == ("FAILED_PRECONDITION", "stale_lease")
+    message.lease -= 1
+    assert refused(lambda: export(stub, message))[:2] == ("FAILED_PRECONDITION", "stale_lease")
+
+
+def test_slow_downloads_leave_room_for_other_calls(root: Path, stub: Stub) -> None:
+    key, size = f"exports/{uuid.uuid4()}", 64 << 20  # more than the windows of a call hold
+    (root / key).mkdir(parents=True)
+    (root / key / "data").write_bytes(bytes(size))
+    (root / key / "manifest.json").write_text(json.dumps({"bytes": size}))
+    calls = [stub.ReadExport(pb.ReadExportRequest(key=key)) for _ in range(DOWNLOAD_SLOTS)]
+    for call in calls:
+        assert next(call).chunk
+    assert refused(lambda: read(stub, key))[:2] == ("UNAVAILABLE", "busy")
+    assert stub.ListModels(pb.ListModelsRequest(), timeout=5).models
+    for call in calls:
+        call.cancel()
+
+    def is_given() -> bool:
+        try:
+            return len(read(stub, key)) == size
+        except grpc.RpcError:
+            return False
+
+    seconds_until(is_given, 20)
+
+
+def test_artifacts_are_deleted_by_key_only(root: Path, stub: Stub) -> None:
     message = request('{"epochs": 4, "k": 1, "embedding_size": 4, "encoder_size": 4}')
     train(stub, message)
     run = root / "runs" / message.run_id
     prune = pb.PruneCheckpointsRequest(run_id=message.run_id, last_epoch=4, best_epoch=2)
-    assert stub.PruneCheckpoints(prune, timeout=SECONDS).deleted == 2
-    assert {path.name for path in run.iterdir()} == {"epoch-00002", "epoch-00004"}
-    assert stub.PruneCheckpoints(prune, timeout=SECONDS).deleted == 0
+    before = sorted(run.iterdir())
+    assert stub.PruneCheckpoints(prune, timeout=SECONDS).deleted == 0  # as a worker of an earlier version asks
+    assert sorted(run.iterdir()) == before
     tricks = pb.DeleteArtifactsRequest(keys=[f"runs/{message.run_id}", f"runs/{message.run_id}/../../datasets"])
     assert refused(lambda: stub.DeleteArtifacts(tricks, timeout=SECONDS))[1] == "invalid_request"
     assert run.exists()  # nothing is deleted when one key is wrong

@@ -10,8 +10,9 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from trainer.dataset import Dataset, IdMap
-from trainer.recommender import Config, Histories, Interests, Recommender
+from trainer.contract.recommender import Config, Histories, Interests, Recommender
+from trainer.data.dataset import Dataset, IdMap
+from trainer.data.tags import Tags
 from trainer.serving.checkpoint import LoadedCheckpoint
 
 USERS, ITEMS = 30, 200
@@ -29,7 +30,7 @@ class Plain(Recommender):
     paper = "none"
     family = "test"
     summary = "For tests."
-    capabilities = frozenset({"fold_in", "interests"})
+    capabilities = frozenset({"fold_in", "interests", "similar"})
     config_class = PlainConfig
 
     def __init__(self, config: PlainConfig, users: int, items: int) -> None:
@@ -50,9 +51,10 @@ class Plain(Recommender):
         directions.index_add_(0, rows, held[:, :, None] * vectors[batch.indices][:, None, :])
         directions = torch.nn.functional.normalize(directions, dim=2)  # [B, K, d]
         weights = torch.zeros(len(batch), held.shape[1]).index_add_(0, rows, held)
-        cosine = torch.einsum("bkd,md->bkm", directions, vectors[items])
+        cosine = directions @ vectors[items].mT  # [B, K, M]
+        terms = belongs[items].mT * torch.exp(cosine / 0.3)
         return Interests(
-            item_terms=belongs[items].T * torch.exp(cosine / 0.3),
+            item_terms=terms if batch.weights is None else terms * batch.weights[:, :, None],
             history_shares=held,
             weights=weights / weights.sum(dim=1, keepdim=True).clamp_min(1),
         )
@@ -102,12 +104,20 @@ def make_dataset() -> Dataset:
             pa.array([f"item {column}" for column in range(ITEMS - 1)] + ["本/\u202e<img onerror=x>"], pa.string())
         ),
         titles=[f"Title {column}" for column in range(ITEMS - 1)] + [""],
+        tags=Tags.none(ITEMS),
     )
 
 
 @pytest.fixture(scope="session")
 def toy() -> Dataset:
     return make_dataset()
+
+
+@pytest.fixture(scope="session")
+def unchanged(toy: Dataset) -> dict[str, LoadedCheckpoint]:
+    """By name, for tests that change nothing of them."""
+    models = Plain(PlainConfig(), USERS, ITEMS), Constant(Config(), USERS, ITEMS)
+    return {model.name: LoadedCheckpoint(model, toy, torch.device("cpu")) for model in models}
 
 
 @pytest.fixture

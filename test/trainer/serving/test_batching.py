@@ -1,7 +1,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -30,8 +30,14 @@ def doubler() -> Doubler:
 
 
 @pytest.fixture
-def batcher(doubler: Doubler) -> Iterator[Batcher[int, int]]:
-    batcher = Batcher[int, int](doubler, largest=4, name="test")
+def compute() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as one_thread:
+        yield one_thread
+
+
+@pytest.fixture
+def batcher(doubler: Doubler, compute: ThreadPoolExecutor) -> Iterator[Batcher[int, int]]:
+    batcher = Batcher[int, int](doubler, largest=4, compute=compute)
     yield batcher
     doubler.gate.set()
     batcher.close()
@@ -85,8 +91,8 @@ def test_nothing_is_computed_for_a_caller_who_has_gone(batcher: Batcher[int, int
     assert doubler.batches == [[0], [9]]
 
 
-def test_close_answers_what_is_queued(doubler: Doubler) -> None:
-    batcher = Batcher[int, int](doubler, largest=4, name="test")
+def test_close_answers_what_is_queued(doubler: Doubler, compute: ThreadPoolExecutor) -> None:
+    batcher = Batcher[int, int](doubler, largest=4, compute=compute)
     waiting = queue_behind_the_gate(batcher, doubler, range(1, 8))
     batcher.close()
     assert [future.result(0) for future in waiting] == [2 * question for question in range(1, 8)]

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.dataset import Dataset
+from trainer.contract.recommender import Histories
+from trainer.data.dataset import Dataset
 from trainer.errors import CheckpointCorrupt, FoldInUnsupported, NoKnownItems, SimilarUnsupported, UnknownUser
-from trainer.recommender import Histories
-from trainer.serving.checkpoint import LoadedCheckpoint, Question, Ranked
+from trainer.serving.checkpoint import LoadedCheckpoint
 from trainer.serving.person import Person, columns_of, known_user, newcomer
+from trainer.serving.question import Question, Ranked, left_out
 
 NOTHING = np.empty(0, dtype=np.int64)
 
@@ -15,8 +16,12 @@ def persons(toy: Dataset) -> list[Person]:
     return [known_user(toy, toy.users.id(row)) for row in range(len(toy.users))]
 
 
-def columns(ranked: list[Ranked]) -> list[int]:
-    return [item.column for item in ranked]
+def columns(items: list[Ranked]) -> list[int]:
+    return [item.column for item in items]
+
+
+def ranked(loaded: LoadedCheckpoint, questions: list[Question]) -> list[list[Ranked]]:
+    return [list(answer.ranked.items()) for answer in loaded.rank(questions)]
 
 
 def brute_force(loaded: LoadedCheckpoint, person: Person, n: int, excluded: set[int]) -> list[int]:
@@ -27,9 +32,9 @@ def brute_force(loaded: LoadedCheckpoint, person: Person, n: int, excluded: set[
 
 def test_the_best_n_that_were_not_seen(plain: LoadedCheckpoint, toy: Dataset) -> None:
     for person in persons(toy):
-        [ranked] = plain.rank([Question(person, n=12, excluded=person.seen)])
-        assert columns(ranked) == brute_force(plain, person, 12, set(person.seen.tolist()))
-        assert all(np.isfinite(item.score) for item in ranked)
+        [found] = ranked(plain, [Question(person, n=12, excluded=person.seen)])
+        assert columns(found) == brute_force(plain, person, 12, set(person.seen.tolist()))
+        assert all(np.isfinite(item.score) for item in found)
 
 
 def test_seen_is_every_part_and_history_the_training_part(toy: Dataset) -> None:
@@ -44,50 +49,54 @@ def test_a_batch_answers_as_one_by_one(plain: LoadedCheckpoint, toy: Dataset) ->
         Question(
             person,
             n=1 + 7 * (place % 4),
-            excluded=person.seen if place % 2 else NOTHING,
-            candidates=np.arange(0, 200, 3) if place % 3 == 0 else None,
+            excluded=left_out(
+                200, [person.seen if place % 2 else NOTHING], np.arange(0, 200, 3) if place % 3 == 0 else None
+            ),
             explain=place % 5 == 0,
         )
         for place, person in enumerate(persons(toy))
     ]
-    together = plain.rank(questions)
-    for question, ranked in zip(questions, together, strict=True):
-        [alone] = plain.rank([question])
-        assert columns(ranked) == columns(alone)
-        assert [item.because for item in ranked] == [item.because for item in alone]
-        np.testing.assert_allclose([item.score for item in ranked], [item.score for item in alone], rtol=1e-5)
-        np.testing.assert_allclose([item.shares for item in ranked], [item.shares for item in alone], rtol=1e-5)
+    together = ranked(plain, questions)
+    for question, found in zip(questions, together, strict=True):
+        [alone] = ranked(plain, [question])
+        assert columns(found) == columns(alone)
+        assert [item.because for item in found] == [item.because for item in alone]
+        np.testing.assert_allclose([item.score for item in found], [item.score for item in alone], rtol=1e-5)
+        np.testing.assert_allclose([item.shares for item in found], [item.shares for item in alone], rtol=1e-5)
 
 
 def test_neighbours_that_name_candidates_change_no_digit(plain: LoadedCheckpoint, toy: Dataset) -> None:
     ordinary = [Question(person, n=9, excluded=person.seen) for person in persons(toy)]
-    naming = Question(ordinary[0].person, n=2, excluded=NOTHING, candidates=np.arange(0, 200, 3))
-    alone = plain.rank(ordinary)
-    assert plain.rank([ordinary[0], naming, *ordinary[1:]]) == [alone[0], *plain.rank([naming]), *alone[1:]]
+    naming = Question(ordinary[0].person, n=2, excluded=left_out(200, [], np.arange(0, 200, 3)))
+    alone, [named] = ranked(plain, ordinary), ranked(plain, [naming])
+    first, found, *others = ranked(plain, [ordinary[0], naming, *ordinary[1:]])
+    assert [first, *others] == alone
+    assert columns(found) == columns(named)
+    np.testing.assert_allclose([item.score for item in found], [item.score for item in named], rtol=1e-5)
 
 
 def test_candidates_and_exclusions(plain: LoadedCheckpoint, toy: Dataset) -> None:
     person = known_user(toy, "user 0")
     candidates, excluded = np.array([5, 9, 40, 41, 120]), np.array([9, 41, 77])
-    [ranked] = plain.rank([Question(person, n=10, excluded=excluded, candidates=candidates)])
-    assert sorted(columns(ranked)) == [5, 40, 120]
-    assert columns(ranked) == brute_force(plain, person, 3, set(range(200)) - {5, 40, 120})
-    [none] = plain.rank([Question(person, n=10, excluded=candidates, candidates=candidates)])
+    [found] = ranked(plain, [Question(person, n=10, excluded=left_out(200, [excluded], candidates))])
+    assert sorted(columns(found)) == [5, 40, 120]
+    assert columns(found) == brute_force(plain, person, 3, set(range(200)) - {5, 40, 120})
+    [none] = ranked(plain, [Question(person, n=10, excluded=left_out(200, [candidates], candidates))])
     assert none == []
 
 
 def test_asking_for_more_than_remains_gives_what_remains(plain: LoadedCheckpoint, toy: Dataset) -> None:
     person = known_user(toy, "user 0")
-    [ranked] = plain.rank([Question(person, n=1000, excluded=person.seen)])
-    assert sorted(columns(ranked)) == sorted(set(range(200)) - set(person.seen.tolist()))
+    [found] = ranked(plain, [Question(person, n=1000, excluded=person.seen)])
+    assert sorted(columns(found)) == sorted(set(range(200)) - set(person.seen.tolist()))
 
 
 def test_shares_are_the_interests_part_in_the_score(plain: LoadedCheckpoint, toy: Dataset) -> None:
     person = known_user(toy, "user 7")
-    [ranked] = plain.rank([Question(person, n=20, excluded=person.seen)])
+    [found] = ranked(plain, [Question(person, n=20, excluded=person.seen)])
     batch = Histories.of(toy.train, np.array([person.user]))
-    terms = plain.model.interests(batch, torch.tensor(columns(ranked))).item_terms[0].T  # type: ignore[attr-defined]
-    for item, term in zip(ranked, terms.tolist(), strict=True):
+    terms = plain.model.interests(batch, torch.tensor(columns(found))).item_terms[0].T  # type: ignore[attr-defined]
+    for item, term in zip(found, terms.tolist(), strict=True):
         assert len(item.shares) == plain.interests == 3
         assert sum(item.shares) == pytest.approx(1, abs=1e-12)
         np.testing.assert_allclose(item.shares, np.array(term) / sum(term), rtol=1e-5)
@@ -101,34 +110,34 @@ def test_a_persons_own_history_folded_in_gives_the_same(plain: LoadedCheckpoint,
         assert unknown == ["no such item"]
         assert stranger.user == -1
         assert stranger.history[stranger.order].tolist() == person.history[::-1].tolist()
-        [known] = plain.rank([Question(person, n=15, excluded=person.seen, explain=True)])
-        [folded] = plain.rank([Question(stranger, n=15, excluded=person.seen, explain=True)])
+        [known] = ranked(plain, [Question(person, n=15, excluded=person.seen, explain=True)])
+        [folded] = ranked(plain, [Question(stranger, n=15, excluded=person.seen, explain=True)])
         assert known == folded
 
 
 def test_because_names_items_of_the_history(plain: LoadedCheckpoint, toy: Dataset) -> None:
     person = known_user(toy, "user 2")
-    [ranked] = plain.rank([Question(person, n=10, excluded=NOTHING, explain=True)])
-    assert any(item.because for item in ranked)
-    for item in ranked:
+    [found] = ranked(plain, [Question(person, n=10, excluded=NOTHING, explain=True)])
+    assert any(item.because for item in found)
+    for item in found:
         assert set(item.because) <= set(person.history.tolist()) - {item.column}
-    [silent] = plain.rank([Question(person, n=10, excluded=NOTHING)])
+    [silent] = ranked(plain, [Question(person, n=10, excluded=NOTHING)])
     assert all(item.because == [] for item in silent)
 
 
 def test_a_model_without_interests_and_vectors(constant: LoadedCheckpoint, toy: Dataset) -> None:
     before = constant.model.state_dict()["counts"].clone()
     questions = [Question(person, n=5, excluded=person.seen, explain=True) for person in persons(toy)]
-    for question, ranked in zip(questions, constant.rank(questions), strict=True):
-        assert columns(ranked) == [c for c in range(199, -1, -1) if c not in question.person.seen][:5]
-        assert all(item.shares == [] and item.because == [] for item in ranked)
+    for question, found in zip(questions, ranked(constant, questions), strict=True):
+        assert columns(found) == [c for c in range(199, -1, -1) if c not in question.person.seen][:5]
+        assert all(item.shares == [] and item.because == [] for item in found)
     # Excluding items for one person must not write into the model.
     assert torch.equal(constant.model.state_dict()["counts"], before)
     assert constant.interests == 0
     described = constant.describe(questions[0].person, 5, NOTHING)
     assert described.interests == []
     assert described.history_shares == [[] for _ in questions[0].person.history]
-    with pytest.raises(SimilarUnsupported):
+    with pytest.raises(SimilarUnsupported, match=r"constant cannot compare items; these models can: .*ease.*valid"):
         constant.similar(0, 5)
     with pytest.raises(FoldInUnsupported, match="constant cannot"):
         constant.require_fold_in()
@@ -138,7 +147,7 @@ def test_scores_that_are_not_finite_are_refused(plain: LoadedCheckpoint, toy: Da
     with torch.no_grad():
         plain.model.items[17] = torch.nan  # type: ignore[index,operator]
     with pytest.raises(CheckpointCorrupt, match="not finite"):
-        plain.rank([Question(known_user(toy, "user 0"), n=5, excluded=NOTHING)])
+        ranked(plain, [Question(known_user(toy, "user 0"), n=5, excluded=NOTHING)])
 
 
 def test_interests_of_a_person(plain: LoadedCheckpoint, toy: Dataset) -> None:
@@ -164,8 +173,8 @@ def test_similar_items_by_cosine(plain: LoadedCheckpoint) -> None:
     assert vectors is not None
     cosine = (vectors @ vectors[33]).tolist()
     expected = sorted((c for c in range(200) if c != 33), key=lambda c: (-cosine[c], c))
-    ranked = plain.similar(33, 7)
-    assert columns(ranked) == expected[:7]
+    found = plain.similar(33, 7)
+    assert columns(found) == expected[:7]
     assert len(plain.similar(33, 1000)) == 199
 
 

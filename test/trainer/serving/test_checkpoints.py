@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from trainer import artifacts, dataset, experiment
-from trainer.dataset import Dataset
+from trainer.contract.recommender import Histories
+from trainer.data import dataset
+from trainer.data.dataset import Dataset
 from trainer.errors import CheckpointCorrupt, CheckpointMissing, DatasetCorrupt, ValenceError
 from trainer.events import Finished
-from trainer.recommender import Histories
-from trainer.serving.checkpoint import Question
 from trainer.serving.checkpoints import CheckpointRef, Checkpoints
+from trainer.serving.everybody import lists_of
 from trainer.serving.person import known_user
+from trainer.serving.question import Question
+from trainer.storage import artifacts
+from trainer.training import experiment
 
 DIGEST = "ab" * 32
 
@@ -27,7 +30,7 @@ DIGEST = "ab" * 32
 def root(toy: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("artifacts")
     parts = {"train": toy.train, "valid": toy.valid, "test": toy.test}
-    dataset.save(folder, DIGEST, parts, toy.users, toy.items, toy.titles, rule={}, statistics={})
+    dataset.save(folder, DIGEST, parts, toy.users, toy.items, toy.titles, toy.tags, rule={}, statistics={})
     return folder
 
 
@@ -66,7 +69,8 @@ def checkpoints(root: Path) -> Iterator[Checkpoints]:
 def top(checkpoints: Checkpoints, ref: CheckpointRef, user: str = "user 3") -> list[int]:
     with checkpoints.use(ref) as served:
         person = known_user(served.loaded.dataset, user)
-        return [item.column for item in served.recommend(Question(person, n=10, excluded=person.seen), seconds=30)]
+        answer = served.recommend(Question(person, n=10, excluded=person.seen), seconds=30)
+        return answer.ranked.columns.tolist()
 
 
 @pytest.mark.parametrize("model", ["valid", "ease"])
@@ -77,6 +81,26 @@ def test_a_trained_model_recommends(model: str, checkpoints: Checkpoints, reques
         assert served.loaded.model.name == model
         assert served.loaded.interests == (3 if model == "valid" else 0)
     assert len(top(checkpoints, ref)) == 10
+
+
+def test_items_alike_and_reasons_come_from_the_weights_of_a_model(
+    ease: CheckpointRef, checkpoints: Checkpoints
+) -> None:
+    with checkpoints.use(ease) as served:
+        loaded = served.loaded
+        alike = loaded.similar(7, 5)
+        weights = loaded.model.likeness(torch.tensor([7]))
+        assert [item.column for item in alike] == weights.topk(5).indices.tolist()
+        assert [item.score for item in alike] == pytest.approx(weights.topk(5).values.tolist())
+        assert all(item.score > 0 for item in loaded.similar(7, 1000))
+        person = known_user(loaded.dataset, "user 3")
+        batch = Histories.of(loaded.dataset.train, np.array([person.user]))
+        [lists] = lists_of(loaded, np.array([person.user]), 10, explain=True)
+        assert lists.because is not None
+        added = loaded.model.contributions(batch, torch.from_numpy(lists.columns)[None]).T
+        for reasons, each in zip(lists.because.tolist(), added.tolist(), strict=True):
+            strongest = sorted(zip(each, person.history.tolist(), strict=True), reverse=True)
+            assert [column for value, column in strongest if value > 0][:3] == [c for c in reasons if c >= 0]
 
 
 def test_many_at_once_get_what_one_alone_gets(valid: CheckpointRef, checkpoints: Checkpoints) -> None:

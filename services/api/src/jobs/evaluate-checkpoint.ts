@@ -2,8 +2,8 @@
 import type { FastifyInstance } from "fastify";
 import fp from "fastify-plugin";
 import { RemoteError } from "../grpc.js";
-import { perform } from "../ownership.js";
 import { type Claim, guarded } from "../plugins/jobs.js";
+import { perform } from "./ownership.js";
 
 const CONCURRENCY = 1;
 
@@ -21,6 +21,7 @@ async function evaluate(app: FastifyInstance, claim: Claim, signal: AbortSignal,
 		app.prisma.evaluation.findUniqueOrThrow({ where: { id: claim.id }, include: { checkpoint: true } }),
 	);
 	const { checkpoint, split, maskTest, cutoffs } = evaluation;
+	if (!checkpoint) throw new RemoteError("checkpoint_missing", "the checkpoint has been removed");
 	const request = {
 		evaluationId: claim.id,
 		checkpoint: { key: checkpoint.key, sha256: checkpoint.sha256 },

@@ -1,23 +1,16 @@
 // Imports one dataset from its staged files.
 import type { FastifyInstance } from "fastify";
 import fp from "fastify-plugin";
-import { datasetKey } from "../dataset-store.js";
-import type { ImportFinished, ImportProblem } from "../generated/proto/trainer/v1/trainer.js";
+import { datasetKey, type StoredFile } from "../datasets/dataset-store.js";
+import type { ImportFinished, ImportProblem, ImportProgress } from "../generated/proto/trainer/v1/trainer.js";
 import { RemoteError } from "../grpc.js";
-import { perform } from "../ownership.js";
 import { appendEvent, type Claim, guarded } from "../plugins/jobs.js";
+import { perform } from "./ownership.js";
 
 const CONCURRENCY = 2;
 const MOST_PROBLEMS = 100;
 /** Watchers see progress about this often; a stage is always told. */
 const PROGRESS_MS = 1_000;
-
-interface StoredFile {
-	role: string;
-	uploadKey: string;
-	displayName: string;
-	sha256: string;
-}
 
 export default fp(
 	async (app) => {
@@ -44,17 +37,25 @@ async function importDataset(
 	};
 	const uploads = files.map((file) => file.uploadKey);
 	const problems: ImportProblem[] = [];
+	let problemsTotal = 0;
 	await app.persist(() => app.removals.forgo(datasetKey(dataset.digest))); // the same bytes were here, and deleted
 	let stage = "";
 	let told = 0;
 	try {
 		for await (const { event } of app.trainer.importDataset(request, signal)) {
 			heard();
-			if (event?.$case === "problem" && problems.length < MOST_PROBLEMS) problems.push(event.value);
+			// What is said of a whole file comes after the rows, and must not be lost behind them.
+			if (event?.$case === "problem" && (problems.length < MOST_PROBLEMS || event.value.line === 0)) {
+				problems.push(event.value);
+			}
+			// A table that is read once more is counted again.
+			if (event?.$case === "progress") problemsTotal = Math.max(problemsTotal, event.value.problems);
 			if (event?.$case === "progress" && (event.value.stage !== stage || Date.now() - told >= PROGRESS_MS)) {
 				stage = event.value.stage;
 				told = Date.now();
-				await app.persist(() => guarded(app, claim, (tx) => appendEvent(tx, claim.id, "progress", event.value)));
+				await app.persist(() =>
+					guarded(app, claim, (tx) => appendEvent(tx, claim.id, "progress", progressOf(event.value))),
+				);
 			}
 			if (event?.$case === "finished") {
 				await app.persist(() => onFinished(app, claim, event.value, problems, uploads));
@@ -66,7 +67,10 @@ async function importDataset(
 		if (problems.length > 0) {
 			await app.persist(() =>
 				guarded(app, claim, (tx) =>
-					tx.dataset.update({ where: { id: claim.id }, data: { problems: problems as object[] } }),
+					tx.dataset.update({
+						where: { id: claim.id },
+						data: { problems: problems as object[], problemsTotal: Math.max(problemsTotal, problems.length) },
+					}),
 				),
 			);
 		}
@@ -74,6 +78,8 @@ async function importDataset(
 	}
 	throw new RemoteError("trainer_crashed", "the import ended without a result");
 }
+
+const progressOf = ({ stage, rowsRead, fraction }: ImportProgress) => ({ stage, rowsRead, fraction });
 
 function onFinished(
 	app: FastifyInstance,
@@ -86,7 +92,13 @@ function onFinished(
 		const { datasetKey: artifactKey, splitDigest, statistics } = finished;
 		await tx.dataset.update({
 			where: { id: claim.id },
-			data: { artifactKey, splitDigest, statistics: statistics as object, problems: problems as object[] },
+			data: {
+				artifactKey,
+				splitDigest,
+				statistics: statistics as object,
+				problems: problems as object[],
+				problemsTotal: statistics?.problemsTotal ?? problems.length,
+			},
 		});
 		await app.removals.note(tx, uploads);
 		await app.jobs.end(tx, claim, "SUCCEEDED");

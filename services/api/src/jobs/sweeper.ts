@@ -1,5 +1,9 @@
-// Deletes artifacts which a request or an import has forgotten but could not delete: it died, or the trainer was away.
+// Deletes artifacts which a request or an import has forgotten but could not delete (it died, or the trainer was away),
+// checkpoints that the rule of their experiment does not keep, where no end of a run has seen to it, failed imports whose time is
+// over, and what exports that came to nothing have left.
 import fp from "fastify-plugin";
+import { forgetStaleImports } from "../artifacts/deletion.js";
+import { discardHalfExports } from "../artifacts/export-store.js";
 
 export default fp(
 	async (app) => {
@@ -7,8 +11,13 @@ export default fp(
 		const timer = setInterval(() => {
 			if (busy) return;
 			busy = true;
-			app.removals
-				.sweep()
+			forgetStaleImports(app)
+				.catch((err) => app.log.warn({ err }, "failed imports stay"))
+				.then(() => discardHalfExports(app))
+				.catch((err) => app.log.warn({ err }, "what is left of exports stays"))
+				.then(() => app.keep.sweep())
+				.catch((err) => app.log.warn({ err }, "keep rules"))
+				.then(() => app.removals.sweep())
 				.catch((err) => app.log.warn({ err }, "sweeper"))
 				.finally(() => {
 					busy = false;
@@ -16,5 +25,5 @@ export default fp(
 		}, app.config.timings.reconcilerInterval);
 		app.addHook("onClose", async () => clearInterval(timer));
 	},
-	{ name: "sweeper", dependencies: ["removals"] },
+	{ name: "sweeper", dependencies: ["removals", "keep"] },
 );

@@ -9,18 +9,19 @@ import type {
 	TrainStarted,
 } from "../generated/proto/trainer/v1/trainer.js";
 import { RemoteError } from "../grpc.js";
-import { perform } from "../ownership.js";
 import { appendEvent, type Claim, guarded } from "../plugins/jobs.js";
+import { perform } from "./ownership.js";
 
 const LOG_LINES_KEPT = 2_000;
 
 export default fp(
 	async (app) => {
-		app.queue.work("run", app.config.runConcurrency, (id, shutdown) =>
-			perform(app, id, shutdown, (claim, signal, heard) => trainRun(app, claim, signal, heard)),
-		);
+		app.queue.work("run", app.config.runConcurrency, async (id, shutdown) => {
+			await perform(app, id, shutdown, (claim, signal, heard) => trainRun(app, claim, signal, heard));
+			await app.keep.afterRun(id);
+		});
 	},
-	{ name: "train-run", dependencies: ["queue", "jobs", "trainer"] },
+	{ name: "train-run", dependencies: ["queue", "jobs", "trainer", "removals", "keep"] },
 );
 
 async function trainRun(app: FastifyInstance, claim: Claim, signal: AbortSignal, heard: () => void): Promise<void> {
@@ -46,8 +47,7 @@ async function attempt(app: FastifyInstance, claim: Claim, signal: AbortSignal, 
 				await app.persist(() => onStarted(app, claim, event.value));
 				break;
 			case "epoch":
-				await app.persist(() => onEpoch(app, claim, event.value));
-				prune(app, claim.id, event.value);
+				await app.removals.carryOut(await app.persist(() => onEpoch(app, claim, event.value)));
 				break;
 			case "heartbeat": {
 				const { epoch, epochFraction } = event.value;
@@ -67,7 +67,6 @@ async function attempt(app: FastifyInstance, claim: Claim, signal: AbortSignal, 
 				break;
 			case "finished":
 				await app.persist(() => onFinished(app, claim, event.value));
-				prune(app, claim.id, { epoch: event.value.epochs, bestEpoch: event.value.best?.epoch ?? 0 });
 				finished = true;
 				break;
 		}
@@ -108,26 +107,43 @@ const onStarted = (app: FastifyInstance, claim: Claim, started: TrainStarted) =>
 const rows = (runId: string, epoch: number, metrics: Metric[]) =>
 	metrics.map(({ split, name, value }) => ({ runId, epoch, split, name, value }));
 
-/** Metrics, checkpoint, progress and event in one transaction (docs/adr/0003); an epoch stored already is left alone. */
-const onEpoch = (app: FastifyInstance, claim: Claim, end: TrainEpoch) =>
+/**
+ * Metrics, checkpoint, progress and event in one transaction (docs/adr/0003); an epoch stored already is left alone.
+ * Returns the keys of the checkpoints that it has forgotten.
+ */
+const onEpoch = (app: FastifyInstance, claim: Claim, end: TrainEpoch): Promise<string[]> =>
 	guarded(app, claim, async (tx) => {
-		const { epoch, metrics, checkpoint, seconds, secondsLeft, bestEpoch, bestValue } = end;
+		const { epoch, metrics, checkpoint, seconds, secondsLeft, bestEpoch } = end;
+		const bestValue = Number.isFinite(end.bestValue) ? end.bestValue : null;
 		if (!checkpoint) throw new RemoteError("internal", "an epoch came without its checkpoint");
-		const run = await tx.run.findUniqueOrThrow({ where: { id: claim.id }, select: { epoch: true } });
-		if (run.epoch >= epoch) return; // the commit went through although its answer was lost
+		const select = { epoch: true, furthestEpoch: true };
+		const run = await tx.run.findUniqueOrThrow({ where: { id: claim.id }, select });
+		if (run.epoch >= epoch) return []; // the commit went through although its answer was lost
+		// One that is trained again, after going back to an earlier checkpoint, is no progress.
+		if (epoch > run.furthestEpoch) await app.jobs.gotFurther(tx, claim);
 		await tx.metric.createMany({ data: rows(claim.id, epoch, metrics) });
 		const isBest = bestEpoch === epoch;
 		await tx.checkpoint.updateMany({ where: { runId: claim.id, isLast: true }, data: { isLast: false } });
 		if (isBest) await tx.checkpoint.updateMany({ where: { runId: claim.id, isBest: true }, data: { isBest: false } });
 		const { key, sha256, bytes } = checkpoint;
 		await tx.checkpoint.create({ data: { runId: claim.id, epoch, key, sha256, bytes, isBest, isLast: true } });
-		// What is neither best nor last is pruned from the disk next, so it ceases to exist here.
-		await tx.checkpoint.deleteMany({ where: { runId: claim.id, isLast: false, isBest: false } });
+		const isSuperseded = { runId: claim.id, isLast: false, isBest: false };
+		const forgotten = (await tx.checkpoint.findMany({ where: isSuperseded })).map((checkpoint) => checkpoint.key);
+		await tx.checkpoint.deleteMany({ where: isSuperseded });
+		await app.removals.note(tx, forgotten);
 		await tx.run.update({
 			where: { id: claim.id },
-			data: { epoch, epochFraction: 0, secondsLeft, bestEpoch, bestValue },
+			data: {
+				epoch,
+				furthestEpoch: Math.max(epoch, run.furthestEpoch),
+				epochFraction: 0,
+				secondsLeft,
+				bestEpoch,
+				bestValue,
+			},
 		});
 		await appendEvent(tx, claim.id, "epoch", { epoch, metrics, seconds, secondsLeft, bestEpoch, bestValue });
+		return forgotten;
 	});
 
 const onFinished = (app: FastifyInstance, claim: Claim, finished: TrainFinished) =>
@@ -142,13 +158,6 @@ const onFinished = (app: FastifyInstance, claim: Claim, finished: TrainFinished)
 		await app.jobs.end(tx, claim, "SUCCEEDED");
 	});
 
-/** Best effort: what stays is removed with the next epoch. */
-function prune(app: FastifyInstance, runId: string, at: { epoch: number; bestEpoch: number }): void {
-	app.trainer
-		.pruneCheckpoints({ runId, lastEpoch: at.epoch, bestEpoch: at.bestEpoch })
-		.catch((err) => app.log.warn({ err, runId }, "old checkpoints not pruned"));
-}
-
 /** The last checkpoint cannot be read: back to the best one, or to the start. False when there was none to lose. */
 async function fallBack(app: FastifyInstance, claim: Claim): Promise<boolean> {
 	return app.persist(() =>
@@ -159,6 +168,7 @@ async function fallBack(app: FastifyInstance, claim: Claim): Promise<boolean> {
 			const epoch = best?.epoch ?? 0;
 			await tx.metric.deleteMany({ where: { runId: claim.id, epoch: { gt: epoch } } });
 			await tx.checkpoint.deleteMany({ where: { runId: claim.id, epoch: { gt: epoch } } });
+			await app.removals.forgoWithin(tx, `runs/${claim.id}`); // epochs up to the last one are written again
 			if (best) await tx.checkpoint.update({ where: { id: best.id }, data: { isLast: true } });
 			const nothing = { bestEpoch: null, bestValue: null };
 			await tx.run.update({ where: { id: claim.id }, data: { epoch, epochFraction: 0, ...(best ? {} : nothing) } });

@@ -1,10 +1,10 @@
-// API keys, compared in constant time, on every route but health and the dashboard's files, which hold no data; and
+// API keys, compared in constant time, on every route but health, the dashboard's files and the documentation, which hold no data; and
 // where no key protects, that a page elsewhere reaches nothing: neither by DNS rebinding nor by a form that posts here.
 import { createHash, timingSafeEqual } from "node:crypto";
 import fp from "fastify-plugin";
-import { ApiError } from "../errors.js";
+import { ApiError } from "../http/errors.js";
 
-const OPEN = [/^\/(healthz|readyz)$/, /^\/(ui(\/.*)?)?$/];
+const OPEN = [/^\/(healthz|readyz|openapi\.json|errors)$/, /^\/((ui|docs)(\/.*)?)?$/];
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const SAFE = ["GET", "HEAD"];
 

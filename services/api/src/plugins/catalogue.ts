@@ -1,10 +1,10 @@
 // app.catalogue: the models as the trainer reports them, and the validation of their configurations.
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import fp from "fastify-plugin";
-import { ApiError, type Problem } from "../errors.js";
 import type { ListModelsResponse, Model } from "../generated/proto/trainer/v1/trainer.js";
 import { RemoteError } from "../grpc.js";
-import { problemOf } from "../validation.js";
+import { ApiError, type Problem } from "../http/errors.js";
+import { problemOf } from "../http/validation.js";
 
 /** The catalogue changes only with a new trainer. */
 const FRESH_MS = 30_000;

@@ -2,10 +2,10 @@
 import type { ErrorObject } from "ajv";
 import type { FastifyError } from "fastify";
 import fp from "fastify-plugin";
-import { ApiError, ERRORS, type ErrorCode, isErrorCode } from "../errors.js";
 import { RemoteError } from "../grpc.js";
-import { sendProblem } from "../problem.js";
-import { problemOf } from "../validation.js";
+import { ApiError, ERRORS, type ErrorCode, isErrorCode } from "../http/errors.js";
+import { sendProblem } from "../http/problem.js";
+import { problemOf } from "../http/validation.js";
 import { isDatabaseAway } from "./prisma.js";
 
 const RETRY_SECONDS = 2;
@@ -33,15 +33,27 @@ export default fp(
 	async (app) => {
 		app.setErrorHandler<FastifyError>((error, request, reply) => {
 			const known = translate(error);
-			if (known.code === "internal") request.log.error({ err: error }, "unexpected error");
-			else if (known.status >= 500) request.log.warn({ err: error }, "cannot answer");
+			if (known.code === "internal") request.log.error({ err: described(error) }, "unexpected error");
+			else if (known.status >= 500) request.log.warn({ err: described(error) }, "cannot answer");
 			return sendProblem(reply, request.id, known);
 		});
 	},
 	{ name: "error-handler" },
 );
 
-function translate(error: FastifyError): ApiError {
+/** Kind and place of an error. Not its message: it may quote the request, which may be about a person. */
+function described(error: Error & { code?: string }): object {
+	const { code, cause, stack = "" } = error;
+	return {
+		type: error.constructor.name,
+		...(code !== undefined && { code }),
+		at: stack.split("\n").filter((line) => /^\s+at /.test(line)),
+		...(cause instanceof Error && { cause: described(cause) }),
+	};
+}
+
+/** What a caller may know of any error. */
+export function translate(error: FastifyError): ApiError {
 	if (error instanceof ApiError) return error;
 	if (error instanceof RemoteError) return fromRemote(error);
 	if (error.validation) {
@@ -70,7 +82,7 @@ function fromRemote(error: RemoteError): ApiError {
 	const { code, field, message } = error;
 	const isMissing = status === 404;
 	const problem = {
-		pointer: ASKED[field] ?? `/${field.replaceAll(".", "/")}`,
+		pointer: ASKED[field] ?? `/${field.replaceAll(".", "/").replace(/\[(\d+)\]/g, "/$1")}`,
 		code,
 		message: isMissing ? "is not known here" : message,
 	};

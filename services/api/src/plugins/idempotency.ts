@@ -2,9 +2,9 @@
 // stored in the transaction that does the work, so that a crash leaves either both or neither.
 import type { FastifyReply, FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
-import { ApiError } from "../errors.js";
 import type { Prisma } from "../generated/prisma/client.js";
-import { digest } from "../hash.js";
+import { digest } from "../http/digest.js";
+import { ApiError } from "../http/errors.js";
 import type { Transaction } from "./prisma.js";
 
 const KEPT_HOURS = 24;
@@ -56,6 +56,8 @@ export default fp(
 				if (!first?.status || !first.location) {
 					throw new ApiError("idempotency_in_progress", "Ask again in a moment.", [], 1);
 				}
+				// It may be from before an upgrade, and lack what the schema has since.
+				reply.type("application/json; charset=utf-8").serializer((payload: unknown) => JSON.stringify(payload));
 				reply.header("idempotent-replayed", "true");
 				return send(reply, { status: first.status, location: first.location, body: first.body as object });
 			}

@@ -1,6 +1,7 @@
-// app.jobs: the life of a job, and the only place that changes jobs.state.
+// app.jobs: the life of a job, and the only place that changes jobs.state (but for restored-jobs.ts, when nobody works).
 // QUEUED → RUNNING → SUCCEEDED | FAILED | CANCELLED, QUEUED → CANCELLED; RUNNING → QUEUED when its owner gives it back.
-// Final states stay, but for an import whose files on disk are lost: it goes back to QUEUED when they are uploaded again.
+// Final states stay, but for imports: one whose files on disk are lost goes back to QUEUED when they are uploaded again, and
+// one that failed or was cancelled when it is asked for with another rule.
 import fp from "fastify-plugin";
 import { type JobKind, type JobState, Prisma, type PrismaClient } from "../generated/prisma/client.js";
 import type { Transaction } from "./prisma.js";
@@ -10,7 +11,6 @@ export interface Claim {
 	id: string;
 	kind: JobKind;
 	lease: number;
-	crashes: number;
 }
 
 /** The claim is no longer ours; whoever sees this stops without another write. */
@@ -19,7 +19,7 @@ export class LeaseLost extends Error {}
 export const FINAL_STATES: JobState[] = ["SUCCEEDED", "FAILED", "CANCELLED"];
 export const isFinal = (state: JobState) => FINAL_STATES.includes(state);
 
-/** Times an owner may vanish before the job is given up: the third crash is no accident. */
+/** Times an owner may vanish at one place before the job is given up: the third crash there is no accident. */
 export const CRASH_BUDGET = 3;
 export const EVENT_CHANNEL = "job_events";
 
@@ -34,6 +34,8 @@ export interface Released {
 	kind: JobKind;
 	lease: number;
 	state: JobState;
+	/** Crashes since it last got further, this one included. */
+	crashesInPlace: number;
 }
 
 type Outcome = "SUCCEEDED" | "FAILED" | "CANCELLED";
@@ -86,14 +88,15 @@ function createJobs(prisma: PrismaClient) {
 			const jobs = await tx.$queryRaw<Released[]>`
 				WITH given AS (
 					SELECT id, CASE WHEN cancel_requested_at IS NOT NULL THEN 'CANCELLED'
-						WHEN ${counted} = 1 AND crashes + 1 >= ${CRASH_BUDGET} THEN 'FAILED' ELSE 'QUEUED' END AS next
+						WHEN ${counted} = 1 AND crashes_in_place + 1 >= ${CRASH_BUDGET} THEN 'FAILED' ELSE 'QUEUED' END AS next
 					FROM jobs WHERE ${which})
-				UPDATE jobs SET state = next::"JobState", crashes = crashes + ${counted}, heartbeat_at = NULL,
+				UPDATE jobs SET state = next::"JobState", crashes = crashes + ${counted},
+					crashes_in_place = crashes_in_place + ${counted}, heartbeat_at = NULL,
 					queued_at = CASE WHEN next = 'QUEUED' THEN now() ELSE queued_at END,
 					finished_at = CASE WHEN next <> 'QUEUED' THEN now() END,
 					error_code = CASE WHEN next = 'FAILED' THEN ${crash?.code ?? null} END,
 					error_message = CASE WHEN next = 'FAILED' THEN ${crash?.message ?? null} END
-				FROM given WHERE jobs.id = given.id RETURNING jobs.id, kind, lease, state`;
+				FROM given WHERE jobs.id = given.id RETURNING jobs.id, kind, lease, state, crashes_in_place AS "crashesInPlace"`;
 			for (const { id, state } of jobs) await changed(tx, id, state, state === "CANCELLED" ? undefined : crash);
 			return jobs;
 		});
@@ -114,7 +117,7 @@ function createJobs(prisma: PrismaClient) {
 				const [claim] = await tx.$queryRaw<Claim[]>`
 					UPDATE jobs SET state = 'RUNNING', lease = lease + 1, started_at = coalesce(started_at, now()), heartbeat_at = now()
 					WHERE id = ${id}::uuid AND state = 'QUEUED' AND cancel_requested_at IS NULL
-					RETURNING id, kind, lease, crashes`;
+					RETURNING id, kind, lease`;
 				if (claim) await changed(tx, id, "RUNNING");
 				return claim ?? null;
 			});
@@ -129,13 +132,18 @@ function createJobs(prisma: PrismaClient) {
 
 		end,
 
+		/** Inside the owner's transaction that stores what no attempt had reached before: the crash budget begins anew. */
+		async gotFurther(tx: Transaction, claim: Claim): Promise<void> {
+			await tx.job.update({ where: { id: claim.id }, data: { crashesInPlace: 0 } });
+		},
+
 		/**
 		 * A final import → QUEUED, because its dataset must be made again. Returns the lease under which it is queued; null
-		 * when it is no longer as `seen`: another upload has reopened it.
+		 * when it is no longer as `seen`: somebody else has reopened or deleted it.
 		 */
 		async reopen(tx: Transaction, seen: { id: string; lease: number }): Promise<number | null> {
 			const [job] = await tx.$queryRaw<{ lease: number }[]>`
-				UPDATE jobs SET state = 'QUEUED', crashes = 0, cancel_requested_at = NULL, queued_at = now(), started_at = NULL,
+				UPDATE jobs SET state = 'QUEUED', crashes = 0, crashes_in_place = 0, cancel_requested_at = NULL, queued_at = now(), started_at = NULL,
 					heartbeat_at = NULL, finished_at = NULL, error_code = NULL, error_message = NULL
 				WHERE id = ${seen.id}::uuid AND lease = ${seen.lease} AND kind = 'import'
 					AND state IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
@@ -144,11 +152,11 @@ function createJobs(prisma: PrismaClient) {
 			return job?.lease ?? null;
 		},
 
-		/** Gives a job back. Returns its state: QUEUED again, CANCELLED when that was asked for, FAILED past the budget. */
-		async release(claim: Claim, crash?: Failure): Promise<JobState> {
+		/** Gives a job back: it is QUEUED again, CANCELLED when that was asked for, FAILED past the budget. */
+		async release(claim: Claim, crash?: Failure): Promise<Released> {
 			const [job] = await handBack(Prisma.sql`${owned(claim)} FOR UPDATE`, crash);
 			if (!job) throw new LeaseLost();
-			return job.state;
+			return job;
 		},
 
 		/** QUEUED jobs end at once; RUNNING ones at their owner's next heartbeat. False when the job is final already. */

@@ -12,6 +12,12 @@ declare module "fastify" {
 	}
 }
 
+/**
+ * For a row that is shown with its job: they are read one after the other, and what ends in between would be SUCCEEDED without its
+ * results.
+ */
+export const AT_ONE_MOMENT = { isolationLevel: "RepeatableRead" } as const;
+
 export type Transaction = Prisma.TransactionClient;
 
 const AWAY =
@@ -43,7 +49,11 @@ export default fp(
 			statement_timeout: 30_000,
 			idle_in_transaction_session_timeout: 30_000,
 		});
-		const prisma = new PrismaClient({ adapter, transactionOptions: { maxWait: 5_000, timeout: 20_000 } });
+		const prisma = new PrismaClient({
+			adapter,
+			transactionOptions: { maxWait: 5_000, timeout: 20_000 },
+			errorFormat: "minimal", // other messages quote what was to be written, and errors are logged
+		});
 		app.decorate("prisma", prisma);
 		app.decorate("persist", async <T>(write: () => Promise<T>): Promise<T> => {
 			const deadline = Date.now() + timings.databaseRetry;

@@ -5,7 +5,7 @@ import { KINDS } from "./queue.js";
 
 declare module "fastify" {
 	interface FastifyInstance {
-		meters: { registry: Registry; recommendations: Histogram<"model"> };
+		meters: { registry: Registry; recommendations: Histogram<"tier" | "model"> };
 	}
 }
 
@@ -19,14 +19,14 @@ export default fp(
 			name: "valence_http_request_seconds",
 			help: "Duration of HTTP requests.",
 			labelNames: ["method", "route", "status"] as const,
-			buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+			buckets: [0.0005, 0.002, 0.005, 0.02, 0.1, 0.5, 2, 10],
 			registers,
 		});
 		const recommendations = new Histogram({
 			name: "valence_recommendation_seconds",
-			help: "Duration of a recommendation, the call to the recommender included.",
-			labelNames: ["model"] as const,
-			buckets: [0.002, 0.005, 0.01, 0.03, 0.1, 0.3, 1, 5],
+			help: "Duration of a recommendation until its body is made, by the tier that answered.",
+			labelNames: ["tier", "model"] as const,
+			buckets: [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 5],
 			registers,
 		});
 		new Gauge({

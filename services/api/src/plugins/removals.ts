@@ -1,23 +1,37 @@
 // app.removals: artifacts that no row names any more. A key is noted in the transaction that forgets it and struck off
 // once the trainer has deleted it, so that neither a crash nor an absent trainer leaves files for ever.
 import fp from "fastify-plugin";
-import { ApiError } from "../errors.js";
+import { ARTIFACT_LOCK } from "../artifacts/artifact-lock.js";
+import { RemoteError } from "../grpc.js";
+import { ApiError } from "../http/errors.js";
 import { type Transaction, violatesForeignKey } from "./prisma.js";
 
 /** Keys of one call to the trainer: it deletes whole folders within the deadline of a unary call. */
 const AT_ONCE = 100;
+/** Keys of one transaction that asks for their owners. */
+const CLAIMED_AT_ONCE = 1_000;
 
 export interface Removals {
 	note(tx: Transaction, keys: string[]): Promise<void>;
 	/** Deletes rows and the artifacts they named: `rows` returns their keys. Throws conflict with `inUse` where others hang on them. */
 	forget(rows: (tx: Transaction) => Promise<string[]>, inUse: string): Promise<void>;
+	/**
+	 * Notes keys unless somebody owns them after all, or has noted them before: which. It asks for the owners while it holds the keys,
+	 * so that whoever forgoes one, because it is made again, does so before the question or after the commit.
+	 */
+	claim(
+		keys: string[],
+		ownersOf: (tx: Transaction, keys: string[]) => Promise<{ has(key: string): boolean }>,
+	): Promise<string[]>;
 	/** Before an artifact of this key is made again; waits for a removal under way. */
 	forgo(key: string): Promise<void>;
+	/** The same for everything below a folder. */
+	forgoWithin(tx: Transaction, folder: string): Promise<void>;
 	/** After the commit that noted them. Never throws: what cannot be done now is left to the sweep. */
 	carryOut(keys: string[]): Promise<void>;
 	/** What no row ever named. Never throws. */
 	discard(keys: string[]): Promise<void>;
-	/** Does what is left of earlier ones, oldest first. */
+	/** Does what is left of earlier ones, oldest first; a key that cannot be deleted is put behind the others. */
 	sweep(): Promise<void>;
 }
 declare module "fastify" {
@@ -25,6 +39,9 @@ declare module "fastify" {
 		removals: Removals;
 	}
 }
+
+/** Then no other key can be deleted either. */
+const isAway = (error: unknown) => error instanceof RemoteError && ["unavailable", "timeout"].includes(error.code);
 
 export default fp(
 	async (app) => {
@@ -38,15 +55,32 @@ export default fp(
 			for (let start = 0; start < keys.length; start += AT_ONCE) await removeNoted(keys.slice(start, start + AT_ONCE));
 		}
 
-		/** Its rows are locked meanwhile: who forgoes one waits, and what somebody else removes is theirs to remove. */
+		/**
+		 * Its rows are locked meanwhile: who forgoes one waits, and what somebody else removes is theirs to remove. While a
+		 * backup copies artifacts nothing is deleted: they stay noted, for the sweep.
+		 */
 		async function removeNoted(keys: string[]): Promise<void> {
 			await app.prisma.$transaction(async (tx) => {
+				const [lock] = await tx.$queryRaw<{ isFree: boolean }[]>`
+					SELECT pg_try_advisory_xact_lock_shared(${ARTIFACT_LOCK}::bigint) AS "isFree"`;
+				if (!lock?.isFree) return;
 				const held = await tx.$queryRaw<{ key: string }[]>`
 					SELECT key FROM artifact_removals WHERE key = ANY(${keys}) ORDER BY key FOR UPDATE SKIP LOCKED`;
 				const some = held.map(({ key }) => key);
 				await app.trainer.deleteArtifacts(some);
 				await tx.artifactRemoval.deleteMany({ where: { key: { in: some } } });
 			});
+		}
+
+		/** One that cannot be deleted, because its folder may not be written to, keeps its note and lets those behind it pass. */
+		async function removeEach(keys: string[]): Promise<void> {
+			for (const key of keys) {
+				await removeNoted([key]).catch(async (err) => {
+					if (isAway(err)) throw err;
+					app.log.warn({ err, key }, "an artifact cannot be deleted");
+					await rows.updateMany({ where: { key }, data: { createdAt: new Date() } });
+				});
+			}
 		}
 
 		async function quietly(work: () => Promise<void>): Promise<void> {
@@ -68,8 +102,32 @@ export default fp(
 				});
 				await carryOut(keys);
 			},
+			async claim(keys, ownersOf) {
+				const claimed: string[] = [];
+				const sorted = [...keys].sort(); // two who claim the same wait for each other, never in a circle
+				for (let start = 0; start < sorted.length; start += CLAIMED_AT_ONCE) {
+					const some = sorted.slice(start, start + CLAIMED_AT_ONCE);
+					const unowned = await app.prisma.$transaction(async (tx) => {
+						const held = await tx.$queryRaw<{ key: string }[]>`
+							INSERT INTO artifact_removals (key) SELECT unnest(${some}::text[]) ON CONFLICT DO NOTHING RETURNING key`;
+						const noted = held.map(({ key }) => key);
+						const owners = await ownersOf(tx, noted);
+						await tx.artifactRemoval.deleteMany({ where: { key: { in: noted.filter((key) => owners.has(key)) } } });
+						return noted.filter((key) => !owners.has(key));
+					});
+					claimed.push(...unowned);
+				}
+				return claimed;
+			},
 			async forgo(key) {
-				await rows.deleteMany({ where: { key } });
+				// Inserted first: that waits for whoever notes it in a transaction of theirs, which a delete would not see.
+				await app.prisma.$transaction([
+					rows.upsert({ where: { key }, create: { key }, update: { key } }),
+					rows.deleteMany({ where: { key } }),
+				]);
+			},
+			async forgoWithin(tx, folder) {
+				await tx.artifactRemoval.deleteMany({ where: { key: { startsWith: `${folder}/` } } });
 			},
 			carryOut,
 			discard: (keys) =>
@@ -79,7 +137,8 @@ export default fp(
 				}),
 			async sweep() {
 				const left = await rows.findMany({ orderBy: { createdAt: "asc" }, take: AT_ONCE });
-				await remove(left.map(({ key }) => key));
+				const keys = left.map(({ key }) => key);
+				await removeNoted(keys).catch((error) => (isAway(error) ? Promise.reject(error) : removeEach(keys)));
 			},
 		} satisfies Removals);
 	},

@@ -1,8 +1,8 @@
 // What every route refuses without saying so itself: unknown query parameters, bodies where none is taken, methods a
 // path does not have.
 import fp from "fastify-plugin";
-import { ApiError } from "../errors.js";
-import { validatorCompiler } from "../validation.js";
+import { ApiError } from "../http/errors.js";
+import { validatorCompiler } from "../http/validation.js";
 
 const NO_QUERY = { type: "object", properties: {}, additionalProperties: false };
 export const NO_BODY = { anyOf: [{ type: "null" }, { type: "object", additionalProperties: false }] };

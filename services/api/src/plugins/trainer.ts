@@ -6,10 +6,16 @@ import {
 	type ConfigurationProblem,
 	type EvaluateRequest,
 	type EvaluateResponse,
+	type ExportRequest,
+	type ExportResponse,
 	type ImportDatasetRequest,
 	type ImportDatasetResponse,
+	type ListArtifactsResponse,
 	type ListModelsResponse,
-	type PruneCheckpointsRequest,
+	type PreviewDatasetRequest,
+	type PreviewDatasetResponse,
+	type ReadExportResponse,
+	type SampleFile,
 	TrainerServiceClient,
 	type TrainRequest,
 	type TrainResponse,
@@ -25,13 +31,23 @@ export interface Trainer {
 	checkConfigurations(configurations: Configuration[]): Promise<ConfigurationProblem[]>;
 	/** Streams bytes with back-pressure; a failing source cancels the call, and nothing stays staged. */
 	uploadFile(bytes: AsyncIterable<Uint8Array>): Promise<UploadFileResponse>;
+	/** What an import would make of files, from their first bytes. */
+	previewDataset(request: PreviewDatasetRequest): Promise<PreviewDatasetResponse>;
+	/** The files of the built-in sample, staged. */
+	stageSample(): Promise<SampleFile[]>;
 	importDataset(request: ImportDatasetRequest, signal: AbortSignal): AsyncGenerator<ImportDatasetResponse>;
 	/** Whether the files of a dataset are there and as they were written. */
 	isWhole(datasetKey: string): Promise<boolean>;
+	/** Those of staged files that are no longer there. */
+	missingUploads(uploadKeys: string[]): Promise<string[]>;
 	train(request: TrainRequest, signal: AbortSignal): AsyncGenerator<TrainResponse>;
 	evaluate(request: EvaluateRequest, signal: AbortSignal): AsyncGenerator<EvaluateResponse>;
-	pruneCheckpoints(request: PruneCheckpointsRequest): Promise<void>;
+	export(request: ExportRequest, signal: AbortSignal): AsyncGenerator<ExportResponse>;
+	/** The bytes of a finished export from `offset` on, no faster than they are taken. */
+	readExport(key: string, offset: number, signal: AbortSignal): AsyncGenerator<ReadExportResponse>;
 	deleteArtifacts(keys: string[]): Promise<void>;
+	/** Everything on the disk of the artifacts, some at a time. */
+	listArtifacts(signal: AbortSignal): AsyncGenerator<ListArtifactsResponse>;
 	/** Rejects when the process does not answer. */
 	reach(): Promise<void>;
 }
@@ -84,20 +100,27 @@ export default fp(
 				return (await unary(client.checkConfigurations.bind(client), { configurations }, timeout)).problems;
 			},
 			uploadFile,
+			previewDataset: (request) => unary(client.previewDataset.bind(client), request, timeout),
+			async stageSample() {
+				return (await unary(client.stageSample.bind(client), {}, timeout)).files;
+			},
 			importDataset: (request, signal) => serverStream(client.importDataset(request), signal),
 			async isWhole(datasetKey) {
 				// It reads every byte, as the warming of a checkpoint does.
 				const { warmCall } = app.config.timings;
 				return (await unary(client.checkDataset.bind(client), { datasetKey }, warmCall)).isWhole;
 			},
+			async missingUploads(uploadKeys) {
+				return (await unary(client.checkUploads.bind(client), { uploadKeys }, timeout)).missingKeys;
+			},
 			train: (request, signal) => serverStream(client.train(request), signal),
 			evaluate: (request, signal) => serverStream(client.evaluate(request), signal),
-			async pruneCheckpoints(request) {
-				await unary(client.pruneCheckpoints.bind(client), request, timeout);
-			},
+			export: (request, signal) => serverStream(client.export(request), signal),
+			readExport: (key, offset, signal) => serverStream(client.readExport({ key, offset }), signal),
 			async deleteArtifacts(keys) {
 				if (keys.length > 0) await unary(client.deleteArtifacts.bind(client), { keys }, timeout);
 			},
+			listArtifacts: (signal) => serverStream(client.listArtifacts({}), signal),
 			reach: () => ready(client),
 		} satisfies Trainer);
 		app.addHook("onClose", async () => client.close());

@@ -1,6 +1,6 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
-import { after, newestFirst, pageOf } from "../cursor.js";
-import { page, pageQuery, problems, Text, Uuid } from "../schemas.js";
+import { after, newestFirst, pageOf } from "../http/cursor.js";
+import { page, pageQuery, problems, Text, UuidOf } from "../http/schemas.js";
 import { CheckpointView, checkpointInclude, checkpointView } from "../views/run.js";
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
@@ -8,9 +8,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		"/checkpoints",
 		{
 			schema: {
+				operationId: "listCheckpoints",
 				summary: "Checkpoints, newest first",
 				tags: ["checkpoints"],
-				querystring: pageQuery({ run: Type.Optional(Uuid), model: Type.Optional(Text(100)) }),
+				querystring: pageQuery({
+					run: Type.Optional(UuidOf("Only of this run.")),
+					model: Type.Optional(Text(100, "Only of this model.")),
+				}),
 				response: { 200: page(CheckpointView), ...problems },
 			},
 		},

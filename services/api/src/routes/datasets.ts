@@ -1,16 +1,16 @@
-import multipart, { type Multipart, type MultipartFile } from "@fastify/multipart";
+import multipart, { type MultipartFile } from "@fastify/multipart";
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
-import { after, newestFirst, pageOf } from "../cursor.js";
-import { datasetKey, type Stored, store, uploadKeys } from "../dataset-store.js";
-import { ApiError } from "../errors.js";
-import { digest } from "../hash.js";
-import { completeRule, ImportRule, parseRule, ROLES, wrong } from "../import-rule.js";
-import { isFinal } from "../plugins/jobs.js";
-import type { Transaction } from "../plugins/prisma.js";
-import { IdParams, page, pageQuery, problems, State } from "../schemas.js";
-import { isText, validatorCompiler } from "../validation.js";
-import { DatasetView, datasetInclude, datasetView, type StoredFile } from "../views/dataset.js";
+import { forgetDataset } from "../artifacts/deletion.js";
+import { FAILED_IMPORT, type Stored, type StoredFile, storeAndQueue, uploadKeys } from "../datasets/dataset-store.js";
+import { completeRule, ImportRule, parseRule, ROLES, wrong } from "../datasets/import-rule.js";
+import { after, newestFirst, pageOf } from "../http/cursor.js";
+import { ApiError } from "../http/errors.js";
+import { partsOf, shownName } from "../http/multipart.js";
+import { IdParams, page, pageQuery, problems, State } from "../http/schemas.js";
+import { isText, validatorCompiler } from "../http/validation.js";
+import { AT_ONE_MOMENT } from "../plugins/prisma.js";
+import { DatasetView, datasetInclude, datasetView } from "../views/dataset.js";
 
 const MOST_FILES = 20;
 const MOST_FIELDS = 10;
@@ -25,6 +25,7 @@ const Upload = Type.Object(
 		...Object.fromEntries(ROLES.map((role) => [role, Type.Optional(File)])),
 	},
 	{
+		title: "NewDataset",
 		description:
 			"Fields before files. Files are interactions (one or several), or train, test and maybe valid; and maybe items.",
 	},
@@ -46,6 +47,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		"/datasets",
 		{
 			schema: {
+				operationId: "createDataset",
 				summary:
 					"Upload a dataset and queue its import; the same bytes and rule answer 200 with the one there is, if it is whole",
 				tags: ["datasets"],
@@ -59,31 +61,25 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		async (request, reply) => {
 			if (!request.isMultipart()) throw new ApiError("unsupported_media_type", "Send multipart/form-data.");
 			const { id, lease } = await take(request);
-			if (lease !== null) {
-				await app.queue.add("import", id, lease).catch((err) => request.log.warn({ err }, "waits for the reconciler"));
-			}
 			reply.code(lease === null ? 200 : 202).header("location", `/datasets/${id}`);
 			return view(id);
 		},
 	);
 
-	/** Stages the files and stores the dataset; whatever is staged for nothing is gone when this ends. */
+	/** Stages the files and stores the dataset; nothing stays of what cannot be stored. */
 	async function take(request: FastifyRequest): Promise<Stored> {
 		const files: StoredFile[] = [];
-		let stored: Stored | undefined;
-		try {
-			const { name, rule: asked } = await receive(request, files);
-			const rule = completeRule(
-				asked,
-				files.map((file) => file.role),
-			);
-			const proofs = files.map(({ role, sha256 }) => `${role} ${sha256}`).sort();
-			stored = await store(app, name, digest({ files: proofs, rule }), rule, files);
-			return stored;
-		} finally {
-			if (stored && stored.lease !== null) await app.removals.carryOut(stored.replaced);
-			else await app.removals.discard(uploadKeys(files));
-		}
+		const { name, rule } = await wanted(request, files).catch(async (error) => {
+			await app.removals.discard(uploadKeys(files));
+			throw error;
+		});
+		return storeAndQueue(app, name, rule, files);
+	}
+
+	async function wanted(request: FastifyRequest, files: StoredFile[]): Promise<{ name: string; rule: ImportRule }> {
+		const { name, rule } = await receive(request, files);
+		const roles = files.map((file) => file.role);
+		return { name, rule: completeRule(rule, roles) };
 	}
 
 	/** Stages every file as it comes; `files` grows by what is staged, also when this throws. */
@@ -110,12 +106,12 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			throw wrong(`/${part.fieldname}`, "unknown_field", `is not known here: files are ${ROLES.join(", ")}`);
 		}
 		const { uploadKey, sha256, bytes } = await app.trainer.uploadFile(part.file);
-		const displayName = (part.filename || part.fieldname).toWellFormed().replaceAll("\u0000", "").slice(-255);
-		return { role: part.fieldname, uploadKey, sha256, bytes, displayName };
+		return { role: part.fieldname, uploadKey, sha256, bytes, displayName: shownName(part) };
 	}
 
 	async function view(id: string) {
-		const row = await prisma.dataset.findUnique({ where: { id }, include: datasetInclude });
+		const query = { where: { id }, include: datasetInclude };
+		const row = await prisma.$transaction((tx) => tx.dataset.findUnique(query), AT_ONE_MOMENT);
 		if (!row) throw new ApiError("not_found", "There is no dataset with this id.");
 		return datasetView(row);
 	}
@@ -124,16 +120,20 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		"/datasets",
 		{
 			schema: {
-				summary: "Datasets, newest first",
+				operationId: "listDatasets",
+				summary: "Datasets, newest first; imports that failed or were cancelled when they are asked for",
 				tags: ["datasets"],
-				querystring: pageQuery({ state: Type.Optional(State) }),
+				querystring: pageQuery({
+					state: Type.Optional(State),
+					failed: Type.Boolean({ default: false, description: "Also imports that failed or were cancelled." }),
+				}),
 				response: { 200: page(DatasetView), ...problems },
 			},
 		},
 		async (request) => {
-			const { limit, cursor, state } = request.query;
+			const { limit, cursor, state, failed } = request.query;
 			const rows = await prisma.dataset.findMany({
-				where: { ...after(cursor), ...(state && { job: { state } }) },
+				where: { ...after(cursor), ...(state ? { job: { state } } : !failed && { NOT: FAILED_IMPORT }) },
 				include: datasetInclude,
 				orderBy: [...newestFirst],
 				take: limit + 1,
@@ -146,6 +146,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		"/datasets/:id",
 		{
 			schema: {
+				operationId: "getDataset",
 				summary: "One dataset",
 				tags: ["datasets"],
 				params: IdParams,
@@ -159,6 +160,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		"/datasets/:id/cancel",
 		{
 			schema: {
+				operationId: "cancelImport",
 				summary: "Cancel an import",
 				tags: ["datasets"],
 				params: IdParams,
@@ -177,44 +179,30 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		"/datasets/:id",
 		{
 			schema: {
-				summary: "Delete a dataset that no experiment is on, with its files",
+				operationId: "deleteDataset",
+				summary: "Delete a dataset with its files, and with its finished experiments if that is asked for",
 				tags: ["datasets"],
 				params: IdParams,
+				querystring: Type.Object(
+					{ withExperiments: Type.Boolean({ default: false, description: "Its experiments go along." }) },
+					{ additionalProperties: false },
+				),
 				response: { 204: Type.Null(), ...problems },
 			},
 		},
 		async (request, reply) => {
 			const { id } = request.params;
-			await app.removals.forget((tx) => removeRow(tx, id), "An experiment on it has just been launched.");
+			const { withExperiments } = request.query;
+			await app.steering.beforeForget(id);
+			let said: Awaited<ReturnType<typeof app.steering.forget>> = [];
+			await app.removals.forget(async (tx) => {
+				const keys = await forgetDataset(tx, id, withExperiments);
+				said = await app.steering.forget(tx, id);
+				return keys;
+			}, "Something on it has just been launched or deployed.");
+			for (const { deploymentName, user } of said) await app.steering.refresh(deploymentName, user);
 			return reply.code(204).send(null);
 		},
 	);
 };
 export default routes;
-
-/** Returns the keys of its files. Throws conflict while it is being imported or an experiment is on it. */
-async function removeRow(tx: Transaction, id: string): Promise<string[]> {
-	const row = await tx.dataset.findUnique({ where: { id }, include: { job: true, _count: true } });
-	if (!row) throw new ApiError("not_found", "There is no dataset with this id.");
-	if (!isFinal(row.job.state)) throw new ApiError("conflict", `Its import is ${row.job.state}; cancel it first.`);
-	const { experiments } = row._count;
-	if (experiments > 0) {
-		const those =
-			experiments === 1 ? "1 experiment is on it; delete that" : `${experiments} experiments are on it; delete those`;
-		throw new ApiError("conflict", `${those} first.`);
-	}
-	// The state again: an upload of the same bytes may have reopened the import meanwhile.
-	const { count } = await tx.job.deleteMany({ where: { id, lease: row.job.lease, state: row.job.state } });
-	if (count === 0) throw new ApiError("conflict", "It has just been uploaded again.");
-	return [...uploadKeys(row.files), row.artifactKey ?? datasetKey(row.digest)];
-}
-
-async function* partsOf(request: FastifyRequest): AsyncGenerator<Multipart> {
-	try {
-		yield* request.parts();
-	} catch (error) {
-		// What the parser says of a broken body has neither code nor status.
-		if (!(error instanceof Error) || "code" in error) throw error;
-		throw new ApiError("invalid_request", "The multipart body is broken or ends too early.");
-	}
-}

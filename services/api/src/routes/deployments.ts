@@ -1,61 +1,47 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
-import { ApiError } from "../errors.js";
+import { ApiError } from "../http/errors.js";
+import { DeploymentName, Fallback, listOf, problems, Uuid } from "../http/schemas.js";
 import { isFinal } from "../plugins/jobs.js";
 import { violatesForeignKey } from "../plugins/prisma.js";
-import { problems, Time, Uuid } from "../schemas.js";
-import { CheckpointView, checkpointInclude, checkpointView } from "../views/run.js";
+import { WINDOW_SECONDS } from "../serving/traffic.js";
+import {
+	DeploymentView,
+	deploymentInclude,
+	deploymentView,
+	Hidden,
+	History,
+	historyView,
+	ServingView,
+} from "../views/deployment.js";
+import { Ids } from "../views/recommendation.js";
 
 const MOST_HISTORY = 100;
-export const DeploymentName = Type.String({
-	pattern: "^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$",
-	description: "a-z, 0-9 and -, 1 to 64.",
-});
-const Deployment = Type.Object({
-	name: Type.String(),
-	checkpoint: CheckpointView,
-	deployedAt: Time,
-	capabilities: Type.Array(Type.String()),
-	history: Type.Array(Type.Object({ checkpointId: Uuid, runId: Uuid, model: Type.String(), deployedAt: Time }), {
-		description: "Newest first, the present one included.",
-	}),
-});
 const Params = Type.Object({ name: DeploymentName }, { additionalProperties: false });
 
-const include = {
-	checkpoint: { include: checkpointInclude },
-	history: {
-		orderBy: { id: "desc" },
-		take: MOST_HISTORY,
-		include: { checkpoint: { select: { runId: true, run: { select: { model: true } } } } },
-	},
-} as const;
+const missing = () => new ApiError("not_found", "There is no deployment with this name.");
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
 	const { prisma } = app;
 
-	async function views(names?: string[]): Promise<Static<typeof Deployment>[]> {
+	const historyOf = (deploymentName: string) =>
+		prisma.deploymentHistory.findMany({ where: { deploymentName }, orderBy: { id: "desc" }, take: MOST_HISTORY });
+	async function views(names?: string[]): Promise<Static<typeof DeploymentView>[]> {
 		const rows = await prisma.deployment.findMany({
 			...(names && { where: { name: { in: names } } }),
-			include,
+			include: deploymentInclude,
 			orderBy: { name: "asc" },
 		});
 		const models = await app.catalogue.models().catch(() => []);
-		return rows.map(({ name, checkpoint, deployedAt, history }) => ({
-			name,
-			checkpoint: checkpointView(checkpoint),
-			deployedAt: deployedAt.toISOString(),
-			capabilities: models.find((model) => model.name === checkpoint.run.model)?.capabilities ?? [],
-			history: history.map((entry) => ({
-				checkpointId: entry.checkpointId,
-				runId: entry.checkpoint.runId,
-				model: entry.checkpoint.run.model,
-				deployedAt: entry.deployedAt.toISOString(),
-			})),
-		}));
+		const found: Static<typeof DeploymentView>[] = [];
+		for (const row of rows) {
+			const { capabilities = [] } = models.find((model) => model.name === row.checkpoint.run.model) ?? {};
+			found.push(deploymentView(row, await historyOf(row.name), capabilities));
+		}
+		return found;
 	}
-	async function view(name: string): Promise<Static<typeof Deployment>> {
+	async function view(name: string): Promise<Static<typeof DeploymentView>> {
 		const [found] = await views([name]);
-		if (!found) throw new ApiError("not_found", "There is no deployment with this name.");
+		if (!found) throw missing();
 		return found;
 	}
 
@@ -63,22 +49,27 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		"/deployments/:name",
 		{
 			schema: {
+				operationId: "deploy",
 				summary: "Serve a checkpoint under a name; switched once the recommender has loaded and warmed it",
 				tags: ["deployments"],
 				params: Params,
-				body: Type.Object({ checkpoint: Uuid }, { additionalProperties: false }),
-				response: { 200: Deployment, ...problems },
+				body: Type.Object(
+					{ checkpoint: Uuid, fallback: Type.Optional(Fallback) },
+					{ title: "NewDeployment", additionalProperties: false },
+				),
+				response: { 200: DeploymentView, ...problems },
 			},
 		},
 		async (request) => {
 			const { name } = request.params;
+			const { fallback } = request.body;
 			const checkpoint = await prisma.checkpoint.findUnique({
 				where: { id: request.body.checkpoint },
-				include: { run: { include: { job: true } } },
+				include: { run: { include: { job: true, experiment: true, dataset: true } } },
 			});
 			const wrong = (message: string) => [{ pointer: "/checkpoint", code: "not_allowed", message }];
 			if (!checkpoint) throw new ApiError("not_found", "There is no checkpoint with this id.", wrong("is not known"));
-			const { id, key, sha256, run } = checkpoint;
+			const { id, key, sha256, epoch, run } = checkpoint;
 			// A run under way prunes its checkpoints from the disk as it goes on.
 			if (!isFinal(run.job.state)) {
 				throw new ApiError(
@@ -88,17 +79,111 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				);
 			}
 			await app.recommender.warm({ checkpoint: { key, sha256 } });
+			// So that nobody waits for it after the switch.
+			await app.serving.vocabulary(run.datasetId, { key, sha256 });
 			await prisma
 				.$transaction(async (tx) => {
-					const target = { checkpointId: id, deployedAt: new Date() };
+					const served = { checkpointId: id, deployedAt: new Date() };
+					const target = { ...served, ...(fallback && { fallback }) };
 					await tx.deployment.upsert({ where: { name }, create: { name, ...target }, update: target });
-					await tx.deploymentHistory.create({ data: { deploymentName: name, ...target } });
+					const { id: runId, model, experiment, dataset } = run;
+					const told = { runId, model, epoch, experimentName: experiment.name, datasetName: dataset.name };
+					await tx.deploymentHistory.create({ data: { deploymentName: name, ...served, ...told } });
+					await app.deployments.announce(tx, name);
 				})
 				.catch((error) => {
 					if (!violatesForeignKey(error)) throw error;
 					throw new ApiError("conflict", "The checkpoint has just been deleted.", wrong("is not there any more"));
 				});
+			await app.deployments.refresh();
 			return view(name);
+		},
+	);
+
+	/** Changes a deployment without a new checkpoint; once it is answered, this process answers by it. */
+	async function change(name: string, data: { fallback: string } | { hidden: string[] }): Promise<void> {
+		await prisma.$transaction(async (tx) => {
+			const { count } = await tx.deployment.updateMany({ where: { name }, data });
+			if (count === 0) throw missing();
+			await app.deployments.announce(tx, name);
+		});
+		await app.deployments.refresh();
+	}
+	async function hiddenView(name: string): Promise<Static<typeof Hidden>> {
+		const deployed = app.deployments.get(name);
+		if (!deployed) throw missing();
+		const { vocabulary } = await app.serving.of(deployed);
+		const { columns, unknown } = vocabulary.columnsOf(deployed.hidden);
+		return { items: Array.from(columns, (column) => vocabulary.titled(column)), unknown };
+	}
+
+	app.put(
+		"/deployments/:name/fallback",
+		{
+			schema: {
+				operationId: "setFallback",
+				summary: "What answers people whom the model does not know",
+				tags: ["deployments"],
+				params: Params,
+				body: Type.Object({ fallback: Fallback }, { additionalProperties: false }),
+				response: { 200: DeploymentView, ...problems },
+			},
+		},
+		async (request) => {
+			await change(request.params.name, request.body);
+			return view(request.params.name);
+		},
+	);
+
+	app.get(
+		"/deployments/:name/hidden",
+		{
+			schema: {
+				operationId: "getHidden",
+				summary: "Items that are never answered",
+				tags: ["deployments"],
+				params: Params,
+				response: { 200: Hidden, ...problems },
+			},
+		},
+		async (request) => hiddenView(request.params.name),
+	);
+
+	app.put(
+		"/deployments/:name/hidden",
+		{
+			schema: {
+				operationId: "hide",
+				summary: "Never answer these items: holds in every tier at once, and for later checkpoints",
+				tags: ["deployments"],
+				params: Params,
+				body: Type.Object({ items: Ids("All that are hidden from now on.") }, { additionalProperties: false }),
+				response: { 200: Hidden, ...problems },
+			},
+		},
+		async (request) => {
+			const { name } = request.params;
+			await change(name, { hidden: [...new Set(request.body.items)] });
+			return hiddenView(name);
+		},
+	);
+
+	app.get(
+		"/deployments/:name/serving",
+		{
+			schema: {
+				operationId: "getServing",
+				summary: "How this process answers for it: lists in memory, and the traffic of the last 15 minutes",
+				tags: ["deployments"],
+				params: Params,
+				response: { 200: ServingView, ...problems },
+			},
+		},
+		async (request) => {
+			const deployed = app.deployments.get(request.params.name);
+			if (!deployed) throw missing();
+			const { lists, points } = await app.serving.status(deployed);
+			return { lists, traffic: { windowSeconds: WINDOW_SECONDS, points } };
 		},
 	);
 
@@ -106,10 +191,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		"/deployments",
 		{
 			schema: {
+				operationId: "listDeployments",
 				summary: "Every deployment with its history",
 				tags: ["deployments"],
 				querystring: Type.Object({}, { additionalProperties: false }),
-				response: { 200: Type.Object({ items: Type.Array(Deployment) }), ...problems },
+				response: { 200: listOf(DeploymentView), ...problems },
 			},
 		},
 		async () => ({ items: await views() }),
@@ -119,13 +205,59 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		"/deployments/:name",
 		{
 			schema: {
+				operationId: "getDeployment",
 				summary: "One deployment",
 				tags: ["deployments"],
 				params: Params,
-				response: { 200: Deployment, ...problems },
+				response: { 200: DeploymentView, ...problems },
 			},
 		},
 		async (request) => view(request.params.name),
+	);
+
+	app.delete(
+		"/deployments/:name",
+		{
+			schema: {
+				operationId: "deleteDeployment",
+				summary: "Stop serving under a name; its history stays",
+				tags: ["deployments"],
+				params: Params,
+				response: { 204: Type.Null(), ...problems },
+			},
+		},
+		async (request, reply) => {
+			const { name } = request.params;
+			await prisma.$transaction(async (tx) => {
+				const { count } = await tx.deployment.deleteMany({ where: { name } });
+				if (count === 0) throw missing();
+				// Who deploys under the name at the same moment waits for this, so that the newest is what was removed.
+				await tx.$executeRaw`
+					UPDATE deployment_history SET removed_at = now()
+					WHERE id = (SELECT max(id) FROM deployment_history WHERE deployment_name = ${name})`;
+				await app.deployments.announce(tx, name);
+			});
+			await app.deployments.refresh();
+			return reply.code(204).send(null);
+		},
+	);
+
+	app.get(
+		"/deployments/:name/history",
+		{
+			schema: {
+				operationId: "getDeploymentHistory",
+				summary: "What was served under a name, also one that is removed",
+				tags: ["deployments"],
+				params: Params,
+				response: { 200: Type.Object({ items: History }, { title: "DeploymentHistory" }), ...problems },
+			},
+		},
+		async (request) => {
+			const rows = await historyOf(request.params.name);
+			if (rows.length === 0) throw new ApiError("not_found", "Nothing was ever deployed under this name.");
+			return { items: historyView(rows) };
+		},
 	);
 };
 export default routes;

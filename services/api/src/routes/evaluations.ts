@@ -1,22 +1,23 @@
 import { randomUUID } from "node:crypto";
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
 import type { FastifyInstance } from "fastify";
-import { ApiError } from "../errors.js";
-import { protocolHash } from "../hash.js";
+import { protocolHash } from "../experiments/protocol.js";
+import { ApiError } from "../http/errors.js";
+import { Cutoffs, IdempotencyHeaders, IdParams, listOf, MaskTest, problems, Uuid } from "../http/schemas.js";
 import type { Answer, Remember } from "../plugins/idempotency.js";
 import { isFinal } from "../plugins/jobs.js";
-import { Cutoffs, IdempotencyHeaders, IdParams, MaskTest, problems, Uuid } from "../schemas.js";
+import { AT_ONE_MOMENT, violatesForeignKey } from "../plugins/prisma.js";
 import { EvaluationView, evaluationInclude, evaluationView } from "../views/evaluation.js";
 
 const MOST_EVALUATIONS = 100;
 const NewEvaluation = Type.Object(
 	{
 		checkpoint: Type.Optional(Uuid),
-		split: Type.Enum(["valid", "test"], { default: "test" }),
+		split: Type.Enum(["valid", "test"], { type: "string", default: "test" }),
 		maskTest: Type.Optional(MaskTest),
 		cutoffs: Type.Optional(Cutoffs),
 	},
-	{ additionalProperties: false },
+	{ title: "NewEvaluation", additionalProperties: false },
 );
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
@@ -28,6 +29,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		{
 			schema: {
 				...one,
+				operationId: "createEvaluation",
 				summary: "Measure a checkpoint of the run under another split, mask rule or cut-offs",
 				body: NewEvaluation,
 				headers: IdempotencyHeaders,
@@ -45,8 +47,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		{
 			schema: {
 				...one,
+				operationId: "listEvaluations",
 				summary: "The run's latest evaluations, newest first",
-				response: { 200: Type.Object({ items: Type.Array(EvaluationView) }), ...problems },
+				response: { 200: listOf(EvaluationView), ...problems },
 			},
 		},
 		async (request) => {
@@ -65,20 +68,35 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	);
 
 	async function view(id: string) {
-		const row = await prisma.evaluation.findUnique({ where: { id }, include: evaluationInclude });
+		const query = { where: { id }, include: evaluationInclude };
+		const row = await prisma.$transaction((tx) => tx.evaluation.findUnique(query), AT_ONE_MOMENT);
 		if (!row) throw new ApiError("not_found", "There is no evaluation with this id.");
 		return evaluationView(row);
 	}
 
 	app.get(
 		"/evaluations/:id",
-		{ schema: { ...one, summary: "One evaluation", response: { 200: EvaluationView, ...problems } } },
+		{
+			schema: {
+				...one,
+				operationId: "getEvaluation",
+				summary: "One evaluation",
+				response: { 200: EvaluationView, ...problems },
+			},
+		},
 		async (request) => view(request.params.id),
 	);
 
 	app.post(
 		"/evaluations/:id/cancel",
-		{ schema: { ...one, summary: "Cancel an evaluation", response: { 202: EvaluationView, ...problems } } },
+		{
+			schema: {
+				...one,
+				operationId: "cancelEvaluation",
+				summary: "Cancel an evaluation",
+				response: { 202: EvaluationView, ...problems },
+			},
+		},
 		async (request, reply) => {
 			const { id } = request.params;
 			const { state } = await view(id);
@@ -106,20 +124,28 @@ async function launch(
 	const checkpoint = await prisma.checkpoint.findFirst({
 		where: { runId, ...(checkpointId ? { id: checkpointId } : { isBest: true }) },
 	});
-	if (!checkpoint) throw new ApiError("conflict", "The run has no such checkpoint.");
+	if (!checkpoint) {
+		const removed = run.checkpointsRemovedAt ? " any more: the keep rule of its experiment has removed some" : "";
+		throw new ApiError("conflict", `The run has no such checkpoint${removed}.`);
+	}
 	const id = randomUUID();
 	const rule = maskTest ?? run.experiment.maskTest;
 	const depths = cutoffs ?? run.experiment.cutoffs;
 	const hash = protocolHash(run.dataset.splitDigest ?? "", rule, depths);
-	const answer = await prisma.$transaction(async (tx) => {
+	const measured = { runId, checkpointId: checkpoint.id, epoch: checkpoint.epoch };
+	const store = prisma.$transaction(async (tx) => {
 		await app.jobs.create(tx, [id], "evaluation");
 		const row = await tx.evaluation.create({
-			data: { id, runId, checkpointId: checkpoint.id, split, maskTest: rule, cutoffs: depths, protocolHash: hash },
+			data: { id, ...measured, split, maskTest: rule, cutoffs: depths, protocolHash: hash },
 			include: evaluationInclude,
 		});
 		const made = { status: 202, location: `/evaluations/${id}`, body: evaluationView(row) };
 		await remember(tx, made);
 		return made;
+	});
+	const answer = await store.catch((error) => {
+		if (violatesForeignKey(error)) throw new ApiError("conflict", "The checkpoint has just been removed.");
+		throw error;
 	});
 	await app.queue.add("evaluation", id, 0).catch((err) => app.log.warn({ err }, "waits for the reconciler"));
 	return answer;

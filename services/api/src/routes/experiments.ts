@@ -1,16 +1,16 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
-import { after, newestFirst, pageOf } from "../cursor.js";
-import { ApiError } from "../errors.js";
+import { forgetExperiments } from "../artifacts/deletion.js";
+import { launch, NewExperiment } from "../experiments/launch.js";
 import type { Prisma } from "../generated/prisma/client.js";
-import { launch, NewExperiment } from "../launch.js";
-import { isFinal } from "../plugins/jobs.js";
-import type { Transaction } from "../plugins/prisma.js";
-import { IdempotencyHeaders, IdParams, page, pageQuery, problems, State, Text, Uuid } from "../schemas.js";
+import { after, newestFirst, pageOf } from "../http/cursor.js";
+import { ApiError } from "../http/errors.js";
+import { IdempotencyHeaders, IdParams, page, pageQuery, problems, State, Text, UuidOf } from "../http/schemas.js";
 import {
 	EXPERIMENT_STATE,
 	ExperimentView,
 	experimentInclude,
 	experimentViews,
+	WholeExperiment,
 	wholeExperiment,
 } from "../views/experiment.js";
 
@@ -24,16 +24,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		"/experiments",
 		{
 			schema: {
+				operationId: "createExperiment",
 				summary: "Launch an experiment: models × grid × seeds on one dataset",
 				tags: ["experiments"],
 				body: NewExperiment,
 				headers: IdempotencyHeaders,
-				response: { 202: ExperimentView, ...problems },
+				response: { 202: WholeExperiment, ...problems },
 			},
 		},
 		async (request, reply) =>
 			(await app.once(request, reply, (remember) => launch(app, request.body, remember))) as Static<
-				typeof ExperimentView
+				typeof WholeExperiment
 			>,
 	);
 
@@ -41,12 +42,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		"/experiments",
 		{
 			schema: {
+				operationId: "listExperiments",
 				summary: "Experiments, newest first",
 				tags: ["experiments"],
 				querystring: pageQuery({
 					state: Type.Optional(State),
-					dataset: Type.Optional(Uuid),
-					model: Type.Optional(Text(100)),
+					dataset: Type.Optional(UuidOf("Only on this one.")),
+					model: Type.Optional(Text(100, "Only with this one.")),
 				}),
 				response: { 200: page(ExperimentView), ...problems },
 			},
@@ -80,8 +82,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		{
 			schema: {
 				...one,
+				operationId: "getExperiment",
 				summary: "One experiment with its runs and groups over seeds",
-				response: { 200: ExperimentView, ...problems },
+				response: { 200: WholeExperiment, ...problems },
 			},
 		},
 		async (request) => wholeExperiment(prisma, request.params.id),
@@ -92,8 +95,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		{
 			schema: {
 				...one,
+				operationId: "cancelExperiment",
 				summary: "Cancel every open run and evaluation",
-				response: { 202: ExperimentView, ...problems },
+				response: { 202: WholeExperiment, ...problems },
 			},
 		},
 		async (request, reply) => {
@@ -118,37 +122,16 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		{
 			schema: {
 				...one,
+				operationId: "deleteExperiment",
 				summary: "Delete a finished experiment with its checkpoints",
 				response: { 204: Type.Null(), ...problems },
 			},
 		},
 		async (request, reply) => {
-			await app.removals.forget(async (tx) => {
-				const runs = await removeRows(tx, request.params.id);
-				return runs.map((id) => `runs/${id}`);
-			}, "A checkpoint of it has just been deployed.");
+			const { id } = request.params;
+			await app.removals.forget((tx) => forgetExperiments(tx, [id]), "A checkpoint of it has just been deployed.");
 			return reply.code(204).send(null);
 		},
 	);
 };
 export default routes;
-
-/** Returns the ids of its runs. Throws conflict while work is open or a checkpoint is named by a deployment. */
-async function removeRows(tx: Transaction, id: string): Promise<string[]> {
-	if (!(await tx.experiment.findUnique({ where: { id } }))) {
-		throw new ApiError("not_found", "There is no experiment with this id.");
-	}
-	const runs = await tx.run.findMany({ where: { experimentId: id }, include: { job: true } });
-	const evaluations = await tx.evaluation.findMany({ where: { run: { experimentId: id } }, include: { job: true } });
-	const works = [...runs, ...evaluations];
-	const open = works.filter(({ job }) => !isFinal(job.state)).length;
-	if (open > 0) {
-		throw new ApiError("conflict", `${open} of its runs and evaluations are not final; cancel the experiment first.`);
-	}
-	const used = await tx.deploymentHistory.findFirst({ where: { checkpoint: { run: { experimentId: id } } } });
-	if (used) throw new ApiError("conflict", `A checkpoint of it is, or was, deployed as ${used.deploymentName}.`);
-	// Rows hang on their jobs, so the jobs take them along.
-	await tx.job.deleteMany({ where: { id: { in: works.map((row) => row.id) } } });
-	await tx.experiment.delete({ where: { id } });
-	return runs.map((run) => run.id);
-}

@@ -1,21 +1,25 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
-import { problems } from "../schemas.js";
+import { problems } from "../http/schemas.js";
 
 const CHECK_MS = 2_000;
-const Check = Type.Object({ status: Type.String(), detail: Type.Optional(Type.String()) });
-const Ready = Type.Object({
-	status: Type.String(),
-	checks: Type.Object({ database: Check, queue: Check, trainer: Check, recommender: Check }),
-});
+const Check = Type.Object({ status: Type.String(), detail: Type.Optional(Type.String()) }, { title: "HealthCheck" });
+const Ready = Type.Object(
+	{
+		status: Type.Enum(["ok", "degraded", "down"], { type: "string" }),
+		checks: Type.Object({ database: Check, queue: Check, trainer: Check, recommender: Check }),
+	},
+	{ title: "Readiness" },
+);
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/healthz",
 		{
 			schema: {
+				operationId: "getHealth",
 				summary: "The process is alive",
 				tags: ["health"],
-				response: { 200: Type.Object({ status: Type.String() }) },
+				response: { 200: Type.Object({ status: Type.String() }, { title: "Liveness" }) },
 			},
 		},
 		async () => ({ status: "ok" }),
@@ -23,7 +27,14 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
 	app.get(
 		"/readyz",
-		{ schema: { summary: "Everything it needs answers", tags: ["health"], response: { 200: Ready, 503: Ready } } },
+		{
+			schema: {
+				operationId: "getReadiness",
+				summary: "Everything it needs answers; degraded where people still get their recommendations",
+				tags: ["health"],
+				response: { 200: Ready, 503: Ready },
+			},
+		},
 		async (_request, reply) => {
 			const check = async (reach: () => Promise<unknown>) => {
 				const late = new Promise((_, reject) => setTimeout(() => reject(new Error("late")), CHECK_MS).unref());
@@ -39,45 +50,28 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				check(() => app.recommender.reach()),
 			]);
 			const checks = { database, queue, trainer, recommender };
-			const ready = Object.values(checks).every((one) => one.status === "ok");
-			return reply.code(ready ? 200 : 503).send({ status: ready ? "ok" : "down", checks });
+			const isWhole = Object.values(checks).every((one) => one.status === "ok");
+			// Whoever sends people here goes on doing so while they are answered.
+			const answersPeople = recommender.status === "ok" && app.deployments.areKnown;
+			const status = isWhole ? "ok" : answersPeople ? "degraded" : "down";
+			return reply.code(status === "down" ? 503 : 200).send({ status, checks });
 		},
 	);
 
 	app.get(
 		"/metrics",
-		{ schema: { summary: "Prometheus", tags: ["health"], response: { 200: Type.String(), ...problems } } },
-		async (_request, reply) => reply.type(app.meters.registry.contentType).send(await app.meters.registry.metrics()),
-	);
-
-	app.get(
-		"/system",
 		{
 			schema: {
-				summary: "What runs here",
+				operationId: "getMetrics",
+				summary: "Prometheus",
 				tags: ["health"],
 				response: {
-					200: Type.Object({
-						version: Type.String(),
-						queue: Type.String(),
-						authentication: Type.Boolean(),
-						device: Type.String(),
-						torchVersion: Type.String(),
-					}),
+					200: { description: "In the text format", content: { "text/plain": { schema: Type.String() } } },
 					...problems,
 				},
 			},
 		},
-		async () => {
-			const { codeVersion, device, torchVersion } = await app.catalogue.system();
-			return {
-				version: codeVersion,
-				queue: app.queue.backend,
-				authentication: app.config.apiKeys.length > 0,
-				device,
-				torchVersion,
-			};
-		},
+		async (_request, reply) => reply.type(app.meters.registry.contentType).send(await app.meters.registry.metrics()),
 	);
 };
 export default routes;

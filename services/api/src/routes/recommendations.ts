@@ -1,125 +1,135 @@
-import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
-import { ApiError } from "../errors.js";
-import type { HistoryItem, RecommendedItem } from "../generated/proto/recommender/v1/recommender.js";
-import { Id, Nullable, problems, Uuid } from "../schemas.js";
-import { DeploymentName } from "./deployments.js";
+import { createHash } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import type { FastifyError, FastifyReply } from "fastify";
+import { Fallback, Id, problems } from "../http/schemas.js";
+import type { Deployed } from "../plugins/deployments.js";
+import { translate } from "../plugins/error-handler.js";
+import type { Served } from "../plugins/serving.js";
+import type { List } from "../serving/packed-list.js";
+import { place as placeOf } from "../serving/place.js";
+import { type Answer, conditions, fromList, type Place, type Question, recommend } from "../serving/recommend.js";
+import type { Tier } from "../serving/traffic.js";
+import {
+	Batch,
+	ExcludeSeen,
+	Ids,
+	MOST_RECOMMENDED,
+	N,
+	plain,
+	querySource,
+	Recommendations,
+	source,
+	steered,
+	tagged,
+} from "../views/recommendation.js";
 
-const N = (most: number, standard: number) => Type.Integer({ minimum: 1, maximum: most, default: standard });
-const deployment = { ...DeploymentName, default: "default" } as typeof DeploymentName;
-const source = { deployment, checkpoint: Type.Optional(Uuid) };
-/** In a query an empty `checkpoint=` asks for the deployment's. */
-const querySource = { deployment, checkpoint: Type.Optional(Type.Union([Uuid, Type.Literal("")])) };
-const Ids = Type.Array(Id, { maxItems: 10_000 });
 const UserParams = Type.Object({ id: Id }, { additionalProperties: false });
-const Answered = Type.Object({ id: Uuid, runId: Uuid, model: Type.String(), epoch: Type.Integer() });
-const Item = Type.Object({ id: Type.String(), title: Nullable(Type.String()) });
-const Shares = Type.Array(Type.Number(), {
-	description: "Share of each interest, sums to 1; empty without interests.",
-});
-const Ranked = Type.Object({
-	...Item.properties,
-	score: Type.Number(),
-	interestShares: Shares,
-	because: Type.Array(Type.Object({ id: Type.String() })),
-});
-const Recommendations = Type.Object({
-	user: Nullable(Type.String()),
-	items: Type.Array(Ranked),
-	checkpoint: Answered,
-	deployment: Nullable(Type.String()),
-	interests: Type.Integer(),
-	unknownItems: Type.Optional(Type.Array(Type.String())),
-});
-const Interests = Type.Object({
-	user: Type.String(),
-	checkpoint: Answered,
-	interests: Type.Array(
-		Type.Object({
-			index: Type.Integer(),
-			weight: Type.Number(),
-			topItems: Type.Array(Type.Object({ ...Item.properties, score: Type.Number() })),
-			formedBy: Type.Array(Item),
-		}),
-	),
-	history: Type.Array(Type.Object({ ...Item.properties, interestShares: Shares })),
-	historyTotal: Type.Integer(),
-});
-const Similar = Type.Object({
-	item: Type.String(),
-	items: Type.Array(Type.Object({ ...Item.properties, score: Type.Number() })),
-	checkpoint: Answered,
-});
-type Source = { deployment: string; checkpoint?: string };
-
-const titled = ({ id, title }: { id: string; title: string }) => ({ id, title: title === "" ? null : title });
-const scored = (item: RecommendedItem) => ({ ...titled(item), score: item.score });
-const ranked = (item: RecommendedItem): Static<typeof Ranked> => ({
-	...scored(item),
-	interestShares: item.interestShares,
-	because: item.because.map((id) => ({ id })),
-});
-const remembered = (item: HistoryItem) => ({ ...titled(item), interestShares: item.interestShares });
+const MOST_USERS = 1_000;
+/** Questions of a batch that no list answers, at the recommender at once. */
+const LIVE_AT_ONCE = 32;
+/** Results of a batch between which others have their turn. */
+const YIELD_EVERY = 20;
+const Query = Type.Object(
+	{
+		n: N(MOST_RECOMMENDED, 20),
+		excludeSeen: ExcludeSeen,
+		exclude: plain.exclude,
+		...tagged,
+		fallback: Type.Optional(Fallback),
+		...querySource,
+	},
+	{ additionalProperties: false },
+);
+const LIKED = Ids("What the person likes.");
+const Liked = { ...LIKED, minItems: 1, examples: [["item-12", "item-7"]] } as typeof LIKED;
+const JSON_TYPE = "application/json; charset=utf-8";
+const ETAG_LENGTH = 16;
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
-	/** The checkpoint asked for, or the one deployed under the name. */
-	async function resolve({ deployment, checkpoint: id }: Source) {
-		const row = id
-			? await app.prisma.checkpoint.findUnique({ where: { id }, include: { run: true } })
-			: (
-					await app.prisma.deployment.findUnique({
-						where: { name: deployment },
-						include: { checkpoint: { include: { run: true } } },
-					})
-				)?.checkpoint;
-		if (!row && id) throw new ApiError("not_found", "There is no checkpoint with this id.");
-		if (!row) {
-			throw new ApiError(
-				"nothing_deployed",
-				`Nothing is deployed as ${deployment}; PUT /deployments/${deployment} deploys a checkpoint.`,
-			);
-		}
-		return {
-			ref: { key: row.key, sha256: row.sha256 },
-			answered: { id: row.id, runId: row.runId, model: row.run.model, epoch: row.epoch },
-			deployment: id ? null : deployment,
-		};
+	function record({ deployed, answered: { model } }: Place, tier: Tier, milliseconds: number): void {
+		if (deployed) app.serving.record(deployed.name, model, tier, milliseconds);
+		else app.meters.recommendations.observe({ tier, model }, milliseconds / 1000);
 	}
+	function timed(reply: FastifyReply, place: Place, tier: Tier, computeSeconds?: number): FastifyReply {
+		const milliseconds = reply.elapsedTime;
+		record(place, tier, milliseconds);
+		const compute = computeSeconds === undefined ? "" : `, compute;dur=${(computeSeconds * 1000).toFixed(2)}`;
+		return reply.header("server-timing", `${tier};dur=${milliseconds.toFixed(2)}${compute}`);
+	}
+	const send = (reply: FastifyReply, place: Place, who: string | null, answer: Answer) =>
+		timed(reply, place, answer.tier, answer.computeSeconds)
+			.type(JSON_TYPE)
+			.send(bodyOf(place, who, answer) as never);
 
 	app.get(
 		"/users/:id/recommendations",
 		{
 			schema: {
+				operationId: "recommend",
 				summary: "Top-n items for a user of the dataset",
 				tags: ["recommendations"],
 				params: UserParams,
-				querystring: Type.Object(
-					{ n: N(1000, 20), excludeSeen: Type.Boolean({ default: true }), ...querySource },
-					{ additionalProperties: false },
+				querystring: Query,
+				response: { 200: Recommendations, 304: Type.Null(), ...problems },
+			},
+		},
+		async (request, reply) => {
+			const { id: user } = request.params;
+			const { n, excludeSeen, exclude, anyTag, allTags, noTag, fallback, ...asked } = request.query;
+			const place = await placeOf(app, asked);
+			const filter = anyTag || allTags || noTag ? { anyTag, allTags, noTag } : undefined;
+			const question: Question = { who: { user }, n, excludeSeen, exclude, filter, fallback };
+			const { deployed } = place;
+			// Only what is looked up is the same each time, and it is the person's own: kept steering is not.
+			const isKept = deployed && app.steering.get(deployed.name, user);
+			const known = deployed && excludeSeen && !isKept ? await app.serving.of(deployed) : null;
+			if (!deployed || !known) return send(reply, place, user, await recommend(app, place, question));
+
+			const key = JSON.stringify([user, n, exclude, filter]);
+			let body = known.bodies.get(key);
+			const etag = body?.etag ?? etagOf(deployed.version, key);
+			reply.header("cache-control", "private, no-cache");
+			if (request.headers["if-none-match"] !== undefined && matches(request.headers["if-none-match"], etag)) {
+				return timed(reply, place, "list")
+					.header("etag", etag)
+					.code(304)
+					.send(undefined as never);
+			}
+			if (!body) {
+				const answer = await recommend(app, place, question);
+				if (answer.tier !== "list") return send(reply, place, user, answer);
+				body = { text: bodyOf(place, user, answer), etag };
+				known.bodies.set(key, body);
+			}
+			reply.header("etag", etag);
+			return timed(reply, place, "list")
+				.type(JSON_TYPE)
+				.send(body.text as never);
+		},
+	);
+
+	app.post(
+		"/users/:id/recommendations",
+		{
+			schema: {
+				operationId: "recommendSteered",
+				summary:
+					"Top-n items for a user of the dataset, steered by interest, filtered, or as if their history were another",
+				tags: ["recommendations"],
+				params: UserParams,
+				body: Type.Object(
+					{ ...plain, ...steered, excludeSeen: ExcludeSeen, ...source },
+					{ title: "RecommendationRequest", additionalProperties: false },
 				),
 				response: { 200: Recommendations, ...problems },
 			},
 		},
-		async (request) => {
-			const { n, excludeSeen, ...asked } = request.query;
-			const { ref, answered, deployment } = await resolve(asked);
-			const done = app.meters.recommendations.startTimer({ model: answered.model });
-			const response = await app.recommender.recommend({
-				checkpoint: ref,
-				who: { $case: "user", value: request.params.id },
-				n,
-				excludeSeen,
-				exclude: [],
-				candidates: [],
-				explain: true,
-			});
-			done();
-			return {
-				user: request.params.id,
-				items: response.items.map(ranked),
-				checkpoint: answered,
-				deployment,
-				interests: response.interests,
-			};
+		async (request, reply) => {
+			const { deployment, checkpoint, ...question } = request.body;
+			const place = await placeOf(app, { deployment, checkpoint });
+			const { id: user } = request.params;
+			return send(reply, place, user, await recommend(app, place, { who: { user }, ...question }));
 		},
 	);
 
@@ -127,92 +137,114 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		"/recommendations",
 		{
 			schema: {
+				operationId: "recommendForItems",
 				summary: "Top-n items for a person never seen, from the items they like (fold-in)",
 				tags: ["recommendations"],
 				body: Type.Object(
-					{ items: { ...Ids, minItems: 1 } as typeof Ids, n: N(1000, 20), exclude: Type.Optional(Ids), ...source },
-					{ additionalProperties: false },
+					{ items: Liked, ...plain, ...steered, ...source },
+					{ title: "FoldInRequest", additionalProperties: false },
 				),
 				response: { 200: Recommendations, ...problems },
 			},
 		},
-		async (request) => {
-			const { items, n, exclude = [], ...asked } = request.body;
-			const { ref, answered, deployment } = await resolve(asked);
-			const done = app.meters.recommendations.startTimer({ model: answered.model });
-			const response = await app.recommender.recommend({
-				checkpoint: ref,
-				who: { $case: "history", value: { items } },
-				n,
-				excludeSeen: true,
-				exclude,
-				candidates: [],
-				explain: true,
-			});
-			done();
-			return {
-				user: null,
-				items: response.items.map(ranked),
-				checkpoint: answered,
-				deployment,
-				interests: response.interests,
-				unknownItems: response.unknownItems,
-			};
+		async (request, reply) => {
+			const { items, deployment, checkpoint, ...question } = request.body;
+			const place = await placeOf(app, { deployment, checkpoint });
+			return send(reply, place, null, await recommend(app, place, { who: { items }, ...question }));
 		},
 	);
 
-	app.get(
-		"/users/:id/interests",
+	app.post(
+		"/recommendations/batch",
 		{
 			schema: {
-				summary: "A user's interests with their top items and the history that formed them",
+				operationId: "recommendBatch",
+				summary: "Top-n items for many users, each with its own result or error",
 				tags: ["recommendations"],
-				params: UserParams,
-				querystring: Type.Object({ n: N(100, 10), ...querySource }, { additionalProperties: false }),
-				response: { 200: Interests, ...problems },
+				body: Type.Object(
+					{ users: Type.Array(Id, { minItems: 1, maxItems: MOST_USERS }), ...plain, ...source },
+					{ title: "BatchRequest", additionalProperties: false },
+				),
+				response: { 200: Batch, ...problems },
 			},
 		},
-		async (request) => {
-			const { n, ...asked } = request.query;
-			const { ref, answered } = await resolve(asked);
-			const response = await app.recommender.describeInterests({
-				checkpoint: ref,
-				who: { $case: "user", value: request.params.id },
-				n,
-				excludeSeen: true,
-			});
-			return {
-				user: request.params.id,
-				checkpoint: answered,
-				interests: response.interests.map(({ index, weight, topItems, formedBy }) => ({
-					index,
-					weight,
-					topItems: topItems.map(scored),
-					formedBy: formedBy.map(titled),
-				})),
-				history: response.history.map(remembered),
-				historyTotal: response.historyTotal,
+		async (request, reply) => {
+			const { users, deployment, checkpoint, ...question } = request.body;
+			const place = await placeOf(app, { deployment, checkpoint });
+			const served = place.deployed && (await app.serving.of(place.deployed));
+			const allowed = served && conditions(served, question);
+			const made = served && place.deployed ? await makeLists(served, place.deployed, users, question.n) : null;
+			const results = new Map<string, string>();
+			const spent: Partial<Record<Tier, number>> = {};
+			let interests = 0;
+			async function one(user: string): Promise<string> {
+				const started = performance.now();
+				try {
+					const list = made?.get(user);
+					const found = served && allowed && list && fromList(served, list, question.n, allowed);
+					const answer: Answer = found
+						? { ...found, tier: "live" }
+						: await recommend(app, place, { who: { user }, ...question });
+					interests = Math.max(interests, answer.interests);
+					const milliseconds = performance.now() - started;
+					spent[answer.tier] = (spent[answer.tier] ?? 0) + milliseconds;
+					record(place, answer.tier, milliseconds);
+					return `{"user":${JSON.stringify(user)},"items":${answer.items},"answeredBy":"${answer.tier}"${answer.members}}`;
+				} catch (error) {
+					const { code, message } = translate(error as FastifyError);
+					if (code === "internal") request.log.error({ err: error }, "unexpected error");
+					return JSON.stringify({ user, error: { code, message } });
+				}
+			}
+			const waiting = [...new Set(users)];
+			const next = async () => {
+				for (let user = waiting.shift(); user !== undefined; user = waiting.shift()) {
+					results.set(user, await one(user));
+					// Others have their turn: a thousand lists take a quarter of a second.
+					if (results.size % YIELD_EVERY === 0) await nextTurn();
+				}
 			};
+			await Promise.all(Array.from({ length: LIVE_AT_ONCE }, next));
+			const text = `{"users":[${users.map((user) => results.get(user)).join(",")}]${tailOf(place, interests)}`;
+			const timing = Object.entries(spent).map(([tier, milliseconds]) => `${tier};dur=${milliseconds.toFixed(2)}`);
+			return reply
+				.header("server-timing", timing.join(", "))
+				.type(JSON_TYPE)
+				.send(text as never);
 		},
 	);
 
-	app.get(
-		"/items/:id/similar",
-		{
-			schema: {
-				summary: "Items most like an item",
-				tags: ["recommendations"],
-				params: UserParams,
-				querystring: Type.Object({ n: N(1000, 20), ...querySource }, { additionalProperties: false }),
-				response: { 200: Similar, ...problems },
-			},
-		},
-		async (request) => {
-			const { n, ...asked } = request.query;
-			const { ref, answered } = await resolve(asked);
-			const response = await app.recommender.similarItems({ checkpoint: ref, item: request.params.id, n });
-			return { item: request.params.id, items: response.items.map(scored), checkpoint: answered };
-		},
-	);
+	/** Lists for those of a batch who have none, computed together; who has kept steering is asked about alone. */
+	async function makeLists(served: Served, deployed: Deployed, users: string[], n: number): Promise<Map<string, List>> {
+		const made = new Map<string, List>();
+		if (n > served.lists.depth) return made;
+		const missing = new Map<number, string>();
+		for (const user of users) {
+			const row = served.vocabulary.users.indexOf(user);
+			if (row >= 0 && !served.lists.get(row) && !app.steering.get(deployed.name, user)) missing.set(row, user);
+		}
+		if (missing.size < 2) return made;
+		try {
+			for (const [row, list] of await served.lists.rank([...missing.keys()]))
+				made.set(missing.get(row) as string, list);
+		} catch (err) {
+			// Each is asked about alone then, and says what is wrong in its place.
+			app.log.warn({ err }, "the lists of a batch are not made");
+		}
+		return made;
+	}
 };
 export default routes;
+
+const tailOf = ({ answered, deployed }: Place, interests: number) =>
+	`,"checkpoint":${JSON.stringify(answered)},"deployment":${JSON.stringify(deployed?.name ?? null)},"interests":${interests}}`;
+const bodyOf = (place: Place, user: string | null, { items, tier, members, interests }: Answer) =>
+	`{"user":${JSON.stringify(user)},"items":${items},"answeredBy":"${tier}"${members}${tailOf(place, interests)}`;
+
+const etagOf = (version: string, key: string) =>
+	`"${version}.${BODY_FORMAT}.${createHash("sha256").update(key).digest("base64url").slice(0, ETAG_LENGTH)}"`;
+/** Raised when a body looks different for the same question. */
+const BODY_FORMAT = 1;
+/** If-None-Match: a list of tags, of which weak ones count as well. A star is answered in full: it asks whether there is anything. */
+const matches = (header: string, etag: string) =>
+	header.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);

@@ -1,26 +1,24 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
-import { ApiError } from "../errors.js";
-import { IdParams, MaybeNumber, problems } from "../schemas.js";
+import { ApiError } from "../http/errors.js";
+import { IdParams, MaybeNumber, problems } from "../http/schemas.js";
+import { AT_ONE_MOMENT } from "../plugins/prisma.js";
 import { finite } from "../views/job.js";
 import { bestMetrics, checkpointInclude, checkpointView, RunView, runSummary } from "../views/run.js";
 
 const MOST_LOG_LINES = 200;
-const Series = Type.Object({
-	series: Type.Array(
-		Type.Object({
-			split: Type.String(),
-			name: Type.String(),
-			points: Type.Array(Type.Object({ epoch: Type.Integer(), value: MaybeNumber })),
-		}),
-	),
-});
+const Point = Type.Object({ epoch: Type.Integer(), value: MaybeNumber }, { title: "MetricPoint" });
+const Series = Type.Object(
+	{ split: Type.String(), name: Type.String(), points: Type.Array(Point) },
+	{ title: "MetricSeries" },
+);
+const Metrics = Type.Object({ series: Type.Array(Series) }, { title: "MetricHistory" });
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
 	const { prisma } = app;
 	const one = { tags: ["runs"], params: IdParams };
 
 	async function view(id: string): Promise<Static<typeof RunView>> {
-		const run = await prisma.run.findUnique({
+		const query = {
 			where: { id },
 			include: {
 				job: true,
@@ -28,7 +26,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				experiment: true,
 				checkpoints: { include: checkpointInclude, orderBy: { epoch: "asc" } },
 			},
-		});
+		} as const;
+		const run = await prisma.$transaction((tx) => tx.run.findUnique(query), AT_ONE_MOMENT);
 		if (!run) throw new ApiError("not_found", "There is no run with this id.");
 		const log = await prisma.jobEvent.findMany({
 			where: { jobId: id, type: "log" },
@@ -54,6 +53,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			queuedAt: job.queuedAt.toISOString(),
 			heartbeatAt: job.heartbeatAt?.toISOString() ?? null,
 			checkpoints: checkpoints.map(checkpointView),
+			checkpointsRemovedAt: run.checkpointsRemovedAt?.toISOString() ?? null,
 			log: log
 				.reverse()
 				.map(({ at, data }) => ({ at: at.toISOString(), ...(data as { level: string; message: string }) })),
@@ -62,13 +62,20 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
 	app.get(
 		"/runs/:id",
-		{ schema: { ...one, summary: "One run", response: { 200: RunView, ...problems } } },
+		{ schema: { ...one, operationId: "getRun", summary: "One run", response: { 200: RunView, ...problems } } },
 		async (request) => view(request.params.id),
 	);
 
 	app.get(
 		"/runs/:id/metrics",
-		{ schema: { ...one, summary: "Every metric of a run over its epochs", response: { 200: Series, ...problems } } },
+		{
+			schema: {
+				...one,
+				operationId: "getRunMetrics",
+				summary: "Every metric of a run over its epochs",
+				response: { 200: Metrics, ...problems },
+			},
+		},
 		async (request) => {
 			const { id } = request.params;
 			if (!(await prisma.run.findUnique({ where: { id }, select: { id: true } }))) {
@@ -78,7 +85,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				where: { runId: id },
 				orderBy: [{ split: "asc" }, { name: "asc" }, { epoch: "asc" }],
 			});
-			const series = new Map<string, Static<typeof Series>["series"][number]>();
+			const series = new Map<string, Static<typeof Series>>();
 			for (const { split, name, epoch, value } of rows) {
 				const key = `${split} ${name}`;
 				const known = series.get(key) ?? { split, name, points: [] };
@@ -94,6 +101,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		{
 			schema: {
 				...one,
+				operationId: "cancelRun",
 				summary: "Cancel a run; its device is free within seconds",
 				response: { 202: RunView, ...problems },
 			},

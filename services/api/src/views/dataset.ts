@@ -1,68 +1,85 @@
 import { type Static, Type } from "@fastify/type-provider-typebox";
+import type { StoredFile } from "../datasets/dataset-store.js";
 import type { Prisma } from "../generated/prisma/client.js";
-import { JobError, Nullable, State, Time, Uuid } from "../schemas.js";
+import { JobError, Nullable, State, Time, Uuid } from "../http/schemas.js";
 import { errorOf } from "./job.js";
 
-const Bins = Type.Array(Type.Object({ low: Type.Integer(), high: Type.Integer(), count: Type.Integer() }));
-const Statistics = Type.Object({
-	users: Type.Integer(),
-	items: Type.Integer(),
-	interactions: Type.Integer(),
-	train: Type.Integer(),
-	valid: Type.Integer(),
-	test: Type.Integer(),
-	density: Type.Number(),
-	duplicatesMerged: Type.Integer(),
-	rowsSkipped: Type.Integer(),
-	belowThreshold: Type.Integer(),
-	coldDropped: Type.Integer(),
-	titledItems: Type.Integer(),
-	userDegrees: Bins,
-	itemDegrees: Bins,
-	problemsTotal: Type.Integer(),
-});
-const ImportProblem = Type.Object({
-	code: Type.String(),
-	file: Type.String(),
-	line: Type.Integer(),
-	column: Type.String(),
-	message: Type.String(),
-});
+const Bin = Type.Object({ low: Type.Integer(), high: Type.Integer(), count: Type.Integer() }, { title: "Bin" });
+const Bins = Type.Array(Bin);
+const Statistics = Type.Object(
+	{
+		users: Type.Integer(),
+		items: Type.Integer(),
+		interactions: Type.Integer(),
+		train: Type.Integer(),
+		valid: Type.Integer(),
+		test: Type.Integer(),
+		density: Type.Number(),
+		duplicatesMerged: Type.Integer(),
+		rowsSkipped: Type.Integer(),
+		belowThreshold: Type.Integer(),
+		coldDropped: Type.Integer(),
+		titledItems: Type.Integer(),
+		taggedItems: Type.Integer(),
+		tags: Type.Integer({ description: "How many different ones the items have." }),
+		userDegrees: Bins,
+		itemDegrees: Bins,
+		problemsTotal: Type.Integer(),
+	},
+	{ title: "DatasetStatistics" },
+);
+export const ImportProblem = Type.Object(
+	{
+		code: Type.String(),
+		file: Type.String(),
+		line: Type.Integer({ description: "From 1; of Parquet and JSON arrays the row. 0: of the whole file." }),
+		column: Type.String(),
+		message: Type.String(),
+	},
+	{ title: "ImportProblem" },
+);
 
-export const DatasetView = Type.Object({
-	id: Uuid,
-	name: Type.String(),
-	digest: Type.String(),
-	rule: Type.Record(Type.String(), Type.Unknown()),
-	files: Type.Array(
-		Type.Object({ role: Type.String(), name: Type.String(), bytes: Type.Integer(), sha256: Type.String() }),
-	),
-	state: State,
-	error: JobError,
-	progress: Nullable(Type.Object({ stage: Type.String(), fraction: Type.Number(), rowsRead: Type.Integer() })),
-	splitDigest: Nullable(Type.String()),
-	createdAt: Time,
-	statistics: Nullable(Statistics),
-	problemsTotal: Type.Integer(),
-	problems: Type.Array(ImportProblem),
-});
-
-export interface StoredFile {
-	role: string;
-	uploadKey: string;
-	displayName: string;
-	sha256: string;
-	bytes: number;
-}
+export const DatasetView = Type.Object(
+	{
+		id: Uuid,
+		name: Type.String(),
+		digest: Type.String(),
+		rule: Type.Record(Type.String(), Type.Unknown()),
+		files: Type.Array(
+			Type.Object(
+				{ role: Type.String(), name: Type.String(), bytes: Type.Integer(), sha256: Type.String() },
+				{ title: "DatasetFile" },
+			),
+		),
+		state: State,
+		error: JobError,
+		progress: Nullable(
+			Type.Object(
+				{ stage: Type.String(), fraction: Type.Number(), rowsRead: Type.Integer() },
+				{ title: "ImportProgress" },
+			),
+		),
+		splitDigest: Nullable(Type.String()),
+		createdAt: Time,
+		statistics: Nullable(Statistics),
+		problemsTotal: Type.Integer(),
+		problems: Type.Array(ImportProblem),
+		experiments: Type.Integer({ description: "How many experiments are on it." }),
+	},
+	{ title: "Dataset" },
+);
 
 export const datasetInclude = {
 	job: { include: { events: { where: { type: "progress" }, orderBy: { seq: "desc" }, take: 1 } } },
+	_count: { select: { experiments: true } },
 } as const satisfies Prisma.DatasetInclude;
 type Row = Prisma.DatasetGetPayload<{ include: typeof datasetInclude }>;
 type View = Static<typeof DatasetView>;
 
 export function datasetView(row: Row): View {
-	const statistics = row.statistics as View["statistics"];
+	const stored = row.statistics as View["statistics"];
+	// Imports of earlier versions counted no tags, and kept none.
+	const statistics = stored && { ...stored, taggedItems: stored.taggedItems ?? 0, tags: stored.tags ?? 0 };
 	const problems = row.problems as View["problems"];
 	return {
 		id: row.id,
@@ -81,7 +98,8 @@ export function datasetView(row: Row): View {
 		splitDigest: row.splitDigest,
 		createdAt: row.createdAt.toISOString(),
 		statistics,
-		problemsTotal: Math.max(statistics?.problemsTotal ?? 0, problems.length),
+		problemsTotal: Math.max(row.problemsTotal, statistics?.problemsTotal ?? 0, problems.length),
 		problems,
+		experiments: row._count.experiments,
 	};
 }

@@ -1,37 +1,64 @@
 // How experiments appear in answers, with what follows from their runs.
 import { type Static, Type } from "@fastify/type-provider-typebox";
-import { ApiError } from "../errors.js";
+import { type KeepRule, KeepView } from "../experiments/keep-rule.js";
 import { Prisma } from "../generated/prisma/client.js";
+import { ApiError } from "../http/errors.js";
+import { MaybeNumber, Named, Nullable, Protocol, State, Time, Uuid } from "../http/schemas.js";
+import { isFinal } from "../plugins/jobs.js";
 import type { Transaction } from "../plugins/prisma.js";
-import { MaybeNumber, Named, Nullable, Protocol, State, Time, Uuid } from "../schemas.js";
 import { finite } from "./job.js";
 import { bestMetrics, RunSummary, runSummary, summaryInclude } from "./run.js";
 
-const Group = Type.Object({
-	model: Type.String(),
-	config: Type.Record(Type.String(), Type.Unknown()),
-	configHash: Type.String(),
-	seeds: Type.Array(Type.Integer()),
-	metrics: Type.Record(Type.String(), Type.Object({ mean: MaybeNumber, deviation: MaybeNumber, n: Type.Integer() }), {
-		description: "Mean and sample deviation over the seeds that have the metric.",
-	}),
-});
+const Mean = Type.Object(
+	{
+		mean: MaybeNumber,
+		deviation: MaybeNumber,
+		n: Type.Integer({ description: "Seeds that have the metric." }),
+	},
+	{ title: "SeedMean", description: "Mean and sample deviation over seeds." },
+);
+const Group = Type.Object(
+	{
+		model: Type.String(),
+		config: Type.Record(Type.String(), Type.Unknown()),
+		configHash: Type.String(),
+		seeds: Type.Array(Type.Integer(), { description: "All that there are, their runs final or not." }),
+		seedsIn: Type.Integer({ description: "How many of them have SUCCEEDED." }),
+		seedsOpen: Type.Integer({ description: "How many of them may still come." }),
+		metrics: Type.Record(Type.String(), Mean, {
+			description: "Mean and sample deviation over the seeds that have the metric.",
+		}),
+	},
+	{ title: "SeedGroup", description: "Runs that differ only in their seed." },
+);
 
-export const ExperimentView = Type.Object({
-	id: Uuid,
-	name: Type.String(),
-	dataset: Named,
-	state: State,
-	createdAt: Time,
-	protocol: Protocol,
-	spec: Type.Record(Type.String(), Type.Unknown()),
-	runCounts: Type.Record(Type.String(), Type.Integer()),
-	progress: Type.Number(),
-	models: Type.Array(Type.String()),
-	best: Nullable(Type.Object({ runId: Uuid, model: Type.String(), metric: Type.String(), value: Type.Number() })),
-	runs: Type.Optional(Type.Array(RunSummary)),
-	groups: Type.Optional(Type.Array(Group)),
-});
+export const ExperimentView = Type.Object(
+	{
+		id: Uuid,
+		name: Type.String(),
+		dataset: Named,
+		state: State,
+		createdAt: Time,
+		protocol: Protocol,
+		keep: KeepView,
+		spec: Type.Record(Type.String(), Type.Unknown()),
+		runCounts: Type.Record(Type.String(), Type.Integer()),
+		progress: Type.Number(),
+		models: Type.Array(Type.String()),
+		best: Nullable(
+			Type.Object(
+				{ runId: Uuid, model: Type.String(), metric: Type.String(), value: Type.Number() },
+				{ title: "BestRun" },
+			),
+		),
+	},
+	{ title: "Experiment" },
+);
+/** With its runs. */
+export const WholeExperiment = Type.Object(
+	{ ...ExperimentView.properties, runs: Type.Array(RunSummary), groups: Type.Array(Group) },
+	{ title: "ExperimentDetail" },
+);
 type View = Static<typeof ExperimentView>;
 type RunView = Static<typeof RunSummary>;
 
@@ -81,6 +108,7 @@ export async function experimentViews(prisma: Transaction, rows: Row[]): Promise
 			state: aggregate?.state ?? "SUCCEEDED",
 			createdAt: row.createdAt.toISOString(),
 			protocol: { maskTest: row.maskTest, cutoffs: row.cutoffs, hash: row.protocolHash },
+			keep: { checkpoints: row.keepCheckpoints as KeepRule["checkpoints"], runs: row.keepRuns },
 			spec: row.spec as Record<string, unknown>,
 			runCounts: aggregate?.counts ?? {},
 			progress: aggregate?.progress ?? 1,
@@ -91,7 +119,7 @@ export async function experimentViews(prisma: Transaction, rows: Row[]): Promise
 }
 
 /** One experiment with its runs. */
-export async function wholeExperiment(prisma: Transaction, id: string): Promise<View> {
+export async function wholeExperiment(prisma: Transaction, id: string): Promise<Static<typeof WholeExperiment>> {
 	const row = await prisma.experiment.findUnique({ where: { id }, include: experimentInclude });
 	if (!row) throw new ApiError("not_found", "There is no experiment with this id.");
 	const [view] = (await experimentViews(prisma, [row])) as [View];
@@ -119,7 +147,15 @@ export function groupsOf(runs: RunView[]): Static<typeof Group>[] {
 			const values = members.map((run) => run.metrics[name]).filter((value) => typeof value === "number");
 			return [name, { ...meanAndDeviation(values), n: values.length }];
 		});
-		return { model, config, configHash, seeds: members.map((run) => run.seed), metrics: Object.fromEntries(metrics) };
+		return {
+			model,
+			config,
+			configHash,
+			seeds: members.map((run) => run.seed),
+			seedsIn: members.filter((run) => run.state === "SUCCEEDED").length,
+			seedsOpen: members.filter((run) => !isFinal(run.state)).length,
+			metrics: Object.fromEntries(metrics),
+		};
 	});
 }
 

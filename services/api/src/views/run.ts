@@ -1,65 +1,86 @@
 // How runs and checkpoints appear in answers.
 import { type Static, Type } from "@fastify/type-provider-typebox";
 import type { Prisma } from "../generated/prisma/client.js";
-import { JobError, MaybeNumber, Named, Nullable, Protocol, State, Time, Uuid } from "../schemas.js";
+import { JobError, MaybeNumber, MetricValues, Named, Nullable, Protocol, State, Time, Uuid } from "../http/schemas.js";
 import { errorOf, finite } from "./job.js";
 
-export const RunSummary = Type.Object({
-	id: Uuid,
-	experimentId: Uuid,
-	model: Type.String(),
-	seed: Type.Integer(),
-	config: Type.Record(Type.String(), Type.Unknown()),
-	configHash: Type.String(),
-	state: State,
-	epoch: Type.Integer(),
-	maxEpochs: Nullable(Type.Integer()),
-	progress: Type.Number({ description: "Part of the most epochs that is done, 0 to 1; 1 once final." }),
-	secondsLeft: MaybeNumber,
-	bestEpoch: Nullable(Type.Integer()),
-	bestValue: MaybeNumber,
-	error: JobError,
-	startedAt: Nullable(Time),
-	finishedAt: Nullable(Time),
-	trainSeconds: MaybeNumber,
-	metrics: Type.Record(Type.String(), MaybeNumber, {
-		description: "Of the best epoch: valid.recall@20, test.recall@20, ...",
-	}),
-});
+export const RunSummary = Type.Object(
+	{
+		id: Uuid,
+		experimentId: Uuid,
+		model: Type.String(),
+		seed: Type.Integer(),
+		config: Type.Record(Type.String(), Type.Unknown()),
+		configHash: Type.String(),
+		state: State,
+		epoch: Type.Integer(),
+		maxEpochs: Nullable(Type.Integer()),
+		progress: Type.Number({ description: "Part of the most epochs that is done, 0 to 1; 1 once final." }),
+		secondsLeft: MaybeNumber,
+		bestEpoch: Nullable(Type.Integer({ description: "Of the checkpoint to deploy." })),
+		bestValue: Nullable(
+			Type.Number({
+				description: "Validation recall at the first cut-off in that epoch; null without validation items.",
+			}),
+		),
+		chosenBy: Nullable(
+			Type.Enum(["validation", "last_epoch"], {
+				type: "string",
+				description:
+					"Why `bestEpoch` is the one: validation rose until it, or no item measured which is best and it is the last. null: " +
+					"there is none yet, or an earlier version chose it where nothing was measured.",
+			}),
+		),
+		error: JobError,
+		startedAt: Nullable(Time),
+		finishedAt: Nullable(Time),
+		trainSeconds: MaybeNumber,
+		/** Of the best epoch: valid.recall@20, test.recall@20, ... */
+		metrics: MetricValues,
+	},
+	{ title: "Run" },
+);
 
-export const CheckpointView = Type.Object({
-	id: Uuid,
-	runId: Uuid,
-	model: Type.String(),
-	epoch: Type.Integer(),
-	sha256: Type.String(),
-	bytes: Type.Integer(),
-	isBest: Type.Boolean(),
-	isLast: Type.Boolean(),
-	createdAt: Time,
-	dataset: Named,
-	experiment: Named,
-});
+export const CheckpointView = Type.Object(
+	{
+		id: Uuid,
+		runId: Uuid,
+		model: Type.String(),
+		epoch: Type.Integer(),
+		sha256: Type.String(),
+		bytes: Type.Integer(),
+		isBest: Type.Boolean(),
+		isLast: Type.Boolean(),
+		createdAt: Time,
+		dataset: Named,
+		experiment: Named,
+	},
+	{ title: "Checkpoint" },
+);
 
-export const RunView = Type.Object({
-	...RunSummary.properties,
-	dataset: Named,
-	protocol: Protocol,
-	device: Nullable(Type.String()),
-	torchVersion: Nullable(Type.String()),
-	codeVersion: Nullable(Type.String()),
-	parameters: Nullable(Type.Integer()),
-	parametersSha256: Nullable(Type.String()),
-	peakMemoryBytes: Nullable(Type.Integer()),
-	stopReason: Nullable(Type.String()),
-	lease: Type.Integer(),
-	crashes: Type.Integer(),
-	cancelRequested: Type.Boolean(),
-	queuedAt: Time,
-	heartbeatAt: Nullable(Time),
-	checkpoints: Type.Array(CheckpointView),
-	log: Type.Array(Type.Object({ at: Time, level: Type.String(), message: Type.String() })),
-});
+export const RunView = Type.Object(
+	{
+		...RunSummary.properties,
+		dataset: Named,
+		protocol: Protocol,
+		device: Nullable(Type.String()),
+		torchVersion: Nullable(Type.String()),
+		codeVersion: Nullable(Type.String()),
+		parameters: Nullable(Type.Integer()),
+		parametersSha256: Nullable(Type.String()),
+		peakMemoryBytes: Nullable(Type.Integer()),
+		stopReason: Nullable(Type.String()),
+		lease: Type.Integer(),
+		crashes: Type.Integer(),
+		cancelRequested: Type.Boolean(),
+		queuedAt: Time,
+		heartbeatAt: Nullable(Time),
+		checkpoints: Type.Array(CheckpointView),
+		checkpointsRemovedAt: Nullable(Time),
+		log: Type.Array(Type.Object({ at: Time, level: Type.String(), message: Type.String() }, { title: "LogLine" })),
+	},
+	{ title: "RunDetail" },
+);
 
 export const summaryInclude = { job: true } as const satisfies Prisma.RunInclude;
 type RunRow = Prisma.RunGetPayload<{ include: typeof summaryInclude }>;
@@ -67,9 +88,17 @@ export type BestMetrics = Record<string, number>;
 
 const iso = (date: Date | null) => date?.toISOString() ?? null;
 
+function chosenBy({ epoch, bestEpoch }: RunRow, bestValue: number | null): "validation" | "last_epoch" | null {
+	if (bestEpoch === null) return null;
+	if (bestValue !== null) return "validation";
+	// Earlier versions stored means over nobody, and kept an epoch for them that is not the last one.
+	return bestEpoch === epoch ? "last_epoch" : null;
+}
+
 export function runSummary(run: RunRow, metrics: BestMetrics): Static<typeof RunSummary> {
 	const { job } = run;
 	const final = job.finishedAt !== null;
+	const bestValue = finite(run.bestValue);
 	return {
 		id: run.id,
 		experimentId: run.experimentId,
@@ -83,7 +112,8 @@ export function runSummary(run: RunRow, metrics: BestMetrics): Static<typeof Run
 		progress: final ? 1 : Math.min(1, (run.epoch + run.epochFraction) / (run.maxEpochs ?? Number.POSITIVE_INFINITY)),
 		secondsLeft: finite(run.secondsLeft),
 		bestEpoch: run.bestEpoch,
-		bestValue: finite(run.bestValue),
+		bestValue,
+		chosenBy: chosenBy(run, bestValue),
 		error: errorOf(job),
 		startedAt: iso(job.startedAt),
 		finishedAt: iso(job.finishedAt),

@@ -1,11 +1,10 @@
 import { Button } from "@mantine/core";
 import { type QueryKey, useMutation, useQueryClient } from "@tanstack/react-query";
-import { post } from "../api";
 import { ProblemAlert } from "./feedback";
 
 interface Props {
-	/** What is cancelled, as `/runs/ID`. */
-	path: string;
+	/** Asks the service. */
+	cancel: () => Promise<unknown>;
 	/** The queries that show it. */
 	shownBy: QueryKey;
 	/** Somebody else, or this page before it was loaded anew, has asked already. */
@@ -13,10 +12,10 @@ interface Props {
 }
 
 /** Asks to cancel what is open. It goes on until the trainer has heard of it. */
-export function CancelButton({ path, shownBy, requested = false }: Props) {
+export function CancelButton({ cancel: ask, shownBy, requested = false }: Props) {
 	const client = useQueryClient();
 	const cancel = useMutation({
-		mutationFn: () => post(`${path}/cancel`),
+		mutationFn: ask,
 		onSettled: () => client.invalidateQueries({ queryKey: shownBy }),
 	});
 	const isRequested = requested || cancel.isSuccess;

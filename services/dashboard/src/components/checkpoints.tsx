@@ -1,33 +1,25 @@
-import { Badge, Button, Code, Group, Text, TextInput } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Badge, Code, Group, Text, TextInput } from "@mantine/core";
+import type { RunDetail } from "@valence/client";
 import { useState } from "react";
-import { put } from "../api";
-import { bytes } from "../format";
-import { keys, useDeployments } from "../queries";
-import type { RunDetail } from "../shapes";
+import { isName, NAME_RULE } from "../deploying";
+import { bytes, when } from "../format";
+import { useDeployments } from "../serving-queries";
 import { DataTable } from "./data-table";
+import { DeployButton, ServedNow } from "./deploy-button";
 import { Panel } from "./facts";
-import { ProblemAlert } from "./feedback";
 
 /** What a run has saved, and the way to put it into service. */
 export function Checkpoints({ run }: { run: RunDetail }) {
-	const client = useQueryClient();
 	const deployments = useDeployments();
 	const [name, setName] = useState("default");
-	const deploy = useMutation({
-		mutationFn: (checkpoint: string) => put(`/deployments/${encodeURIComponent(name)}`, { checkpoint }),
-		onSuccess: async () => {
-			notifications.show({ message: `Serving as ${name}`, color: "teal" });
-			await client.invalidateQueries({ queryKey: keys.deployments });
-		},
-	});
 	const servingAs = (id: string) => (deployments.data ?? []).filter((one) => one.checkpoint.id === id);
 	if (run.checkpoints.length === 0) {
 		return (
 			<Panel title="Checkpoints">
 				<Text size="sm" c="dimmed">
-					The first one comes with the first epoch; it can be deployed from here.
+					{run.checkpointsRemovedAt === null
+						? "The first one comes with the first epoch; it can be deployed from here."
+						: removedSentence(run.checkpointsRemovedAt)}
 				</Text>
 			</Panel>
 		);
@@ -46,10 +38,18 @@ export function Checkpoints({ run }: { run: RunDetail }) {
 						w={140}
 						value={name}
 						onChange={(event) => setName(event.currentTarget.value)}
+						error={!isName(name)}
 					/>
 				</Group>
 			}
 		>
+			{isName(name) ? (
+				<ServedNow name={name} />
+			) : (
+				<Text size="xs" c="red">
+					A name takes {NAME_RULE}.
+				</Text>
+			)}
 			<DataTable
 				label="Checkpoints"
 				rows={run.checkpoints}
@@ -85,20 +85,24 @@ export function Checkpoints({ run }: { run: RunDetail }) {
 						bare: true,
 						numeric: true,
 						cell: (one) => (
-							<Button
+							<DeployButton
 								size="compact-xs"
 								variant={one.isBest ? "filled" : "default"}
-								disabled={name === ""}
-								loading={deploy.isPending && deploy.variables === one.id}
-								onClick={() => deploy.mutate(one.id)}
-							>
-								Deploy
-							</Button>
+								name={name}
+								checkpoint={one}
+							/>
 						),
 					},
 				]}
 			/>
-			<ProblemAlert error={deploy.error} />
+			{run.checkpointsRemovedAt !== null && (
+				<Text size="xs" c="dimmed" mt="xs">
+					{removedSentence(run.checkpointsRemovedAt)}
+				</Text>
+			)}
 		</Panel>
 	);
 }
+
+const removedSentence = (at: string) =>
+	`The keep rule of the experiment removed checkpoints of this run on ${when(at)}. Its metrics stay.`;

@@ -1,9 +1,9 @@
 import { Alert } from "@mantine/core";
-import { IconAlertTriangle } from "@tabler/icons-react";
+import { ExclamationTriangleIcon } from "@radix-ui/react-icons";
 import { useQueries } from "@tanstack/react-query";
+import type { RunDetail } from "@valence/client";
 import { comparedOf } from "../compared";
 import { seriesQuery } from "../queries";
-import type { RunDetail } from "../shapes";
 import { ConfigDifferences } from "./config-differences";
 import { Legend } from "./legend";
 import { MetricCharts } from "./metric-chart";
@@ -22,7 +22,12 @@ export function Comparison({ runs, remove }: { runs: RunDetail[]; remove: (id: s
 	return (
 		<>
 			{protocols.size > 1 && (
-				<Alert color="orange" icon={<IconAlertTriangle size={18} />} title="These numbers do not compare" role="alert">
+				<Alert
+					color="orange"
+					icon={<ExclamationTriangleIcon width={18} height={18} />}
+					title="These numbers do not compare"
+					role="alert"
+				>
 					The runs were measured under {protocols.size} different protocols: another split, other masked items or other
 					cut-offs. Launch them in one experiment, or evaluate their checkpoints under one rule.
 				</Alert>

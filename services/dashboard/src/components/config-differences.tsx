@@ -1,9 +1,9 @@
 import { Group, Switch, Table, Text, Title } from "@mantine/core";
+import type { RunDetail } from "@valence/client";
 import { useState } from "react";
 import type { Compared } from "../compared";
 import { differingFields } from "../config-fields";
 import { plain } from "../format";
-import type { RunDetail } from "../shapes";
 import { ColourDot } from "./colour-dot";
 
 const OF_RUNS: [string, (run: RunDetail) => string][] = [

@@ -2,7 +2,9 @@ import { Group, Pagination, Stack, Table, Text } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import { count } from "../format";
 import { type Sortable, sortRows } from "../sorting";
+import type { TextColumn } from "../table-text";
 import { SortHeading, SortMenu } from "./sort-controls";
+import { TableMenu } from "./table-menu";
 
 export interface Column<T> {
 	title: string;
@@ -16,6 +18,10 @@ export interface Column<T> {
 	/** Names the row: the heading of its card on a phone. */
 	lead?: boolean;
 	width?: number | string;
+	/** As the table is taken along; the value it sorts by unless given. */
+	text?: TextColumn<T>["text"];
+	values?: TextColumn<T>["values"];
+	isBest?: TextColumn<T>["isBest"];
 }
 
 interface Props<T> {
@@ -28,10 +34,12 @@ interface Props<T> {
 	pageSize?: number;
 	/** Many numbers side by side: stays a table on a phone and scrolls, its first column held. */
 	scrolls?: boolean;
+	/** What the table is called where it is taken along; else it is not. */
+	takenAs?: string;
 }
 
 /** A table that sorts, pages, and becomes a list of cards on a phone. */
-export function DataTable<T>({ label, columns, rows, keyOf, sort, pageSize = 50, scrolls = false }: Props<T>) {
+export function DataTable<T>({ label, columns, rows, keyOf, sort, pageSize = 50, scrolls = false, takenAs }: Props<T>) {
 	const [by, setBy] = useState({ title: sort, descending: true });
 	const [page, setPage] = useState(1);
 	const value = columns.find((column) => column.title === by.title)?.value;
@@ -85,6 +93,11 @@ export function DataTable<T>({ label, columns, rows, keyOf, sort, pageSize = 50,
 					</Table.Tbody>
 				</Table>
 			</div>
+			{takenAs !== undefined && rows.length > 0 && (
+				<Group justify="end">
+					<TableMenu table={{ title: takenAs, columns: textColumns(columns), rows: sorted }} />
+				</Group>
+			)}
 			{pages > 1 && (
 				<Group justify="space-between">
 					<Text size="sm" c="dimmed">
@@ -103,3 +116,19 @@ export function DataTable<T>({ label, columns, rows, keyOf, sort, pageSize = 50,
 		</Stack>
 	);
 }
+
+/** Columns that say something as text; buttons and ticks do not. */
+const textColumns = <T,>(columns: Column<T>[]): TextColumn<T>[] =>
+	columns.flatMap(({ title, numeric = false, bare, value, text, values, isBest }) => {
+		const say = text ?? (value && ((row: T) => String(value(row) ?? "–")));
+		if (bare || !say) return [];
+		return [
+			{
+				title,
+				numeric,
+				text: say,
+				...(values ? { values } : value && { values: [{ title, of: value }] }),
+				...(isBest && { isBest }),
+			},
+		];
+	});

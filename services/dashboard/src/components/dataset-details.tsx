@@ -1,23 +1,45 @@
 import { BarChart } from "@mantine/charts";
 import { Button, Code, Group, Progress, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { Bin, Dataset, DatasetStatistics } from "@valence/client";
 import { Link } from "react-router";
-import { remove } from "../api";
+import { api } from "../api";
+import { isFailedImport } from "../dataset-rule";
 import { count, percent } from "../format";
 import { isOpen, keys } from "../queries";
-import type { Bin, Dataset, Statistics } from "../shapes";
 import { CancelButton } from "./cancel-button";
 import { ConfirmButton } from "./confirm-button";
 import { DataTable } from "./data-table";
 import { ProblemAlert } from "./feedback";
+import { ImportAgain } from "./import-again";
 
-export function DatasetDetails({ dataset }: { dataset: Dataset }) {
-	const { statistics, progress, problems, problemsTotal, error } = dataset;
+interface Props {
+	dataset: Dataset;
+	/** With the dataset that a failed import has become. */
+	onImported: (dataset: Dataset) => void;
+	/** Of a page that is about nothing else. */
+	onDeleted?: () => void;
+}
+
+export function DatasetDetails({ dataset, onImported, onDeleted }: Props) {
+	const { statistics, progress, problems, problemsTotal, error, experiments } = dataset;
 	const client = useQueryClient();
 	const discard = useMutation({
-		mutationFn: () => remove(`/datasets/${dataset.id}`),
-		onSettled: () => client.invalidateQueries({ queryKey: keys.datasets }),
+		mutationFn: () =>
+			api.delete("/datasets/{id}", { path: { id: dataset.id }, query: { withExperiments: experiments > 0 } }),
+		onSuccess: () => onDeleted?.(),
+		onSettled: (_, failed) =>
+			Promise.all(
+				[keys.datasets, keys.experiments, keys.deployments].map((queryKey) =>
+					// What is deleted is not asked for again while its page closes.
+					client.invalidateQueries({
+						queryKey,
+						predicate: (query) => Boolean(failed) || query.queryKey[2] !== dataset.id,
+					}),
+				),
+			),
 	});
+	const along = experiments === 1 ? "its experiment" : `its ${count(experiments)} experiments`;
 	return (
 		<Stack gap="sm">
 			{isOpen(dataset.state) && (
@@ -30,10 +52,13 @@ export function DatasetDetails({ dataset }: { dataset: Dataset }) {
 							</Text>
 						</>
 					)}
-					<CancelButton path={`/datasets/${dataset.id}`} shownBy={keys.datasets} />
+					<CancelButton
+						cancel={() => api.post("/datasets/{id}/cancel", { path: { id: dataset.id } })}
+						shownBy={keys.datasets}
+					/>
 				</Group>
 			)}
-			<ProblemAlert error={error ? new Error(`${error.code}: ${error.message}`) : null} />
+			<ProblemAlert error={error} />
 			{problems.length > 0 && (
 				<>
 					<Text size="sm" fw={600}>
@@ -59,6 +84,7 @@ export function DatasetDetails({ dataset }: { dataset: Dataset }) {
 					/>
 				</>
 			)}
+			{isFailedImport(dataset) && <ImportAgain failed={dataset} onImported={onImported} />}
 			{statistics && <StatisticsView statistics={statistics} />}
 			<Group justify="space-between" align="end">
 				<Text size="xs" c="dimmed" className="breaks" flex="1 1 300px">
@@ -74,8 +100,12 @@ export function DatasetDetails({ dataset }: { dataset: Dataset }) {
 							size="xs"
 							color="red"
 							variant="subtle"
-							label="Delete"
-							question={`Delete ${dataset.name} with its files?`}
+							label={experiments > 0 ? `Delete with ${along}` : "Delete"}
+							question={
+								experiments > 0
+									? `Delete ${dataset.name} with ${along}, their runs and checkpoints?`
+									: `Delete ${dataset.name} with its files?`
+							}
 							loading={discard.isPending}
 							onConfirm={() => discard.mutate()}
 						/>
@@ -92,7 +122,7 @@ export function DatasetDetails({ dataset }: { dataset: Dataset }) {
 	);
 }
 
-function StatisticsView({ statistics }: { statistics: Statistics }) {
+function StatisticsView({ statistics }: { statistics: DatasetStatistics }) {
 	const facts: [string, string][] = [
 		["Users", count(statistics.users)],
 		["Items", count(statistics.items)],
@@ -100,6 +130,8 @@ function StatisticsView({ statistics }: { statistics: Statistics }) {
 		["Density", percent(statistics.density)],
 		["Train / valid / test", [statistics.train, statistics.valid, statistics.test].map(count).join(" / ")],
 		["Titled items", count(statistics.titledItems)],
+		["Tagged items", count(statistics.taggedItems)],
+		["Tags", count(statistics.tags)],
 		["Duplicates merged", count(statistics.duplicatesMerged)],
 		["Rows skipped", count(statistics.rowsSkipped)],
 		["Below least rating", count(statistics.belowThreshold)],
@@ -130,18 +162,25 @@ function StatisticsView({ statistics }: { statistics: Statistics }) {
 const Histogram = ({ title, unit, bins }: { title: string; unit: string; bins: Bin[] }) => (
 	<figure className="plain" aria-label={title}>
 		<Text size="xs" c="dimmed" mb={4} component="figcaption">
-			{title}
+			{title}, each bar from the number below it to the next
 		</Text>
 		<BarChart
-			h={150}
+			h={170}
 			data={bins.map(({ low, high, count: number }) => ({
 				bin: low === high ? String(low) : `${low}–${high}`,
 				[unit]: number,
 			}))}
 			dataKey="bin"
+			// Whole bins side by side would not fit; the tooltip has them.
+			xAxisProps={{
+				tickFormatter: (bin: string) => bin.split("–")[0] ?? "",
+				interval: "preserveStartEnd",
+				minTickGap: 2,
+			}}
 			series={[{ name: unit, color: "indigo.5" }]}
 			valueFormatter={count}
-			yAxisProps={{ width: 44 }}
+			yAxisProps={{ width: 56, tickCount: 4, allowDecimals: false, tickFormatter: count }}
+			barChartProps={{ margin: { top: 8 } }}
 		/>
 	</figure>
 );

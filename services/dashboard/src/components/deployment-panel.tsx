@@ -1,32 +1,52 @@
-import { Anchor, Badge, Button, Code, Stack, Text } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
+import { Anchor, Badge, Button, Code, Group, Stack, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { Deployment } from "@valence/client";
 import { Link } from "react-router";
-import { put } from "../api";
+import { api } from "../api";
 import { when } from "../format";
 import { keys } from "../queries";
-import type { Deployment } from "../shapes";
 import { Capabilities } from "./capabilities";
+import { ConfirmButton } from "./confirm-button";
 import { DataTable } from "./data-table";
+import { DeployButton } from "./deploy-button";
 import { Panel } from "./facts";
+import { FallbackSwitch } from "./fallback-switch";
 import { ProblemAlert } from "./feedback";
+import { HiddenItems } from "./hidden-items";
+import { ServingPanel } from "./serving-panel";
 import { SwitchForm } from "./switch-form";
 
 /** What a name serves, how to ask for it, and what it served before. */
 export function DeploymentPanel({ deployment }: { deployment: Deployment }) {
 	const { name, checkpoint, deployedAt, capabilities, history } = deployment;
 	const client = useQueryClient();
-	const swap = useMutation({
-		mutationFn: (id: string) => put<Deployment>(`/deployments/${name}`, { checkpoint: id }),
-		onSuccess: (now) =>
-			notifications.show({
-				message: `${name} serves ${now.checkpoint.model}, epoch ${now.checkpoint.epoch}`,
-				color: "teal",
-			}),
+	const discard = useMutation({
+		mutationFn: () => api.delete("/deployments/{name}", { path: { name } }),
 		onSettled: () => client.invalidateQueries({ queryKey: keys.deployments }),
 	});
+	const serving = `${checkpoint.model}, epoch ${checkpoint.epoch}, of ${checkpoint.experiment.name}`;
 	return (
-		<Panel title={name} actions={<Capabilities of={capabilities} />}>
+		<Panel
+			title={name}
+			actions={
+				<Group gap="xs">
+					<Capabilities of={capabilities} />
+					<Button component={Link} to={`/exports?deployment=${name}`} size="compact-xs" variant="subtle">
+						Exports
+					</Button>
+					<ConfirmButton
+						size="compact-xs"
+						color="red"
+						variant="subtle"
+						label="Delete"
+						question={`Delete the deployment ${name}?`}
+						consequence={`${serving} stops being served: whoever asks ${name} is refused until something is deployed under this name again. The checkpoint and the history stay.`}
+						loading={discard.isPending}
+						onConfirm={() => discard.mutate()}
+					/>
+				</Group>
+			}
+		>
 			<Stack gap="sm">
 				<Text size="sm">
 					Serves{" "}
@@ -38,43 +58,68 @@ export function DeploymentPanel({ deployment }: { deployment: Deployment }) {
 				<Code block fz="xs" className="code">
 					curl '{window.location.origin}/users/USER/recommendations?n=10&deployment={name}'
 				</Code>
-				<SwitchForm serving={checkpoint.id} isPending={swap.isPending} onSwitch={(id) => swap.mutate(id)} />
-				<ProblemAlert error={swap.error} />
+				<ServingPanel deployment={name} />
+				<FallbackSwitch deployment={deployment} />
+				<HiddenItems deployment={deployment} />
+				<SwitchForm name={name} serving={checkpoint.id} />
+				<ProblemAlert error={discard.error} />
 				<DataTable
 					label={`History of ${name}`}
-					rows={history.map((entry, index) => ({ ...entry, isServing: index === 0 }))}
-					keyOf={(entry) => `${entry.deployedAt} ${entry.checkpointId}`}
+					rows={history}
+					keyOf={(entry) => `${entry.deployedAt} ${entry.runId}`}
 					pageSize={10}
 					columns={[
 						{ title: "Since", lead: true, cell: (entry) => when(entry.deployedAt) },
 						{
+							title: "Until",
+							cell: ({ until, removed }) => (until ? `${when(until)}${removed ? ", deployment deleted" : ""}` : "now"),
+						},
+						{
 							title: "Model",
 							cell: (entry) => (
-								<Anchor component={Link} to={`/runs/${entry.runId}`} size="sm">
-									{entry.model}
-								</Anchor>
+								<>
+									{entry.checkpointId === null ? (
+										entry.model
+									) : (
+										<Anchor component={Link} to={`/runs/${entry.runId}`} size="sm" underline="always">
+											{entry.model}
+										</Anchor>
+									)}
+									, epoch {entry.epoch}
+								</>
 							),
 						},
-						{ title: "Checkpoint", cell: (entry) => <Code>{entry.checkpointId}</Code> },
+						{ title: "Experiment", cell: (entry) => `${entry.experiment}, on ${entry.dataset}` },
+						{
+							title: "Checkpoint",
+							cell: (entry) => (entry.checkpointId === null ? "deleted" : <Code>{entry.checkpointId}</Code>),
+						},
 						{
 							title: "Roll back",
 							bare: true,
 							numeric: true,
-							cell: (entry) =>
-								entry.isServing ? (
+							cell: ({ checkpointId, until, model, epoch, experiment, dataset }) =>
+								until === null ? (
 									<Badge color="teal" variant="dot" tt="none" fw={500}>
 										serving
 									</Badge>
 								) : (
-									entry.checkpointId !== checkpoint.id && (
-										<Button
+									checkpointId !== null &&
+									checkpointId !== checkpoint.id && (
+										<DeployButton
 											size="compact-xs"
 											variant="default"
-											loading={swap.isPending && swap.variables === entry.checkpointId}
-											onClick={() => swap.mutate(entry.checkpointId)}
-										>
-											Serve this again
-										</Button>
+											stays
+											label="Serve this again"
+											name={name}
+											checkpoint={{
+												id: checkpointId,
+												model,
+												epoch,
+												experiment: { name: experiment },
+												dataset: { name: dataset },
+											}}
+										/>
 									)
 								),
 						},

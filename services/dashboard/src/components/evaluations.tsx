@@ -1,11 +1,12 @@
 import { Button, Group, Select, Stack, TagsInput, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { Evaluation, RunDetail } from "@valence/client";
 import { useState } from "react";
-import { post } from "../api";
+import { api } from "../api";
 import { byReading, count, duration, metric, metricTitle } from "../format";
-import { cutoffProblem, MASKS } from "../protocol";
+import { inWords } from "../in-words";
+import { cutoffProblem, MASKS, maskOf } from "../protocol";
 import { isOpen, keys, useEvaluations } from "../queries";
-import type { Evaluation, RunDetail } from "../shapes";
 import { CancelButton } from "./cancel-button";
 import { DataTable } from "./data-table";
 import { Panel } from "./facts";
@@ -23,54 +24,59 @@ export function Evaluations({ run }: { run: RunDetail }) {
 	const best = run.checkpoints.find((one) => one.isBest) ?? run.checkpoints[0];
 	const measure = useMutation({
 		mutationFn: () =>
-			post<Evaluation>(`/runs/${run.id}/evaluations`, {
-				checkpoint: checkpoint ?? best?.id,
-				split,
-				maskTest,
-				cutoffs: cutoffs.map(Number),
+			api.post("/runs/{id}/evaluations", {
+				path: { id: run.id },
+				body: {
+					...(best && { checkpoint: checkpoint ?? best.id }),
+					split: split === "valid" ? "valid" : "test",
+					maskTest: maskOf(maskTest),
+					cutoffs: cutoffs.map(Number),
+				},
 			}),
 		onSuccess: () => client.invalidateQueries({ queryKey: keys.evaluations(run.id) }),
 	});
-	if (isOpen(run.state) || !best) return null;
+	if (isOpen(run.state) || (!best && !evaluations.data?.length)) return null;
 	return (
 		<Panel title="Evaluations">
 			<Stack gap="sm">
-				<Group align="end" gap="xs">
-					<Select
-						label="Checkpoint"
-						size="xs"
-						w={150}
-						data={run.checkpoints.map(({ id, epoch, isBest }) => ({
-							value: id,
-							label: `epoch ${epoch}${isBest ? ", best" : ""}`,
-						}))}
-						value={checkpoint ?? best.id}
-						onChange={setCheckpoint}
-						allowDeselect={false}
-					/>
-					<Select
-						label="Split"
-						size="xs"
-						w={110}
-						data={["test", "valid"]}
-						value={split}
-						onChange={(value) => setSplit(value ?? "test")}
-						allowDeselect={false}
-					/>
-					<Select
-						label="Masked at test"
-						size="xs"
-						w={230}
-						data={MASKS}
-						value={maskTest}
-						onChange={(value) => setMaskTest(value ?? "train")}
-						allowDeselect={false}
-					/>
-					<TagsInput label="Cut-offs" size="xs" miw={160} value={cutoffs} onChange={setCutoffs} error={problem} />
-					<Button size="xs" disabled={problem !== null} loading={measure.isPending} onClick={() => measure.mutate()}>
-						Evaluate
-					</Button>
-				</Group>
+				{best && (
+					<Group align="end" gap="xs">
+						<Select
+							label="Checkpoint"
+							size="xs"
+							w={150}
+							data={run.checkpoints.map(({ id, epoch, isBest }) => ({
+								value: id,
+								label: `epoch ${epoch}${isBest ? ", best" : ""}`,
+							}))}
+							value={checkpoint ?? best.id}
+							onChange={setCheckpoint}
+							allowDeselect={false}
+						/>
+						<Select
+							label="Split"
+							size="xs"
+							w={110}
+							data={["test", "valid"]}
+							value={split}
+							onChange={(value) => setSplit(value ?? "test")}
+							allowDeselect={false}
+						/>
+						<Select
+							label="Masked at test"
+							size="xs"
+							w={230}
+							data={MASKS}
+							value={maskTest}
+							onChange={(value) => setMaskTest(value ?? "train")}
+							allowDeselect={false}
+						/>
+						<TagsInput label="Cut-offs" size="xs" miw={160} value={cutoffs} onChange={setCutoffs} error={problem} />
+						<Button size="xs" disabled={problem !== null} loading={measure.isPending} onClick={() => measure.mutate()}>
+							Evaluate
+						</Button>
+					</Group>
+				)}
 				<ProblemAlert error={measure.error} />
 				<Loaded query={evaluations}>
 					{(items) =>
@@ -88,6 +94,9 @@ export function Evaluations({ run }: { run: RunDetail }) {
 	);
 }
 
+const measured = ({ split, epoch, protocol }: Evaluation) =>
+	`${split}, epoch ${epoch}${split === "test" ? `, masks ${protocol.maskTest}` : ""}`;
+
 function EvaluationTable({ items, run }: { items: Evaluation[]; run: RunDetail }) {
 	const names = [...new Set(items.flatMap((one) => Object.keys(one.metrics ?? {})))].sort((a, b) =>
 		byReading(`test.${a}`, `test.${b}`),
@@ -95,25 +104,27 @@ function EvaluationTable({ items, run }: { items: Evaluation[]; run: RunDetail }
 	return (
 		<DataTable
 			label="Evaluations"
+			takenAs={`Evaluations of ${run.model}, seed ${run.seed}`}
 			rows={items}
 			keyOf={(one) => one.id}
 			columns={[
-				{
-					title: "Measured",
-					cell: (one) =>
-						`${one.split}, epoch ${run.checkpoints.find(({ id }) => id === one.checkpointId)?.epoch ?? "?"}${one.split === "test" ? `, masks ${one.protocol.maskTest}` : ""}`,
-				},
+				{ title: "Measured", cell: measured, text: measured },
 				{
 					title: "State",
 					cell: (one) => (
 						<>
 							<StateBadge state={one.state} />
 							{one.error && (
-								<Text size="xs" c="red">
-									{one.error.code}: {one.error.message}
+								<Text size="xs" c="red" title={one.error.message}>
+									{inWords(one.error).title}
 								</Text>
 							)}
-							{isOpen(one.state) && <CancelButton path={`/evaluations/${one.id}`} shownBy={keys.evaluations(run.id)} />}
+							{isOpen(one.state) && (
+								<CancelButton
+									cancel={() => api.post("/evaluations/{id}/cancel", { path: { id: one.id } })}
+									shownBy={keys.evaluations(run.id)}
+								/>
+							)}
 						</>
 					),
 				},
@@ -121,9 +132,10 @@ function EvaluationTable({ items, run }: { items: Evaluation[]; run: RunDetail }
 					title: metricTitle(`.${name}`),
 					numeric: true,
 					value: (one: Evaluation) => one.metrics?.[name],
+					text: (one: Evaluation) => metric(one.metrics?.[name]),
 					cell: (one: Evaluation) => metric(one.metrics?.[name]),
 				})),
-				{ title: "Users", numeric: true, cell: (one) => count(one.users) },
+				{ title: "Users", numeric: true, value: (one) => one.users, cell: (one) => count(one.users) },
 				{ title: "Time", numeric: true, cell: (one) => duration(one.seconds) },
 			]}
 		/>

@@ -1,20 +1,21 @@
 import { Button } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { ExperimentDetail, Run } from "@valence/client";
 import { Link, useNavigate } from "react-router";
-import { remove } from "../api";
+import { api } from "../api";
 import { isOpen, keys } from "../queries";
-import type { Experiment, Run } from "../shapes";
 import { CancelButton } from "./cancel-button";
 import { ConfirmButton } from "./confirm-button";
+import { DeployBest } from "./deploy-best";
 import { ProblemAlert } from "./feedback";
 
 /** Compare what is drawn, cancel what is open, delete what is over. */
-export function ExperimentActions({ experiment, drawn }: { experiment: Experiment; drawn: Run[] }) {
+export function ExperimentActions({ experiment, drawn }: { experiment: ExperimentDetail; drawn: Run[] }) {
 	const { id, name, state } = experiment;
 	const client = useQueryClient();
 	const navigate = useNavigate();
 	const discard = useMutation({
-		mutationFn: () => remove(`/experiments/${id}`),
+		mutationFn: () => api.delete("/experiments/{id}", { path: { id } }),
 		onSuccess: async () => {
 			navigate("/experiments");
 			await client.invalidateQueries({ queryKey: [...keys.experiments, "list"] });
@@ -22,6 +23,7 @@ export function ExperimentActions({ experiment, drawn }: { experiment: Experimen
 	});
 	return (
 		<>
+			<DeployBest experiment={experiment} />
 			{drawn.length > 1 && (
 				<Button
 					size="xs"
@@ -33,7 +35,10 @@ export function ExperimentActions({ experiment, drawn }: { experiment: Experimen
 				</Button>
 			)}
 			{isOpen(state) ? (
-				<CancelButton path={`/experiments/${id}`} shownBy={keys.experiments} />
+				<CancelButton
+					cancel={() => api.post("/experiments/{id}/cancel", { path: { id } })}
+					shownBy={keys.experiments}
+				/>
 			) : (
 				<ConfirmButton
 					size="xs"

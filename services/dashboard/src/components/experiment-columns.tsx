@@ -1,7 +1,7 @@
 import { Anchor, Group, Progress, Text } from "@mantine/core";
+import type { Experiment } from "@valence/client";
 import { Link } from "react-router";
 import { count, metric, metricTitle, when } from "../format";
-import type { Experiment } from "../shapes";
 import type { Column } from "./data-table";
 import { StateBadge } from "./feedback";
 

@@ -1,17 +1,21 @@
 import { Button, Group, Stack, Text } from "@mantine/core";
-import { IconPlus } from "@tabler/icons-react";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { PlusIcon } from "@radix-ui/react-icons";
+import { useMutation, useQueries, useQueryClient } from "@tanstack/react-query";
+import { type Model, Problem } from "@valence/client";
 import { type ReactNode, useState } from "react";
 import { useNavigate, useSearchParams } from "react-router";
-import { ProblemError, post } from "../api";
-import { parseFields } from "../config-fields";
-import { count } from "../format";
-import { keys } from "../queries";
-import type { Experiment, Model } from "../shapes";
+import { api } from "../api";
+import { parseFields, propertiesOf } from "../config-fields";
+import { count, duration } from "../format";
+import { type KeepTexts, keepSentence, requestOf, runsProblem } from "../keep";
+import { askedOf, precedentSentence, secondsOfAll } from "../precedent";
+import { maskOf, type Shared, sharedProblem } from "../protocol";
+import { keys, precedentQuery } from "../queries";
 import { Panel } from "./facts";
 import { ProblemAlert } from "./feedback";
+import { KEEP_HINT, KeepFields } from "./keep-fields";
 import { ModelForm } from "./model-form";
-import { ProtocolFields, type Shared, sharedIsWrong } from "./protocol-fields";
+import { ProtocolFields } from "./protocol-fields";
 
 const MOST_RUNS = 1_000;
 
@@ -38,34 +42,57 @@ export function ExperimentForm({ catalogue, datasets }: Props) {
 		maskTest: "train",
 		cutoffs: ["20", "50"],
 	});
+	const [keep, setKeep] = useState<KeepTexts>({ checkpoints: "best+last", runs: "" });
 	const modelNamed = (name: string | null) => catalogue.find((one) => one.name === name);
+	const fieldsNamed = (name: string) => {
+		const model = modelNamed(name);
+		return model ? propertiesOf(model) : {};
+	};
 	const usual = modelNamed("valid") ?? catalogue[0];
 	const [choices, setChoices] = useState<Choice[]>([
 		{ id: 0, model: (modelNamed(search.get("model")) ?? usual)?.name ?? "", texts: {} },
 	]);
 
-	const parsed = choices.map(({ model, texts }) =>
-		parseFields(modelNamed(model)?.configSchema.properties ?? {}, texts),
-	);
-	const isWrong = sharedIsWrong(shared) || parsed.some(({ problems }) => Object.keys(problems).length > 0);
-	const runs = parsed.reduce(
-		(sum, { grid }) => sum + Object.values(grid).reduce((size, values) => size * values.length, shared.seeds.length),
-		0,
-	);
-	const isTooMany = runs > MOST_RUNS;
+	const parsed = choices.map(({ model, texts }) => parseFields(fieldsNamed(model), texts));
+	/** A model solved at once gives the same numbers with every seed, and runs once. */
+	const seedsOf = (name: string) =>
+		modelNamed(name)?.capabilities.includes("closed_form") ? Math.min(1, shared.seeds.length) : shared.seeds.length;
+	const precedents = useQueries({ queries: choices.map(({ model }) => precedentQuery(shared.dataset, model)) });
+	const parts = parsed.map(({ params, grid }, index) => ({
+		precedent: precedents[index]?.data ?? null,
+		asked: askedOf(fieldsNamed(choices[index]?.model ?? ""), { params, grid }),
+		runs: Object.values(grid).reduce((size, values) => size * values.length, seedsOf(choices[index]?.model ?? "")),
+	}));
+	const runs = parts.reduce((sum, part) => sum + part.runs, 0);
+	const keepProblem = runsProblem(keep.runs);
+	/** Why it cannot be launched. */
+	const problem =
+		sharedProblem(shared) ??
+		(keepProblem && `Best runs that keep their checkpoints: ${keepProblem}.`) ??
+		parsed
+			.flatMap(({ problems }, index) =>
+				Object.entries(problems).map(
+					([field, text]) => `${field} of ${modelNamed(choices[index]?.model ?? "")?.title} ${text}.`,
+				),
+			)
+			.at(0) ??
+		(runs > MOST_RUNS ? `At most ${count(MOST_RUNS)} runs: shorten the grid or the list of seeds.` : null);
+	const seconds = secondsOfAll(parts);
 
 	const launch = useMutation({
 		mutationFn: () =>
-			post<Experiment>("/experiments", {
-				...(shared.name.trim() && { name: shared.name.trim() }),
-				dataset: shared.dataset,
-				models: choices.map(({ model }, index) => ({
-					model,
-					params: parsed[index]?.params,
-					grid: parsed[index]?.grid,
-				})),
-				seeds: shared.seeds.map(Number),
-				protocol: { maskTest: shared.maskTest, cutoffs: shared.cutoffs.map(Number) },
+			api.post("/experiments", {
+				body: {
+					...(shared.name.trim() && { name: shared.name.trim() }),
+					dataset: shared.dataset ?? "",
+					models: choices.map(({ model }, index) => ({
+						model,
+						...(parsed[index] && { params: parsed[index].params, grid: parsed[index].grid }),
+					})),
+					seeds: shared.seeds.map(Number),
+					protocol: { maskTest: maskOf(shared.maskTest), cutoffs: shared.cutoffs.map(Number) },
+					keep: requestOf(keep),
+				},
 			}),
 		onSuccess: async ({ id }) => {
 			await client.invalidateQueries({ queryKey: keys.experiments });
@@ -74,7 +101,7 @@ export function ExperimentForm({ catalogue, datasets }: Props) {
 	});
 	/** What the service said about a field, by the start of its pointer. */
 	const refused = (...pointers: string[]): ReactNode =>
-		launch.error instanceof ProblemError &&
+		launch.error instanceof Problem &&
 		launch.error.errors.find((one) => pointers.some((pointer) => `${one.pointer}/`.startsWith(`${pointer}/`)))?.message;
 	const change = (index: number, next: Partial<Choice>) => {
 		launch.reset();
@@ -85,7 +112,7 @@ export function ExperimentForm({ catalogue, datasets }: Props) {
 		<form
 			onSubmit={(event) => {
 				event.preventDefault();
-				if (!isWrong && !isTooMany) launch.mutate();
+				if (problem === null) launch.mutate();
 			}}
 		>
 			<Stack>
@@ -96,6 +123,18 @@ export function ExperimentForm({ catalogue, datasets }: Props) {
 						datasets={datasets}
 						refused={refused}
 					/>
+					<details className="more">
+						<summary>
+							Checkpoints kept:{" "}
+							{keepSentence({ ...keep, runs: keep.runs === "" || runsProblem(keep.runs) ? null : Number(keep.runs) })}
+						</summary>
+						<Stack gap="xs" mt="xs">
+							<KeepFields texts={keep} onChange={setKeep} refused={(field) => refused(`/keep/${field}`)} />
+							<Text size="xs" c="dimmed">
+								{KEEP_HINT}
+							</Text>
+						</Stack>
+					</details>
 				</Panel>
 				{choices.map((choice, index) => {
 					const model = modelNamed(choice.model);
@@ -108,6 +147,7 @@ export function ExperimentForm({ catalogue, datasets }: Props) {
 								texts={choice.texts}
 								onModel={(name) => change(index, { model: name, texts: {} })}
 								onText={(field, text) => change(index, { texts: { ...choice.texts, [field]: text } })}
+								cost={parts[index]?.precedent ? precedentSentence(parts[index].precedent, parts[index].asked) : null}
 								onRemove={choices.length > 1 ? () => setChoices(choices.toSpliced(index, 1)) : undefined}
 								problemOf={(field) =>
 									parsed[index]?.problems[field] ??
@@ -121,7 +161,7 @@ export function ExperimentForm({ catalogue, datasets }: Props) {
 				<Group justify="space-between">
 					<Button
 						variant="default"
-						leftSection={<IconPlus size={16} />}
+						leftSection={<PlusIcon width={16} height={16} />}
 						onClick={() =>
 							setChoices([
 								...choices,
@@ -132,11 +172,15 @@ export function ExperimentForm({ catalogue, datasets }: Props) {
 						Add a model
 					</Button>
 					<Group>
-						<Text size="sm" c={isTooMany ? "red" : "dimmed"} role="status">
-							{count(runs)} {runs === 1 ? "run" : "runs"}
-							{isTooMany && `, at most ${count(MOST_RUNS)}`}
+						<Text size="sm" c={problem === null ? "dimmed" : "red"} role="status" id="launch-says">
+							{problem ??
+								`${count(runs)} ${runs === 1 ? "run" : "runs"}${
+									seconds === null
+										? ""
+										: `, about ${duration(seconds)} one after another, if each takes as long as the last one`
+								}`}
 						</Text>
-						<Button type="submit" loading={launch.isPending} disabled={isWrong || isTooMany}>
+						<Button type="submit" loading={launch.isPending} disabled={problem !== null} aria-describedby="launch-says">
 							Launch
 						</Button>
 					</Group>

@@ -1,37 +1,54 @@
-import { Alert, Badge, Code, List, Paper, Skeleton, Stack, Text, Title } from "@mantine/core";
-import { IconAlertTriangle } from "@tabler/icons-react";
+import { Alert, Badge, List, Paper, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { ExclamationTriangleIcon } from "@radix-ui/react-icons";
 import type { UseQueryResult } from "@tanstack/react-query";
+import { type JobState, Problem } from "@valence/client";
 import type { ReactNode } from "react";
-import { ProblemError } from "../api";
-import type { State } from "../shapes";
+import { type Failed, fieldOf, inWords } from "../in-words";
 
-const COLOURS: Record<State, string> = {
+const COLOURS: Record<JobState, string> = {
 	QUEUED: "gray",
 	RUNNING: "blue",
 	SUCCEEDED: "teal",
 	FAILED: "red",
 	CANCELLED: "yellow",
 };
-export const StateBadge = ({ state }: { state: State }) => (
+export const StateBadge = ({ state }: { state: JobState }) => (
 	<Badge className="state" color={COLOURS[state]} variant="dot" size="sm" miw="max-content" tt="none" fw={500}>
 		{state.toLowerCase()}
 	</Badge>
 );
 
-export function ProblemAlert({ error }: { error: Error | null }) {
+/** Of a request, or of a run, an import, an evaluation that failed. */
+export function ProblemAlert({ error }: { error: Error | Failed | null }) {
 	if (!error) return null;
-	// What the title says already is not said again.
-	const fields = error instanceof ProblemError ? error.errors.filter(({ message }) => message !== error.message) : [];
+	const { message } = error;
+	const code = "code" in error ? error.code : "";
+	const { title, hint, namesFields } = inWords({ code, message });
+	// What is said in other words already is not said again.
+	const fields =
+		error instanceof Problem && (namesFields || title === message)
+			? error.errors.filter((one) => one.message !== message)
+			: [];
+	const isSaid = title === message || hint?.includes(message);
 	return (
-		<Alert color="red" icon={<IconAlertTriangle size={18} />} title={error.message} role="alert">
+		<Alert color="red" icon={<ExclamationTriangleIcon width={18} height={18} />} title={title} role="alert">
+			{hint && <Text size="sm">{hint}</Text>}
 			{fields.length > 0 && (
 				<List size="sm">
 					{fields.map((one) => (
 						<List.Item key={one.pointer}>
-							<Code>{one.pointer}</Code> {one.message}
+							{fieldOf(one.pointer)} {one.message}
 						</List.Item>
 					))}
 				</List>
+			)}
+			{!isSaid && (
+				<details>
+					<summary>What the service says</summary>
+					<Text size="xs" className="breaks">
+						{code}: {message}
+					</Text>
+				</details>
 			)}
 		</Alert>
 	);

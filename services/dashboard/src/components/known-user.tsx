@@ -1,38 +1,80 @@
-import { Stack, Title } from "@mantine/core";
-import { useSearchParams } from "react-router";
-import { useInterests, useRecommendations } from "../queries";
+import { Anchor, Stack, Text, Title } from "@mantine/core";
+import type { Deployment, Recommendations } from "@valence/client";
+import { useEffect, useEffectEvent } from "react";
+import { Link } from "react-router";
+import { useInterests, useList } from "../serving-queries";
+import { steeringFrom } from "../steering";
+import { useAddress } from "../use-address";
+import { AnsweredBy } from "./answered-by";
 import { Loaded } from "./feedback";
-import { Hint, IdForm } from "./id-form";
-import { Interests } from "./interests";
+import { History } from "./history";
 import { Ranking } from "./ranking";
+import { SteeredList } from "./steered-list";
 
-/** What is recommended to a user of the dataset, and the interests and history behind it. */
-export function KnownUser({ deployment }: { deployment: string }) {
-	const [search] = useSearchParams();
-	const user = search.get("id") ?? "";
-	const recommendations = useRecommendations(user, deployment);
-	const interests = useInterests(user, deployment);
-	const titles = new Map((interests.data?.history ?? []).flatMap(({ id, title }) => (title ? [[id, title]] : [])));
+interface Props {
+	deployment: Deployment;
+	user: string;
+	/** Once there is something to show of them. */
+	onShown: () => void;
+}
+
+/** What is recommended to a user of the data, what steers it, and the history behind it. */
+export function KnownUser({ deployment, user, onShown }: Props) {
+	const deployed = useAddress().search.get("deployment");
+	const unasked = useList(deployment, { user }, null);
+	const isShown = unasked.data !== undefined;
+	const announce = useEffectEvent(onShown);
+	useEffect(() => {
+		if (isShown) announce();
+	}, [isShown]);
 	return (
 		<Stack>
-			<IdForm label="User id" name="id" />
-			{user === "" ? (
-				<Hint>Type an id as it stands in the data that was uploaded: user-0042 in the sample.</Hint>
-			) : (
+			<Anchor
+				component={Link}
+				to={`/users${deployed === null ? "" : `?${new URLSearchParams({ deployment: deployed })}`}`}
+				size="xs"
+				c="dimmed"
+			>
+				← All users
+			</Anchor>
+			<Loaded query={unasked}>
+				{(answer) =>
+					answer.answeredBy === "popular" ? (
+						<Stack gap="xs">
+							<Title order={3} size="h5" className="breaks">
+								Recommended to {user}
+							</Title>
+							<Text size="sm">{user} is not in the data. They get what most people like.</Text>
+							<AnsweredBy answer={answer} />
+							<Ranking label={`Recommended to ${user}`} answer={answer} names={[]} />
+						</Stack>
+					) : (
+						<Profile deployment={deployment} user={user} unasked={answer} />
+					)
+				}
+			</Loaded>
+		</Stack>
+	);
+}
+
+function Profile({ deployment, user, unasked }: { deployment: Deployment; user: string; unasked: Recommendations }) {
+	const { search } = useAddress();
+	const steering = steeringFrom(search);
+	return (
+		<Loaded query={useInterests(deployment.name, user)}>
+			{(profile) => (
 				<>
-					<Loaded query={recommendations}>
-						{(answer) => (
-							<>
-								<Title order={3} size="h5" className="breaks">
-									Recommended to {user}
-								</Title>
-								<Ranking label={`Recommended to ${user}`} answer={answer} titles={titles} />
-							</>
-						)}
-					</Loaded>
-					{recommendations.data && <Loaded query={interests}>{(answer) => <Interests answer={answer} />}</Loaded>}
+					<SteeredList
+						deployment={deployment}
+						person={{ user }}
+						label={`Recommended to ${user}`}
+						steering={steering}
+						unasked={unasked}
+						interests={profile.interests}
+					/>
+					<History deployment={deployment} profile={profile} steering={steering} />
 				</>
 			)}
-		</Stack>
+		</Loaded>
 	);
 }

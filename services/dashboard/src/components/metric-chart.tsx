@@ -1,11 +1,8 @@
 import { LineChart } from "@mantine/charts";
 import { Paper, SimpleGrid, Text } from "@mantine/core";
 import { colourOf, isDashed } from "../colours";
-import { curvesOf, type Line } from "../curves";
+import { curvesOf, type Line, labelledLevels } from "../curves";
 import { metric, metricTitle, tick } from "../format";
-
-/** More labels than this on one side of a chart cover each other; the legend has them all. */
-const MOST_LABELS = 3;
 
 /** The loss and the first validation metrics of runs over their epochs. */
 export const MetricCharts = ({ lines, cutoff }: { lines: Line[]; cutoff: number }) => (
@@ -18,15 +15,17 @@ export const MetricCharts = ({ lines, cutoff }: { lines: Line[]; cutoff: number 
 
 function MetricChart({ split, name, lines }: { split: string; name: string; lines: Line[] }) {
 	const title = metricTitle(`${split}.${name}`);
-	const { curves, levels, rows } = curvesOf(lines, split, name);
+	const { curves, levels, rows, isUnmeasurable } = curvesOf(lines, split, name);
+	// The legend has them all.
+	const labelled = lines.length > 1 ? labelledLevels({ curves, levels, rows }) : [];
 	return (
 		<Paper withBorder p="sm" component="figure" m={0} aria-label={title}>
 			<Text size="sm" fw={600} mb="xs" component="figcaption">
 				{title}
 			</Text>
 			{curves.length + levels.length === 0 ? (
-				<Text size="sm" c="dimmed" h={200} ta="center" pt={88}>
-					Nothing measured yet
+				<Text size="sm" c="dimmed" h={200} ta="center" pt={80}>
+					{isUnmeasurable ? "Nobody to measure on: the dataset has no such part" : "Nothing measured yet"}
 				</Text>
 			) : (
 				<LineChart
@@ -42,7 +41,7 @@ function MetricChart({ split, name, lines }: { split: string; name: string; line
 					referenceLines={levels.map(({ value, label, index }) => ({
 						y: value,
 						color: colourOf(index),
-						label: lines.length > 1 && levels.length <= MOST_LABELS ? label : "",
+						label: labelled.some((one) => one.index === index) ? label : "",
 						labelPosition: "insideBottomRight",
 						ifOverflow: "extendDomain",
 						...(isDashed(index) && { strokeDasharray: "5 3" }),
@@ -51,13 +50,13 @@ function MetricChart({ split, name, lines }: { split: string; name: string; line
 					curveType="linear"
 					strokeWidth={1.75}
 					xAxisProps={{ type: "number", domain: [rows.length > 1 ? 0 : "dataMin", "dataMax"], allowDecimals: false }}
-					yAxisProps={{ domain: ["auto", "auto"], width: 48, tickFormatter: tick }}
+					yAxisProps={{ domain: ["auto", "auto"], width: 56, tickFormatter: tick }}
 					valueFormatter={metric}
 					tooltipProps={{
 						labelFormatter: (epoch) => `Epoch ${epoch}`,
 						itemSorter: (item: { value?: unknown }) => -Number(item.value),
 					}}
-					lineChartProps={{ syncId: "epochs", margin: { top: 8, right: 8 } }}
+					lineChartProps={{ syncId: "epochs", margin: { top: 16, right: 16 } }}
 				/>
 			)}
 		</Paper>

@@ -1,8 +1,9 @@
 import { Anchor, Button, Group, Stack, Text } from "@mantine/core";
+import type { Model } from "@valence/client";
 import { Link } from "react-router";
-import { boundsOf } from "../config-fields";
+import type { FieldSchema } from "../config-fields";
+import { boundsOf, propertiesOf } from "../config-fields";
 import { plain } from "../format";
-import type { FieldSchema, Model } from "../shapes";
 import { Capabilities } from "./capabilities";
 import { DataTable } from "./data-table";
 import { Panel } from "./facts";
@@ -12,7 +13,7 @@ const allowed = (schema: FieldSchema) =>
 
 /** What a model is and can do, where it comes from, what of it can be configured. */
 export function ModelCard({ model }: { model: Model }) {
-	const fields = Object.entries(model.configSchema.properties ?? {});
+	const fields = Object.entries(propertiesOf(model));
 	return (
 		<Panel title={model.title} actions={<Capabilities of={model.capabilities} />}>
 			<Stack gap="xs">

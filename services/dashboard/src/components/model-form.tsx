@@ -1,9 +1,10 @@
 import { ActionIcon, Group, MultiSelect, SimpleGrid, Text, TextInput } from "@mantine/core";
-import { IconTrash } from "@tabler/icons-react";
-import type { ReactNode } from "react";
-import { boundsOf } from "../config-fields";
+import { TrashIcon } from "@radix-ui/react-icons";
+import type { Model } from "@valence/client";
+import { type ReactNode, useState } from "react";
+import type { FieldSchema } from "../config-fields";
+import { boundsOf, fieldsOf } from "../config-fields";
 import { plain } from "../format";
-import type { FieldSchema, Model } from "../shapes";
 import { Capabilities } from "./capabilities";
 import { Panel } from "./facts";
 import { ModelSelect } from "./model-select";
@@ -15,12 +16,24 @@ interface Props {
 	onModel: (name: string) => void;
 	onText: (field: string, text: string) => void;
 	onRemove: (() => void) | undefined;
+	/** What is known of its cost. */
+	cost: string | null;
 	problemOf: (field: string) => ReactNode;
 }
 
 /** One model of an experiment: its fields are those of its configuration schema. */
-export function ModelForm({ catalogue, model, texts, onModel, onText, onRemove, problemOf }: Props) {
-	const fields = Object.entries(model.configSchema.properties ?? {});
+export function ModelForm({ catalogue, model, texts, onModel, onText, onRemove, cost, problemOf }: Props) {
+	const { first, rest } = fieldsOf(model);
+	const field = ([name, schema]: (typeof first)[number]) => (
+		<Field
+			key={name}
+			name={name}
+			schema={schema}
+			text={texts[name] ?? ""}
+			onText={(text) => onText(name, text)}
+			problem={problemOf(name)}
+		/>
+	);
 	return (
 		<Panel
 			title={model.title}
@@ -29,7 +42,7 @@ export function ModelForm({ catalogue, model, texts, onModel, onText, onRemove, 
 					<Capabilities of={model.capabilities} />
 					{onRemove && (
 						<ActionIcon variant="subtle" color="red" size="sm" aria-label={`Remove ${model.title}`} onClick={onRemove}>
-							<IconTrash size={16} />
+							<TrashIcon width={16} height={16} />
 						</ActionIcon>
 					)}
 				</Group>
@@ -41,24 +54,54 @@ export function ModelForm({ catalogue, model, texts, onModel, onText, onRemove, 
 					{model.summary}
 				</Text>
 				<Text size="sm" c="dimmed" pt={{ lg: 26 }}>
-					{fields.length > 0
+					{first.length > 0
 						? "Empty fields take the default shown. Several values, separated by commas, make a grid."
 						: "There is nothing to choose."}
+					{model.capabilities.includes("closed_form") && " It is solved at once and runs once, whatever the seeds."}
 				</Text>
 			</SimpleGrid>
-			<SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="sm" verticalSpacing="md">
-				{fields.map(([field, schema]) => (
-					<Field
-						key={field}
-						name={field}
-						schema={schema}
-						text={texts[field] ?? ""}
-						onText={(text) => onText(field, text)}
-						problem={problemOf(field)}
-					/>
-				))}
-			</SimpleGrid>
+			{cost && (
+				<Text size="sm" mb="md" role="note">
+					{cost}
+				</Text>
+			)}
+			<SimpleGrid {...GRID}>{first.map(field)}</SimpleGrid>
+			{rest.length > 0 && (
+				<Rest
+					count={rest.length}
+					set={rest.filter(([name]) => (texts[name] ?? "") !== "").length}
+					isWrong={rest.some(([name]) => Boolean(problemOf(name)))}
+				>
+					<SimpleGrid {...GRID} mt="xs">
+						{rest.map(field)}
+					</SimpleGrid>
+				</Rest>
+			)}
 		</Panel>
+	);
+}
+
+const GRID = { cols: { base: 1, sm: 2, lg: 3 }, spacing: "sm", verticalSpacing: "md" } as const;
+
+interface RestProps {
+	count: number;
+	/** How many of them have a value. */
+	set: number;
+	/** Opens it: what is wrong must be seen. */
+	isWrong: boolean;
+	children: ReactNode;
+}
+
+function Rest({ count, set, isWrong, children }: RestProps) {
+	const [opened, setOpened] = useState(false);
+	return (
+		<details className="more" open={opened || isWrong} onToggle={({ currentTarget }) => setOpened(currentTarget.open)}>
+			<summary>
+				{count} more {count === 1 ? "field" : "fields"}
+				{set > 0 && `, ${set} set`}
+			</summary>
+			{children}
+		</details>
 	);
 }
 

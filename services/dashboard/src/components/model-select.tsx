@@ -1,6 +1,6 @@
 import { type ComboboxItem, type ComboboxParsedItemGroup, Select, Text } from "@mantine/core";
+import type { Model } from "@valence/client";
 import { familiesOf, matches } from "../families";
-import type { Model } from "../shapes";
 import { Capabilities } from "./capabilities";
 
 interface Props {

@@ -1,15 +1,16 @@
 import { Anchor, Group, Progress, Text } from "@mantine/core";
+import type { Run } from "@valence/client";
 import { Link } from "react-router";
-import { labelOf } from "../config-fields";
+import { labelOf, type Telling } from "../config-fields";
 import { duration, metric, metricTitle } from "../format";
-import type { Run } from "../shapes";
+import { inWords } from "../in-words";
 import { ColourDot } from "./colour-dot";
 import type { Column } from "./data-table";
 import { StateBadge } from "./feedback";
 
 interface Options {
 	/** Configuration fields that tell the runs apart. */
-	telling: Set<string>;
+	telling: Telling;
 	cutoff: number;
 	/** Which line of the charts a run is; -1 for none. */
 	lineOf: (run: Run) => number;
@@ -29,8 +30,8 @@ export const runColumns = ({ telling, cutoff, lineOf }: Options): Column<Run>[] 
 					</Anchor>
 				</Group>
 				{run.error && (
-					<Text size="xs" c="red">
-						{run.error.code}: {run.error.message}
+					<Text size="xs" c="red" title={run.error.message}>
+						{inWords(run.error).title}
 					</Text>
 				)}
 			</div>
@@ -41,6 +42,7 @@ export const runColumns = ({ telling, cutoff, lineOf }: Options): Column<Run>[] 
 		title: "Epoch",
 		width: 130,
 		value: (run) => run.epoch,
+		text: (run) => `${run.epoch}${run.maxEpochs ? ` / ${run.maxEpochs}` : ""}`,
 		cell: (run) => (
 			<Group gap={8} wrap="nowrap">
 				<Text span size="sm" className="together">
@@ -57,6 +59,7 @@ export const runColumns = ({ telling, cutoff, lineOf }: Options): Column<Run>[] 
 		title: `Best validation ${metricTitle(`.recall@${cutoff}`)}`,
 		numeric: true,
 		value: (run) => run.bestValue,
+		text: (run) => metric(run.bestValue),
 		cell: (run) => (
 			<span className="together">
 				{metric(run.bestValue)}
@@ -70,12 +73,15 @@ export const runColumns = ({ telling, cutoff, lineOf }: Options): Column<Run>[] 
 		title: metricTitle(`test.recall@${cutoff}`),
 		numeric: true,
 		value: (run) => run.metrics[`test.recall@${cutoff}`],
+		text: (run) => metric(run.metrics[`test.recall@${cutoff}`]),
 		cell: (run) => metric(run.metrics[`test.recall@${cutoff}`]),
 	},
 	{
 		title: "Time",
 		numeric: true,
 		value: (run) => run.trainSeconds,
+		text: (run) => duration(run.trainSeconds),
+		values: [{ title: "Seconds", of: (run) => run.trainSeconds }],
 		cell: (run) => (run.state === "RUNNING" ? `at most ${duration(run.secondsLeft)} left` : duration(run.trainSeconds)),
 	},
 ];

@@ -37,6 +37,8 @@ function SplitMetrics({ compared, isComparable, remove, names }: Props & { names
 			title: metricTitle(name),
 			numeric: true,
 			value: metricOf(name),
+			text: (one) => metric(metricOf(name)(one)),
+			isBest,
 			cell: (one) => (
 				<Text span size="sm" fw={isBest(one) ? 700 : undefined}>
 					{metric(metricOf(name)(one))}
@@ -47,6 +49,7 @@ function SplitMetrics({ compared, isComparable, remove, names }: Props & { names
 	return (
 		<DataTable
 			label="Metrics"
+			takenAs="Metrics"
 			scrolls
 			rows={compared}
 			keyOf={({ run }) => run.id}

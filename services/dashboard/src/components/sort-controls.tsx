@@ -1,5 +1,5 @@
 import { ActionIcon, Group, NativeSelect, UnstyledButton, VisuallyHidden } from "@mantine/core";
-import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
+import { ArrowDownIcon, ArrowUpIcon } from "@radix-ui/react-icons";
 
 interface Sorting {
 	title: string | undefined;
@@ -13,7 +13,11 @@ interface Sorted {
 }
 
 const Arrow = ({ by }: { by: Sorting }) =>
-	by.descending ? <IconArrowDown size={12} aria-hidden /> : <IconArrowUp size={12} aria-hidden />;
+	by.descending ? (
+		<ArrowDownIcon width={12} height={12} aria-hidden />
+	) : (
+		<ArrowUpIcon width={12} height={12} aria-hidden />
+	);
 
 export function SortHeading({ column, by, onPress }: { column: Sorted; by: Sorting; onPress: () => void }) {
 	if (column.bare) return <VisuallyHidden>{column.title}</VisuallyHidden>;

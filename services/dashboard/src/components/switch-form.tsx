@@ -1,21 +1,23 @@
-import { Button, Group, Select } from "@mantine/core";
+import { Group, Select } from "@mantine/core";
+import type { Checkpoint } from "@valence/client";
 import { useState } from "react";
 import { useCheckpoints } from "../queries";
-import type { Checkpoint } from "../shapes";
+import { DeployButton } from "./deploy-button";
 
 interface Props {
+	/** Of the deployment. */
+	name: string;
 	serving: string;
-	isPending: boolean;
-	onSwitch: (checkpoint: string) => void;
 }
 
-const nameOf = ({ model, epoch, experiment, isBest, id }: Checkpoint) =>
+const labelOf = ({ model, epoch, experiment, isBest, id }: Checkpoint) =>
 	`${model}, epoch ${epoch}${isBest ? " (best)" : ""}, ${experiment.name} · ${id.slice(-6)}`;
 
 /** Puts another checkpoint into service; it answers only once it is loaded and warm. */
-export function SwitchForm({ serving, isPending, onSwitch }: Props) {
-	const checkpoints = useCheckpoints();
-	const [chosen, setChosen] = useState<string | null>(null);
+export function SwitchForm({ name, serving }: Props) {
+	const checkpoints = useCheckpoints().data ?? [];
+	const [chosenId, setChosenId] = useState<string | null>(null);
+	const chosen = checkpoints.find(({ id }) => id === chosenId && id !== serving);
 	return (
 		<Group align="end" gap="xs">
 			<Select
@@ -25,15 +27,11 @@ export function SwitchForm({ serving, isPending, onSwitch }: Props) {
 				flex="1 1 260px"
 				maw={520}
 				searchable
-				data={(checkpoints.data ?? [])
-					.filter(({ id }) => id !== serving)
-					.map((one) => ({ value: one.id, label: nameOf(one) }))}
-				value={chosen}
-				onChange={setChosen}
+				data={checkpoints.filter(({ id }) => id !== serving).map((one) => ({ value: one.id, label: labelOf(one) }))}
+				value={chosen?.id ?? null}
+				onChange={setChosenId}
 			/>
-			<Button size="xs" disabled={chosen === null} loading={isPending} onClick={() => chosen && onSwitch(chosen)}>
-				Switch
-			</Button>
+			{chosen && <DeployButton size="xs" stays label="Switch" name={name} checkpoint={chosen} />}
 		</Group>
 	);
 }

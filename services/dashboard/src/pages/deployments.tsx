@@ -3,7 +3,7 @@ import { DeploymentPanel } from "../components/deployment-panel";
 import { Loaded } from "../components/feedback";
 import { NothingDeployed } from "../components/nothing-deployed";
 import { PageHeader } from "../components/page-header";
-import { useDeployments } from "../queries";
+import { useDeployments } from "../serving-queries";
 
 export function DeploymentsPage() {
 	return (

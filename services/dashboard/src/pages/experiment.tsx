@@ -1,11 +1,13 @@
-import { Checkbox, Code, Group, Progress, Stack, Text, Title } from "@mantine/core";
+import { Anchor, Checkbox, Code, Group, Progress, Stack, Text, Title } from "@mantine/core";
 import { useQueries } from "@tanstack/react-query";
+import type { ExperimentDetail, Run } from "@valence/client";
 import { useState } from "react";
-import { useParams } from "react-router";
+import { Link, useParams } from "react-router";
 import { MOST_LINES } from "../colours";
 import { DataTable } from "../components/data-table";
 import { ExperimentActions } from "../components/experiment-actions";
 import { Loaded, StateBadge } from "../components/feedback";
+import { KeepPanel } from "../components/keep-panel";
 import { Legend } from "../components/legend";
 import { MetricCharts } from "../components/metric-chart";
 import { PageHeader } from "../components/page-header";
@@ -14,8 +16,8 @@ import { runColumns } from "../components/run-columns";
 import { labelOf, tellingFields } from "../config-fields";
 import { drawnUnasked } from "../curves";
 import { when } from "../format";
+import { datasetPath } from "../links";
 import { isOpen, seriesQuery, useExperiment } from "../queries";
-import type { Experiment, Run } from "../shapes";
 
 export function ExperimentPage() {
 	const { id = "" } = useParams();
@@ -24,8 +26,8 @@ export function ExperimentPage() {
 	);
 }
 
-function ExperimentView({ experiment }: { experiment: Experiment }) {
-	const { name, state, runs = [], groups = [], protocol, dataset } = experiment;
+function ExperimentView({ experiment }: { experiment: ExperimentDetail }) {
+	const { name, state, runs, groups, protocol, dataset } = experiment;
 	const telling = tellingFields(runs);
 	const [chosen, setChosen] = useState<string[]>([]);
 	const drawn = chosen.length > 0 ? runs.filter((run) => chosen.includes(run.id)) : drawnUnasked(runs, MOST_LINES);
@@ -46,7 +48,10 @@ function ExperimentView({ experiment }: { experiment: Experiment }) {
 				badge={<StateBadge state={state} />}
 				details={
 					<>
-						{dataset.name} · {when(experiment.createdAt)} · test masks {protocol.maskTest} · protocol{" "}
+						<Anchor component={Link} to={datasetPath(dataset.id)} size="sm" underline="always">
+							{dataset.name}
+						</Anchor>{" "}
+						· {when(experiment.createdAt)} · test masks {protocol.maskTest} · protocol{" "}
 						<Code>{protocol.hash.slice(0, 10)}</Code>
 					</>
 				}
@@ -60,12 +65,13 @@ function ExperimentView({ experiment }: { experiment: Experiment }) {
 					{drawn.length} of {runs.length} runs are drawn, {MOST_LINES} at most. Tick those to draw in the table of runs.
 				</Text>
 			)}
-			<Results groups={groups} />
+			<Results name={name} groups={groups} />
 			<Title order={3} size="h5">
 				Runs
 			</Title>
 			<DataTable
 				label="Runs"
+				takenAs={`Runs of ${name}`}
 				rows={runs}
 				keyOf={(run) => run.id}
 				pageSize={25}
@@ -87,6 +93,7 @@ function ExperimentView({ experiment }: { experiment: Experiment }) {
 					...runColumns({ telling, cutoff, lineOf: (run: Run) => drawn.findIndex((one) => one.id === run.id) }),
 				]}
 			/>
+			<KeepPanel experiment={experiment} />
 		</Stack>
 	);
 }

@@ -1,5 +1,5 @@
 import { Anchor, Button, Code, Group, Select, Stack } from "@mantine/core";
-import { IconPlus } from "@tabler/icons-react";
+import { PlusIcon } from "@radix-ui/react-icons";
 import { Link, useSearchParams } from "react-router";
 import { DataTable } from "../components/data-table";
 import { EXPERIMENT_COLUMNS } from "../components/experiment-columns";
@@ -41,7 +41,7 @@ export function ExperimentsPage() {
 			<PageHeader
 				title="Experiments"
 				actions={
-					<Button component={Link} to="/experiments/new" size="sm" leftSection={<IconPlus size={16} />}>
+					<Button component={Link} to="/experiments/new" size="sm" leftSection={<PlusIcon width={16} height={16} />}>
 						New experiment
 					</Button>
 				}

@@ -1,12 +1,12 @@
 import { Stack, Text, TextInput, Title } from "@mantine/core";
-import { IconSearch } from "@tabler/icons-react";
+import { MagnifyingGlassIcon } from "@radix-ui/react-icons";
+import type { Model } from "@valence/client";
 import { useState } from "react";
 import { EmptyState, Loaded } from "../components/feedback";
 import { ModelCard } from "../components/model-card";
 import { PageHeader } from "../components/page-header";
 import { familiesOf, matches } from "../families";
 import { useModels } from "../queries";
-import type { Model } from "../shapes";
 
 export function ModelsPage() {
 	const [search, setSearch] = useState("");
@@ -16,7 +16,7 @@ export function ModelsPage() {
 			<TextInput
 				aria-label="Search the models"
 				placeholder="name, family, or what it can do"
-				leftSection={<IconSearch size={16} />}
+				leftSection={<MagnifyingGlassIcon width={16} height={16} />}
 				maw={360}
 				value={search}
 				onChange={(event) => setSearch(event.currentTarget.value)}

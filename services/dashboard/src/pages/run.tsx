@@ -1,7 +1,9 @@
 import { Anchor, Button, Code, Progress, SimpleGrid, Stack } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import type { RunDetail } from "@valence/client";
 import { type ReactNode, useState } from "react";
 import { Link, useParams } from "react-router";
+import { api } from "../api";
 import { CancelButton } from "../components/cancel-button";
 import { Checkpoints } from "../components/checkpoints";
 import { Evaluations } from "../components/evaluations";
@@ -11,10 +13,10 @@ import { LogBox } from "../components/log-box";
 import { MetricCharts } from "../components/metric-chart";
 import { PageHeader } from "../components/page-header";
 import { byReading, bytes, count, duration, metric, metricTitle, plain } from "../format";
+import { datasetPath } from "../links";
 import { logLine } from "../log-lines";
 import { isOpen, keys, seriesQuery, useExperiment, useRun } from "../queries";
 import { useRunEvents } from "../run-events";
-import type { RunDetail } from "../shapes";
 
 const MOST_LOG_LINES = 500;
 
@@ -31,10 +33,10 @@ function RunView({ run }: { run: RunDetail }) {
 	useRunEvents(run.id, (event) => {
 		const line = logLine(event);
 		if (line !== null) setLog((lines) => [...lines.slice(1 - MOST_LOG_LINES), line]);
-		const { type, data } = event;
 		// The replay of what this page shows already asks for nothing.
 		const isNews =
-			(type === "epoch" && Number(data.epoch) > run.epoch) || (type === "state" && data.state !== run.state);
+			(event.event === "epoch" && event.data.epoch > run.epoch) ||
+			(event.event === "state" && event.data.state !== run.state);
 		if (isNews) void client.invalidateQueries({ queryKey: keys.run(run.id), exact: true }, { cancelRefetch: false });
 	});
 	const lines = [{ id: run.id, label: run.model, series: series.data?.series ?? [] }];
@@ -55,12 +57,16 @@ function RunView({ run }: { run: RunDetail }) {
 							Compare
 						</Button>
 						{isOpen(run.state) && (
-							<CancelButton path={`/runs/${run.id}`} shownBy={keys.run(run.id)} requested={run.cancelRequested} />
+							<CancelButton
+								cancel={() => api.post("/runs/{id}/cancel", { path: { id: run.id } })}
+								shownBy={keys.run(run.id)}
+								requested={run.cancelRequested}
+							/>
 						)}
 					</>
 				}
 			/>
-			<ProblemAlert error={run.error ? new Error(`${run.error.code}: ${run.error.message}`) : null} />
+			<ProblemAlert error={run.error} />
 			{isOpen(run.state) && (
 				<Progress value={run.progress * 100} animated aria-label={`${Math.round(run.progress * 100)} % done`} />
 			)}
@@ -90,13 +96,13 @@ function RunView({ run }: { run: RunDetail }) {
 const factsOf = (run: RunDetail): [string, ReactNode][] => [
 	[
 		"Dataset",
-		<Anchor key="dataset" component={Link} to="/datasets" size="sm">
+		<Anchor key="dataset" component={Link} to={datasetPath(run.dataset.id)} size="sm">
 			{run.dataset.name}
 		</Anchor>,
 	],
 	["Epoch", `${run.epoch}${run.maxEpochs ? ` of at most ${run.maxEpochs}` : ""}`],
 	["Ended by", run.stopReason?.replaceAll("_", " ") ?? "–"],
-	["Best epoch", run.bestEpoch ? `${run.bestEpoch}, ${metric(run.bestValue)}` : "–"],
+	["Best epoch", bestEpochOf(run)],
 	["Time", isOpen(run.state) ? `at most ${duration(run.secondsLeft)} left` : duration(run.trainSeconds)],
 	["Device", run.device ? `${run.device}, torch ${run.torchVersion}, code ${run.codeVersion}` : "–"],
 	["Parameters", count(run.parameters)],
@@ -105,3 +111,10 @@ const factsOf = (run: RunDetail): [string, ReactNode][] => [
 	["Protocol", `test masks ${run.protocol.maskTest}, @${run.protocol.cutoffs.join(", @")}`],
 	["Restarts after crashes", String(run.crashes)],
 ];
+
+function bestEpochOf({ bestEpoch, bestValue, chosenBy }: RunDetail): string {
+	if (bestEpoch === null) return "–";
+	return chosenBy === "last_epoch"
+		? `${bestEpoch}, the last one, since there is nobody to measure on`
+		: `${bestEpoch}, ${metric(bestValue)}`;
+}

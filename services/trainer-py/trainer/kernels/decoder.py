@@ -45,14 +45,19 @@ def log_normaliser(
 
 
 @torch.no_grad()
-def log_scores(items: Tensor, prototypes: Tensor, interests: Tensor, temperatures: Temperatures) -> Tensor:
-    """log p of every item without noise, [B, N]: the ranking scores. Prototypes as in `log_normaliser`."""
+def log_scores(
+    items: Tensor, prototypes: Tensor, interests: Tensor, temperatures: Temperatures, weights: Tensor | None = None
+) -> Tensor:
+    """log p of every item without noise, [B, N]: the ranking scores. Prototypes as in `log_normaliser`; weights [B, K]
+    of the interests inside p, None: all 1."""
+    log_weights = None if weights is None else weights.log()
     scores = items.new_empty(len(interests), len(items))
     mixture: Mixture
     if len(prototypes) == 1:
-        mixture = Shared(items, interests, temperatures, _assignment(items, prototypes[0], None, temperatures))
+        grouping = _assignment(items, prototypes[0], None, temperatures)
+        mixture = Shared(items, interests, temperatures, log_weights, grouping)
     else:
-        mixture = Personal(items, interests, temperatures, prototypes, None)
+        mixture = Personal(items, interests, temperatures, log_weights, prototypes, None)
     users_at_once = TILE[items.device.type][0]
     memory = _Memory(mixture, users_at_once, keeps=False)
 
@@ -90,9 +95,9 @@ class _LogNormaliser(torch.autograd.Function):
     ) -> Tensor:
         mixture: Mixture
         if shared:
-            mixture = Shared(items, interests, temperatures, grouping)
+            mixture = Shared(items, interests, temperatures, None, grouping)
         else:
-            mixture = Personal(items, interests, temperatures, grouping, keys)
+            mixture = Personal(items, interests, temperatures, None, grouping, keys)
         ctx.gradients = None
         if with_gradients and any(ctx.needs_input_grad):
             # With implicit differentiation the prototypes need none: one product less.

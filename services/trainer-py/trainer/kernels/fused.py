@@ -23,11 +23,12 @@ _LN2_LOW = np.float32(-2.12194440e-4)
 _LN2 = np.float32(0.6931471805599453)
 _ONE = np.float32(1)
 _HALF = np.float32(0.5)
+NOTHING = np.float32(-88)  # the exponential below is 0 here, takes no less, and no more than 88
 _FAST = {"reassoc", "contract", "nsz", "arcp"}
 _C = tuple(np.float32(1 / n) for n in (5040, 720, 120, 24, 6, 2))
 
 
-def _compiled(function: F) -> F:
+def compiled(function: F) -> F:
     """Compiled once a machine where a folder can be written: beside the code or the user's cache; else once a process
     (2 seconds), as in a container with a read-only root."""
     try:
@@ -87,7 +88,7 @@ def _hash(x: uint32) -> uint32:
     return np.uint32(x ^ (x >> np.uint32(16)))
 
 
-@_compiled
+@compiled
 def _noise_row(out: NDArray[float32], first_item: int, key_1: uint32, key_2: uint32) -> None:
     """A loop of its own over one flat row: inside the nest below LLVM does not vectorise it."""
     for t in range(len(out)):
@@ -97,7 +98,7 @@ def _noise_row(out: NDArray[float32], first_item: int, key_1: uint32, key_2: uin
         out[t] = -_log(uniform)
 
 
-@_compiled
+@compiled
 def mixture(
     group: NDArray[float32],
     decode: NDArray[float32],
@@ -127,7 +128,7 @@ def mixture(
                 kept[1, u, t] += term
 
 
-@_compiled
+@compiled
 def logit_gradients(
     group: NDArray[float32],
     decode: NDArray[float32],
@@ -153,7 +154,7 @@ def logit_gradients(
                 group[u, k, t] = term - group[u, k, t] * scaled * p[u, t]
 
 
-@_compiled
+@compiled
 def shared_mixture(decode: NDArray[float32], assignment: NDArray[float32], p: NDArray[float32]) -> None:
     """decode [u, K, T] holds logits s and becomes exp(s), in place; p [u, T] receives sum_k A_k exp(s_k), A [K, T]."""
     users, interests, width = decode.shape
@@ -166,7 +167,7 @@ def shared_mixture(decode: NDArray[float32], assignment: NDArray[float32], p: ND
                 p[u, t] += assignment[k, t] * term
 
 
-@_compiled
+@compiled
 def shared_gradients(
     decode: NDArray[float32], assignment: NDArray[float32], weights: NDArray[float32], slopes: NDArray[float32]
 ) -> None:
@@ -183,8 +184,10 @@ def shared_gradients(
 
 
 @njit(inline="always", fastmath=_FAST)
-def _log_p(prototypes: NDArray[float32], interests: NDArray[float32], item: NDArray[float32]) -> float32:
-    """prototypes and interests [K, d] over their temperatures, item [d]."""
+def _log_p(
+    prototypes: NDArray[float32], interests: NDArray[float32], log_weights: NDArray[float32], item: NDArray[float32]
+) -> float32:
+    """prototypes and interests [K, d] over their temperatures, log_weights [K], item [d]."""
     whole, mixed = np.float32(0), np.float32(0)
     for k in range(len(prototypes)):
         b, s = np.float32(0), np.float32(0)
@@ -193,7 +196,9 @@ def _log_p(prototypes: NDArray[float32], interests: NDArray[float32], item: NDAr
             s += interests[k, place] * item[place]
         a = _exp(b)
         whole += a
-        mixed += a * _exp(s)
+        s += log_weights[k]
+        if s > NOTHING:
+            mixed += a * _exp(s)
     return np.float32(np.log(mixed / whole))
 
 
@@ -214,11 +219,12 @@ def _replace_worst(values: NDArray[float32], columns: NDArray[int64], value: flo
     values[place], columns[place] = value, column
 
 
-@_compiled
+@compiled
 def search_tile(
     bounds: NDArray[float32],
     prototypes: NDArray[float32],
     interests: NDArray[float32],
+    log_weights: NDArray[float32],
     items: NDArray[float32],
     first_item: int,
     hidden_indptr: NDArray[int64],
@@ -228,10 +234,11 @@ def search_tile(
 ) -> None:
     """Takes a tile's items into the best n of each user, in place.
 
-    log p = log sum_k A_k exp(s_k) is a log-mean of the logits under weights A that sum to 1, so it is never above
-    max_k s_k: dot products and exponentials are computed only where that bound is above the worst of the n best so far.
-    bounds [u, T] of max_k s_k from above, overwritten; prototypes [u, K, d] or [1, K, d] and interests [u, K, d] over
-    their temperatures; items Hn [T, d], of which the first is column `first_item`;
+    log p = log sum_k A_k exp(s_k + log v_k) is a log-mean of these logits under weights A that sum to 1, so it is never
+    above the largest: dot products and exponentials are computed only where that bound is above the worst of the n best
+    so far.
+    bounds [u, T] of max_k s_k + log v_k from above, overwritten; prototypes [u, K, d] or [1, K, d] and interests
+    [u, K, d] over their temperatures; log v [u, K]; items Hn [T, d], of which the first is column `first_item`;
     hidden[hidden_indptr[u]:hidden_indptr[u+1]] ascending columns that are left out; values and columns [u, n], n > 0: a
     heap a user, its worst first, -inf and -1 where none is yet.
     """
@@ -245,6 +252,6 @@ def search_tile(
         own = prototypes[u if len(prototypes) > 1 else 0]
         for t in range(width):
             if bounds[u, t] > values[u, 0]:
-                value = _log_p(own, interests[u], items[t])
+                value = _log_p(own, interests[u], log_weights[u], items[t])
                 if value > values[u, 0]:
                     _replace_worst(values[u], columns[u], value, first_item + t)

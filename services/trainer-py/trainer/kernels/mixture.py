@@ -21,8 +21,10 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding
 
 from . import noise
+from .sampled import Drawn
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Mixture(ABC):
     items: Tensor  # Hn [N, d]
     interests: Tensor  # z [B, K, d]
     temperatures: Temperatures
+    log_weights: Tensor | None  # log v of what interests are steered by, [B, K]: p_l = sum_k v_k w_lk
     arrays: ClassVar[int]  # [u, K, T] each, that a tile holds
 
     @abstractmethod
@@ -74,6 +77,14 @@ class Mixture(ABC):
     def _products(self, vectors: Tensor, users: slice, columns: slice, temperature: float, out: Tensor) -> None:
         mine = vectors[users].flatten(0, 1) / temperature  # [u K, d]
         torch.mm(mine, self.items[columns].T, out=out.flatten(0, 1))
+
+    def _decoding(self, users: slice, columns: slice, out: Tensor) -> None:
+        """s + log v"""
+        self._products(self.interests, users, columns, self.temperatures.decode, out)
+        if self.log_weights is not None:
+            out += self.log_weights[users, :, None]
+            if fused := fused_for(out):
+                out.clamp_(min=fused.NOTHING)
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,7 @@ class Personal(Mixture):
     def tile(self, users: slice, columns: slice, memory: Tensor) -> Tile:
         group, decode = memory
         self._products(self.prototypes, users, columns, self.temperatures.group, group)
-        self._products(self.interests, users, columns, self.temperatures.decode, decode)
+        self._decoding(users, columns, decode)
         sums = self._mix(group, decode, None if self.keys is None else self.keys[users], columns.start)
         return _PersonalTile(users, columns, sums[1].div_(sums[0]), self, group, decode, sums[0])
 
@@ -142,7 +153,7 @@ class Shared(Mixture):
 
     def tile(self, users: slice, columns: slice, memory: Tensor) -> Tile:
         (decode,) = memory
-        self._products(self.interests, users, columns, self.temperatures.decode, decode)
+        self._decoding(users, columns, decode)
         assignment = self.assignment[:, columns].contiguous()  # compiled passes are slow with strides
         if fused := fused_for(decode):
             p = torch.empty(decode.shape[0], decode.shape[2])
@@ -173,6 +184,18 @@ class _SharedTile(Tile):
         out = found.items[self.items]
         out.addmm_(decode.T, mixture.interests[self.users].flatten(0, 1), alpha=1 / tau)
         part.interests.addmm_(decode, mixture.items[self.items], alpha=1 / tau)
+
+
+def sampled_sums(
+    items: Tensor, prototypes: Tensor, interests: Tensor, keys: Tensor | None, temperatures: Temperatures, drawn: Drawn
+) -> Tensor:
+    """sum_l p_l estimated from drawn items, [B]; arguments as `log_normaliser` has them, and differentiable."""
+    rows = embedding(drawn.items, items).T  # [d, S]
+    logits = prototypes @ rows / temperatures.group  # [B, K, S]
+    if keys is not None:
+        logits = logits - torch.log(noise.exponential(keys[:, :, None], drawn.items, logits.dtype))
+    p = (torch.softmax(logits, dim=1) * torch.exp(interests @ rows / temperatures.decode)).sum(1)  # [B, S]
+    return (p * drawn.weights).sum(1)
 
 
 def fused_for(tensor: Tensor) -> ModuleType | None:

@@ -40,6 +40,13 @@ def products_with_own(indptr: Tensor, entries: Tensor, vectors: Tensor, table: T
     return (mine @ embedding(entries, table)[:, :, None]).squeeze(-1)
 
 
+def mean_shares(indptr: Tensor, shares: Tensor) -> Tensor:
+    """Mean over each row's entries of shares [n, K] that sum to 1, [B, K]; all alike where a row has none."""
+    sizes = indptr.diff()[:, None]
+    sums = shares.new_zeros(len(sizes), shares.shape[1]).index_add(0, owners(indptr), shares)
+    return torch.where(sizes > 0, sums / sizes.clamp(min=1), 1 / shares.shape[1])
+
+
 def sums_of_rows(indptr: Tensor, weights: Tensor, vectors: Tensor) -> Tensor:
     """sum over each row's entries of weights [n, K] x vectors [n, d], as [B, K, d]."""
     n, kinds = weights.shape

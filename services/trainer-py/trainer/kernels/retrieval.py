@@ -15,6 +15,7 @@ from .threads import cores, spread
 
 USERS_AT_ONCE = 256
 TILE_LOGITS = 512 << 10  # in float32 2 MiB, which stay near a core
+WORTH_A_THREAD = 2 << 20  # logits: some milliseconds, in place of waiting for another core
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,15 @@ def best_items(
     n: int,
     hidden_indptr: Tensor,
     hidden: Tensor,
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Columns [B, m] of the m = min(n, N) best, best first, and their log p; -1 and -inf where nothing is left. Equal
     scores stand by column.
 
     prototypes [B, K, d] or those of all users [1, K, d], interests z [B, K, d]; float32, on the CPU. Columns that a
-    user is not answered: hidden[hidden_indptr[u]:hidden_indptr[u+1]], ascending. A user with vectors that are not
-    finite gets scores that are not numbers.
+    user is not answered: hidden[hidden_indptr[u]:hidden_indptr[u+1]], ascending. weights [B, K] multiply the interests'
+    terms in p, None: all 1; what they leave nothing of is not answered. A user with vectors that are not finite gets
+    scores that are not numbers.
     """
     from . import fused  # numba takes its time to load
 
@@ -66,11 +69,15 @@ def best_items(
     values = torch.where(sound, -torch.inf, torch.nan)[:, None].repeat(1, n)  # nothing is above what is not a number
     if columns.numel() == 0:
         return columns, values
-    users_at_once = min(USERS_AT_ONCE, math.ceil(users / cores()))
+    workers = max(1, min(cores(), users * k * len(items) // WORTH_A_THREAD))
+    users_at_once = min(USERS_AT_ONCE, math.ceil(users / workers))
     items_at_once = max(1, TILE_LOGITS // (users_at_once * k))  # few users, long strips: each costs its calls
     grouping = (prototypes / temperatures.group).contiguous()
     decoding = (interests / temperatures.decode).contiguous()
+    log_weights = torch.zeros(users, k) if weights is None else weights.float().log()
     slack = _slack(decoding, rounded.dtype)
+    if weights is not None:
+        slack = slack + _slack_of_sum(decoding, log_weights)
     chunks = [slice(first, min(first + users_at_once, users)) for first in range(0, users, users_at_once)]
 
     @torch.no_grad()
@@ -84,9 +91,10 @@ def best_items(
                 logits = memory[: len(mine) * len(items[tile])].view(len(mine), -1)
                 torch.mm(mine, rounded[tile].T, out=logits)
                 fused.search_tile(
-                    _bounds(logits, slack[some], k).numpy(),
+                    _bounds(logits, slack[some], k, None if weights is None else log_weights[some]).numpy(),
                     own.numpy(),
                     decoding[some].numpy(),
+                    log_weights[some].numpy(),
                     items[tile].numpy(),
                     first,
                     hidden_indptr[some.start : some.stop + 1].numpy(),
@@ -95,7 +103,7 @@ def best_items(
                     columns[some].numpy(),
                 )
 
-    spread(search, min(cores(), len(chunks)))
+    spread(search, min(workers, len(chunks)))
     return _sorted(columns, values)
 
 
@@ -106,13 +114,26 @@ def _slack(decoding: Tensor, dtype: torch.dtype) -> Tensor:
     products in float32 by d of its own roundoffs.
     """
     error = 2 * torch.finfo(dtype).eps + decoding.shape[2] * torch.finfo(torch.float32).eps
+    return error * _longest(decoding)
+
+
+def _slack_of_sum(decoding: Tensor, log_weights: Tensor) -> Tensor:
+    """What rounding to float32 can take from a logit plus its log weight [B, K], both here and in the score, [B, 1]."""
+    largest = log_weights.nan_to_num(neginf=0.0).abs().amax(1, keepdim=True)
+    return 2 * torch.finfo(torch.float32).eps * (_longest(decoding) + largest)
+
+
+def _longest(decoding: Tensor) -> Tensor:
     longest: Tensor = torch.linalg.vector_norm(decoding, dim=2).amax(1, keepdim=True)
-    return error * longest
+    return longest
 
 
-def _bounds(logits: Tensor, slack: Tensor, k: int) -> Tensor:
-    """What no log p is above, [u, T] in float32; logits [u K, T]."""
-    return logits.view(-1, k, logits.shape[1]).amax(1).float() + slack
+def _bounds(logits: Tensor, slack: Tensor, k: int, log_weights: Tensor | None = None) -> Tensor:
+    """What no log p is above, [u, T] in float32; logits [u K, T], log_weights [u, K]."""
+    of_interests = logits.view(-1, k, logits.shape[1])
+    if log_weights is None:
+        return of_interests.amax(1).float() + slack
+    return (of_interests.float() + log_weights[:, :, None]).amax(1) + slack
 
 
 def _sorted(columns: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,15 +13,16 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import embedding, softplus
 
-from ..factorised import Factorised
+from ..contract.factorised import Factorised
+from ..contract.recommender import Interactions, StepConfig, StepContext, Unit
 from ..kernels.negatives import Negatives
-from ..recommender import Interactions, StepConfig, StepContext, Unit
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 
 class BPRConfig(StepConfig):
+    first = ("embedding_size", "epochs", "learning_rate", "reg_weight")
     train_batch_size: Annotated[int, Field(ge=1, le=65_536, description="Interactions in one gradient step.")] = 2048
     embedding_size: Annotated[int, Field(ge=1, le=2048, description="Width d of the vectors.")] = 64
     reg_weight: Annotated[float, Field(ge=0, le=1, description="L2 penalty on the vectors of the batch.")] = 1e-4

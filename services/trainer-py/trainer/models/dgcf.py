@@ -23,11 +23,12 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import embedding, normalize
 
-from ..factorised import Factorised
+from ..contract.factorised import Factorised
+from ..contract.recommender import Capability, Histories, Interactions, Interests, StepConfig, StepContext, Unit
 from ..kernels.edges import Edges
 from ..kernels.negatives import Negatives
 from ..kernels.pairwise import ranking_loss
-from ..recommender import Capability, Histories, Interactions, Interests, StepConfig, StepContext, Unit
+from ..kernels.ragged import mean_shares
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -36,6 +37,7 @@ Routing = tuple[Tensor, list[tuple[Tensor, Tensor]]]
 
 
 class DGCFConfig(StepConfig):
+    first = ("n_factors", "embedding_size", "n_layers", "epochs", "learning_rate")
     train_batch_size: Annotated[int, Field(ge=1, le=65_536, description="Interactions in one gradient step.")] = 2000
     embedding_size: Annotated[int, Field(ge=1, le=2048, description="Width d of the vectors, all factors.")] = 64
     n_factors: Annotated[int, Field(ge=1, le=64, description="Factors (K); they share the width evenly.")] = 4
@@ -58,7 +60,7 @@ class DGCF(Factorised):
     paper_url = "https://doi.org/10.1145/3397271.3401137"
     family = "graph"
     summary = "Graph smoothing in K factors at once, with each interaction shared out among them."
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"graph", "interests"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"graph", "interests", "similar"})
     config_class = DGCFConfig
     config: DGCFConfig
     trains_on: ClassVar[Unit] = "interactions"
@@ -133,23 +135,38 @@ class DGCF(Factorised):
         return final[: self.n_users], final[self.n_users :]
 
     @torch.no_grad()
+    def scores(self, batch: Histories) -> Tensor:
+        """A weight multiplies its factor's part of the dot product. Where a factor is muted, what no other speaks for
+        has a score of -inf."""
+        if batch.weights is None:
+            return super().scores(batch)
+        users, items = self._final()
+        own = self._chunks(users[batch.users]) * batch.weights[:, :, None]  # [B, K, c]
+        scores = own.flatten(1) @ items.T
+        muting = (batch.weights == 0).any(1).nonzero()[:, 0]
+        if len(muting) > 0:
+            factors = self._chunks(items)
+            spoken_for = [own[muting, k] @ factors[:, k].T > 0 for k in range(self.config.n_factors)]
+            scores[muting] = scores[muting].masked_fill(~torch.stack(spoken_for).any(0), -torch.inf)
+        return scores
+
+    @torch.no_grad()
     def interests(self, batch: Histories, items: Tensor) -> Interests:
         """The term of a factor is its part of the dot product where that is positive: what speaks for the item. A
         history item belongs to the factors as its edge is shared out in the last routing."""
         final, sides = self._finally_routed()
         factors = self._chunks(final)  # [n, K, c]
-        chosen = factors[self.n_users :][items]  # [M, K, c]
-        terms = torch.einsum("bkc,mkc->bkm", factors[: self.n_users][batch.users], chosen).clamp(min=0)
-        sizes = batch.indptr.diff()
-        owners = torch.repeat_interleave(batch.users, sizes)  # [nnz]
+        chosen = factors[self.n_users :][items]  # [M, K, c] or [B, M, K, c]
+        sum_of = "bkc,mkc->bkm" if items.dim() == 1 else "bkc,bmkc->bkm"
+        terms = torch.einsum(sum_of, factors[: self.n_users][batch.users], chosen).clamp(min=0)
+        if batch.weights is not None:
+            terms *= batch.weights[:, :, None]
+        owners = torch.repeat_interleave(batch.users, batch.indptr.diff())  # [nnz]
         scores = terms.new_zeros(self.config.n_factors, len(owners))
         for heads, tails in sides:
             scores += (heads[:, : self.n_users][:, owners] * tails[:, self.n_users :][:, batch.indices]).sum(2)
         shares = torch.softmax(scores, dim=0).T  # [nnz, K]
-        rows = torch.repeat_interleave(torch.arange(len(batch), device=owners.device), sizes)
-        weights = terms.new_zeros(len(batch), self.config.n_factors).index_add_(0, rows, shares) / sizes[:, None]
-        uniform = torch.full_like(weights, 1 / self.config.n_factors)  # no factor stands out in an empty history
-        return Interests(terms, shares, torch.where(sizes[:, None] > 0, weights, uniform))
+        return Interests(terms, shares, mean_shares(batch.indptr, shares))
 
 
 def _correlation(factors: Tensor) -> Tensor:

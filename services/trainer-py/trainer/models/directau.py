@@ -19,14 +19,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import embedding, normalize
 
-from ..factorised import Factorised
-from ..recommender import Interactions, StepConfig, StepContext, Unit
+from ..contract.factorised import Factorised
+from ..contract.recommender import Interactions, StepConfig, StepContext, Unit
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 
 class DirectAUConfig(StepConfig):
+    first = ("embedding_size", "gamma", "epochs", "learning_rate")
     weight_decay: Annotated[float, Field(ge=0, le=1, description="L2 penalty in Adam's gradient, every vector.")] = 1e-6
     # A batch is compared with itself, pair by pair: more would not fit into memory.
     train_batch_size: Annotated[int, Field(ge=2, le=16_384, description="Interactions in one gradient step.")] = 1024

@@ -26,8 +26,8 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import embedding, normalize
 
+from ..contract.recommender import Capability, Histories, Interactions, Recommender, StepConfig, StepContext, Unit
 from ..kernels.negatives import Negatives
-from ..recommender import Histories, Interactions, Recommender, StepConfig, StepContext, Unit
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -36,6 +36,7 @@ EPS = 1e-12
 
 
 class DPCMLConfig(StepConfig):
+    first = ("k", "embedding_size", "epochs", "learning_rate")
     learning_rate: Annotated[float, Field(gt=0, le=1, description="Step size of Adam.")] = 1e-2
     train_batch_size: Annotated[int, Field(ge=1, le=65_536, description="Interactions in one gradient step.")] = 1024
     embedding_size: Annotated[int, Field(ge=1, le=2048, description="Width d of the vectors.")] = 100
@@ -64,6 +65,7 @@ class DPCML(Recommender):
     paper_url = "https://doi.org/10.48550/arXiv.2209.15292"
     family = "metric learning"
     summary = "Several points a user; an item is as good as it is near to the nearest of them."
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"similar"})
     config_class = DPCMLConfig
     config: DPCMLConfig
     trains_on: ClassVar[Unit] = "interactions"

@@ -6,17 +6,26 @@ P = (X'X + lambda I)^-1 and diag(B) = 0 (eq. 8); scores are x B.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
+from ..contract.recommender import Capability, Config, Histories, Recommender
 from ..kernels.graph import sparse_tensor
-from ..recommender import Capability, Config, Histories, Recommender
+from ..kernels.ragged import owners
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scipy.sparse import csr_matrix
+
+
+_NUMBERS_AT_ONCE = 8_000_000  # of the users' inverse, 32 MiB
 
 
 class EASEConfig(Config):
@@ -36,7 +45,7 @@ class EASE(Recommender):
     paper_url = "https://doi.org/10.1145/3308558.3313710"
     family = "linear"
     summary = "Closed-form linear autoencoder; a strong baseline on small and medium catalogues."
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "closed_form"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "similar", "closed_form"})
     config_class = EASEConfig
     config: EASEConfig
 
@@ -53,6 +62,7 @@ class EASE(Recommender):
 
     def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
         self.train_matrix = sparse_tensor(train).to(self.diagonal.device)
+        self._users_of_items = train.T.tocsr()
 
     def fit(self, train: csr_matrix) -> None:
         gram = train @ train.T if self.dual else train.T @ train
@@ -64,9 +74,9 @@ class EASE(Recommender):
         if not self.dual:
             self.diagonal.copy_(inverse.diagonal())
             return
-        columns = train.tocsc()
+        users = self._users_of_items
         for item in range(self.n_items):
-            mine = torch.from_numpy(columns.indices[columns.indptr[item] : columns.indptr[item + 1]]).long()
+            mine = torch.from_numpy(users.indices[users.indptr[item] : users.indptr[item + 1]]).long()
             mine = mine.to(inverse.device)  # x_j' M x_j is the sum of M over the pairs of the item's users
             quadratic = inverse[mine[:, None], mine].sum(dtype=torch.float64)
             self.diagonal[item] = (1 - quadratic) / self.config.reg_weight
@@ -76,6 +86,33 @@ class EASE(Recommender):
         x = _dense(batch, self.n_items)  # [B, N]
         product = self._dual_product(batch, x) if self.dual else x @ self.gram_inverse
         return x - product / self.diagonal  # x B, the zero diagonal included
+
+    @torch.no_grad()
+    def contributions(self, batch: Histories, items: Tensor) -> Tensor:
+        """B_li for each item l of a history: the score is their sum."""
+        targets = items[owners(batch.indptr)]  # [nnz, M]
+        if self.dual:
+            products = torch.cat([batch.indices.new_zeros(0, items.shape[1]), *self._quadratic(batch, items)])
+            weights = products / (self.config.reg_weight * self.diagonal[targets])
+        else:
+            weights = -self.gram_inverse[batch.indices[:, None], targets] / self.diagonal[targets]
+        return weights.masked_fill_(targets == batch.indices[:, None], 0.0)
+
+    def _quadratic(self, batch: Histories, items: Tensor) -> Iterator[Tensor]:
+        """x_l' M x_i for each item l of the histories and i of its user's `items`, some l at a time, [., M]."""
+        at_once = max(1, _NUMBERS_AT_ONCE // self.n_users)
+        for row, (start, end) in enumerate(pairwise(batch.indptr.tolist())):
+            for some in torch.split(batch.indices[start:end], at_once):
+                through = self._sums_over_users(some, self.gram_inverse)  # x_l' M [., U]
+                yield self._sums_over_users(items[row], through.T.contiguous()).T
+
+    def _sums_over_users(self, items: Tensor, table: Tensor) -> Tensor:
+        """Sums of the rows of `table` [U, d] over the users of each item, [., d]."""
+        chosen = self._users_of_items[items.cpu().numpy()]
+        users, starts = (
+            torch.from_numpy(part.astype(np.int64)).to(table.device) for part in (chosen.indices, chosen.indptr[:-1])
+        )
+        return embedding_bag(users, table, starts, mode="sum")
 
     def _dual_product(self, batch: Histories, x: Tensor) -> Tensor:
         """x P [B, N]. For the rows of X it is a row of M X, for XP = MX: no product with the whole of M is needed."""

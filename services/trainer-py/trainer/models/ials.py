@@ -21,8 +21,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..factorised import Factorised
-from ..recommender import Capability, EpochConfig, Histories, StepContext, Unit
+from ..contract.factorised import Factorised
+from ..contract.recommender import Capability, EpochConfig, Histories, StepContext, Unit
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -31,6 +31,7 @@ _NUMBERS_AT_ONCE = 16_000_000  # of gathered vectors, 64 MiB of float32
 
 
 class IALSConfig(EpochConfig):
+    first = ("embedding_size", "reg_weight", "alpha0", "epochs")
     epochs: Annotated[int, Field(ge=1, le=10_000, description="Most sweeps over users and items.")] = 16
     patience: Annotated[
         int, Field(ge=1, le=10_000, description="Stop after this many sweeps without a better validation recall.")
@@ -49,7 +50,7 @@ class IALS(Factorised):
     paper_url = "https://doi.org/10.1145/3523227.3548486"
     family = "factorisation"
     summary = "Least squares over all pairs, solved by turns; strong when its vectors are wide."
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "similar"})
     config_class = IALSConfig
     config: IALSConfig
     trains_on: ClassVar[Unit] = "sweeps"

@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from ..item_similarity import ROWS_AT_ONCE, ItemSimilarity
+from ..contract.item_similarity import ROWS_AT_ONCE, ItemSimilarity
+from ..contract.recommender import Config
 from ..kernels.neighbours import largest_of_rows
-from ..recommender import Config
 
 
 class ItemKNNConfig(Config):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from ..graph_factorised import GraphConfig, GraphFactorised
+from ..contract.graph_factorised import GraphConfig, GraphFactorised
 from ..kernels.graph import propagate
 from ..kernels.pairwise import ranking_loss
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from ..recommender import Interactions, StepContext
+    from ..contract.recommender import Interactions, StepContext
 
 
 class LightGCNConfig(GraphConfig):

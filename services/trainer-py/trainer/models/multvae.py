@@ -19,16 +19,17 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from ..contract.recommender import Capability, Histories, Recommender, StepConfig, StepContext
 from ..kernels import sampled
 from ..kernels.multinomial import multinomial_loss, normalised_input, sampled_multinomial_loss
 from ..kernels.sampled import Sampling
-from ..recommender import Capability, Histories, Recommender, StepConfig, StepContext
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 
 class MultDAEConfig(StepConfig):
+    first = ("latent_dimension", "dropout", "epochs", "learning_rate")
     train_batch_size: Annotated[int, Field(ge=1, le=65_536, description="Users in one gradient step.")] = 500
     latent_dimension: Annotated[int, Field(ge=1, le=2048, description="Width d of the code.")] = 200
     hidden_size: Annotated[
@@ -60,7 +61,7 @@ class MultDAE(Recommender):
     paper_url = "https://doi.org/10.1145/3178876.3186150"
     family = "autoencoder"
     summary = "Rebuilds a history from a part of it, through a narrow code."
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "similar"})
     config_class: ClassVar[type[MultDAEConfig]] = MultDAEConfig
     config: MultDAEConfig
     code_parts: ClassVar[int] = 1  # numbers that the encoder gives for each one of the code

@@ -19,15 +19,16 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import embedding, normalize
 
-from ..graph_factorised import GraphConfig, GraphFactorised
+from ..contract.graph_factorised import GraphConfig, GraphFactorised
+from ..contract.recommender import Interactions, StepContext
 from ..kernels.clusters import k_means
 from ..kernels.contrast import log_partition
 from ..kernels.graph import propagate
 from ..kernels.pairwise import ranking_loss
-from ..recommender import Interactions, StepContext
 
 
 class NCLConfig(GraphConfig):
+    first = ("embedding_size", "n_layers", "ssl_reg", "epochs", "learning_rate")
     train_batch_size: Annotated[int, Field(ge=1, le=65_536, description="Interactions in one gradient step.")] = 4096
     ssl_temp: Annotated[float, Field(ge=0.01, le=10, description="Temperature t of both contrasts.")] = 0.1
     ssl_reg: Annotated[float, Field(ge=0, le=1, description="Weight of the contrast with the neighbours.")] = 1e-7

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..recommender import Capability, Config, Histories, Recommender
+from ..contract.recommender import Capability, Config, Histories, Recommender
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -25,7 +25,7 @@ class Popularity(Recommender):
     paper_url = "https://doi.org/10.1145/1864708.1864721"
     family = "baseline"
     summary = "Ranks items by how many people have them; what every other model has to beat."
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"closed_form"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "closed_form"})
     config_class = PopularityConfig
 
     def __init__(self, config: PopularityConfig, users: int, items: int) -> None:

@@ -28,8 +28,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import linear, normalize, silu
 
+from ..contract.recommender import Capability, Histories, Recommender, StepConfig, StepContext
 from ..kernels.multinomial import multinomial_loss, normalised_input
-from ..recommender import Capability, Histories, Recommender, StepConfig, StepContext
 
 HIDDEN_LAYERS = 5
 STANDARD, OLD, WIDE = 3 / 20, 3 / 4, 1 / 10  # weights in the mixture: N(0, I), q_old, N(0, e^10 I)
@@ -37,6 +37,7 @@ WIDE_LOG_VARIANCE = 10.0
 
 
 class RecVAEConfig(StepConfig):
+    first = ("latent_dimension", "gamma", "epochs", "learning_rate")
     learning_rate: Annotated[float, Field(gt=0, le=1, description="Step size of Adam.")] = 5e-4
     train_batch_size: Annotated[int, Field(ge=1, le=65_536, description="Users in one gradient step.")] = 500
     latent_dimension: Annotated[int, Field(ge=1, le=2048, description="Width d of the code.")] = 200
@@ -52,7 +53,7 @@ class RecVAE(Recommender):
     paper_url = "https://doi.org/10.1145/3336191.3371831"
     family = "autoencoder"
     summary = "Variational autoencoder held near its own past, encoder and decoder trained in turn."
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "similar"})
     config_class = RecVAEConfig
     config: RecVAEConfig
     passes: ClassVar[int] = 4  # three for the encoder, the last for the decoder

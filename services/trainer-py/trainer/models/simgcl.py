@@ -17,13 +17,14 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy, embedding, normalize
 
-from ..graph_factorised import GraphConfig, GraphFactorised
+from ..contract.graph_factorised import GraphConfig, GraphFactorised
+from ..contract.recommender import Interactions, StepContext
 from ..kernels.graph import propagate
 from ..kernels.pairwise import ranking_loss
-from ..recommender import Interactions, StepContext
 
 
 class SimGCLConfig(GraphConfig):
+    first = ("embedding_size", "n_layers", "ssl_weight", "epochs", "learning_rate")
     # The contrast compares a batch with itself, pair by pair: more would not fit into memory.
     train_batch_size: Annotated[int, Field(ge=1, le=16_384, description="Interactions in one gradient step.")] = 2048
     n_layers: Annotated[int, Field(ge=1, le=8, description="Times the vectors are smoothed over the graph (L).")] = 2

@@ -22,8 +22,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import embedding, embedding_bag, normalize
 
+from ..contract.recommender import Capability, Histories, Interactions, Recommender, StepConfig, StepContext, Unit
 from ..kernels.ragged import owners, rows_without, softmax_of_rows
-from ..recommender import Histories, Interactions, Recommender, StepConfig, StepContext, Unit
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -35,6 +35,7 @@ START = 0.01
 
 
 class MFCCLConfig(StepConfig):
+    first = ("embedding_size", "margin", "negative_weight", "epochs", "learning_rate")
     train_batch_size: Annotated[int, Field(ge=1, le=65_536, description="Interactions in one gradient step.")] = 256
     embedding_size: Annotated[int, Field(ge=1, le=2048, description="Width d of the vectors.")] = 64
     margin: Annotated[float, Field(ge=-1, le=1, description="Cosine m below which a negative costs nothing.")] = 0.9
@@ -62,6 +63,7 @@ class MFCCL(Recommender):
     paper_url = "https://doi.org/10.1145/3459637.3482297"
     family = "factorisation"
     summary = "Matrix factorisation by cosines, trained on many negatives of which only the near ones count."
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"similar"})
     config_class: ClassVar[type[MFCCLConfig]] = MFCCLConfig
     config: MFCCLConfig
     trains_on: ClassVar[Unit] = "interactions"

@@ -31,14 +31,15 @@ from scipy.sparse import csr_matrix, diags_array
 from torch import Tensor, nn
 from torch.nn.functional import embedding, pad, softplus
 
-from ..factorised import Factorised
+from ..contract.factorised import Factorised
+from ..contract.recommender import Capability, Interactions, StepConfig, StepContext, Unit
 from ..kernels.neighbours import largest_of_rows
-from ..recommender import Capability, Interactions, StepConfig, StepContext, Unit
 
 _ITEMS_AT_ONCE = 2048  # rows of the co-occurrences in memory
 
 
 class UltraGCNConfig(StepConfig):
+    first = ("embedding_size", "negative_weight", "epochs", "learning_rate")
     learning_rate: Annotated[float, Field(gt=0, le=1, description="Step size of Adam.")] = 1e-2
     train_batch_size: Annotated[int, Field(ge=1, le=65_536, description="Interactions in one gradient step.")] = 1024
     embedding_size: Annotated[int, Field(ge=1, le=2048, description="Width d of the vectors.")] = 64
@@ -63,7 +64,7 @@ class UltraGCN(Factorised):
     paper_url = "https://doi.org/10.1145/3459637.3482291"
     family = "graph"
     summary = "Matrix factorisation whose loss holds what graph convolution would do, without any layers."
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"graph"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"graph", "similar"})
     config_class = UltraGCNConfig
     config: UltraGCNConfig
     trains_on: ClassVar[Unit] = "interactions"

@@ -17,15 +17,15 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import embedding, normalize
 
+from ..contract.ranking import Ranking
+from ..contract.recommender import Capability, Histories, Interests, Recommender, StepConfig, StepContext
 from ..kernels import noise, sampled
 from ..kernels.attention import MeanScope, SelfAttention, refine
 from ..kernels.decoder import log_normaliser, log_scores
-from ..kernels.mixture import Temperatures
-from ..kernels.ragged import owners, products_with_own, sums_of_rows
+from ..kernels.mixture import Temperatures, sampled_sums
+from ..kernels.ragged import mean_shares, owners, products_with_own, sums_of_rows
 from ..kernels.retrieval import Catalogue, best_items
 from ..kernels.sampled import Sampling
-from ..ranking import Ranking
-from ..recommender import Capability, Histories, Interests, Recommender, StepConfig, StepContext
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -34,6 +34,7 @@ EPS = 1e-12
 
 
 class MacridVAEConfig(StepConfig):
+    first = ("k", "embedding_size", "epochs", "learning_rate", "train_batch_size")
     k: Annotated[int, Field(ge=1, le=64, description="Interests of a user (K), one prototype each.")] = 4
     embedding_size: Annotated[int, Field(ge=1, le=2048, description="Width d of items, prototypes, interests.")] = 64
     encoder_size: Annotated[int, Field(ge=1, le=8192, description="Width h of the encoder's hidden layer.")] = 64
@@ -65,9 +66,7 @@ class ValidConfig(MacridVAEConfig):
         Literal["code", "paper"],
         Field(description="Prototype update from unit items with dropped, normalised weights, or eq. 4 as printed."),
     ] = "code"
-    self_attention: Annotated[
-        SelfAttention, Field(description="Refinement of a user's prototypes after each update.")
-    ] = "none"
+    self_attention: Annotated[SelfAttention, Field(description="Refinement of prototypes after each update.")] = "none"
     tau_sa: Annotated[float, Field(ge=0.01, le=10, description="Temperature of the self-attention.")] = 0.5
     sa_repeats: Annotated[int, Field(ge=1, le=10, description="Times the self-attention is applied.")] = 1
     sa_mean: Annotated[MeanScope, Field(description="What CoDA centres over: each row, or all pairs.")] = "row"
@@ -97,7 +96,7 @@ class Valid(Recommender):
     paper_url = "https://doi.org/10.1145/3583780.3614980"
     family = "multi-interest autoencoder"
     summary = "Groups each user's items around personal prototypes in R blocks, one interest a prototype."
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "interests"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "interests", "similar"})
     config_class: ClassVar[type[MacridVAEConfig]] = ValidConfig
     config: MacridVAEConfig
     _ready: Tensor | None = None  # Hn while evaluating or serving
@@ -141,7 +140,8 @@ class Valid(Recommender):
         shares = batch.indptr.diff().to(log_p.dtype) / len(batch)
         if config.sampled_items:
             own = torch.zeros_like(shares).index_add(0, owners(batch.indptr), log_p.exp())
-            rest = self._sampled_rest(batch, unit_items, grouping, interests, generator)
+            drawn = sampled.draw(config.sampled_items, self.chances, batch.indptr, batch.indices, generator)
+            rest = sampled_sums(unit_items, grouping.prototypes, interests, grouping.keys, self.temperatures, drawn)
             normaliser = (shares * torch.log(own + rest)).sum()
         else:
             decoder = (unit_items, grouping.prototypes, interests, grouping.keys, self.temperatures)
@@ -149,18 +149,6 @@ class Valid(Recommender):
         reconstruction = normaliser - log_p.sum() / len(batch)
         kl = -0.5 * (1 + log_variance - log_variance.exp()).sum() / len(batch)
         return reconstruction + self._beta(context.step) * kl
-
-    def _sampled_rest(
-        self, batch: Histories, unit_items: Tensor, grouping: _Grouping, interests: Tensor, generator: torch.Generator
-    ) -> Tensor:
-        """Estimate of sum over l of p_l without the user's own items, [B]."""
-        drawn = sampled.draw(self.config.sampled_items, self.chances, batch.indptr, batch.indices, generator)
-        rows = embedding(drawn.items, unit_items).T  # [d, S]
-        logits = grouping.prototypes @ rows / self.config.tau  # [B, K, S]
-        if grouping.keys is not None:
-            logits = logits - torch.log(noise.exponential(grouping.keys[:, :, None], drawn.items, logits.dtype))
-        p = (torch.softmax(logits, dim=1) * torch.exp(interests @ rows / self.config.tau_dec)).sum(1)  # [B, S]
-        return (p * drawn.weights).sum(1)
 
     def _beta(self, step: int) -> float:
         total = self.config.total_anneal_steps
@@ -252,36 +240,48 @@ class Valid(Recommender):
     @torch.no_grad()
     def scores(self, batch: Histories) -> Tensor:
         unit_items, grouping, interests = self._encoded(batch)
-        return log_scores(unit_items, grouping.prototypes, interests, self.temperatures)
+        return log_scores(unit_items, grouping.prototypes, interests, self.temperatures, batch.weights)
 
     @torch.no_grad()
     def best(self, batch: Histories, n: int, hidden: Histories) -> Ranking:
         self._unit_items()
         if self._catalogue is None:
             return super().best(batch, n, hidden)
-        _, grouping, interests = self._encoded(batch)
-        vectors = (self._catalogue, grouping.prototypes, interests)
-        return Ranking(*best_items(*vectors, self.temperatures, n, hidden.indptr, hidden.indices))
+        return self._found(self._catalogue, *self._encoded(batch)[1:], batch, n, hidden)
+
+    @torch.no_grad()
+    def explained(self, batch: Histories, n: int, hidden: Histories) -> tuple[Ranking, Interests | None]:
+        self._unit_items()
+        if self._catalogue is None:
+            return super().explained(batch, n, hidden)
+        unit_items, grouping, interests = self._encoded(batch)
+        ranking = self._found(self._catalogue, grouping, interests, batch, n, hidden)
+        return ranking, self._interests(unit_items, grouping, interests, batch, ranking.columns.clamp(min=0))
 
     @torch.no_grad()
     def interests(self, batch: Histories, items: Tensor) -> Interests:
-        unit_items, grouping, interests = self._encoded(batch)
-        chosen = unit_items[items].T  # [d, M]
+        return self._interests(*self._encoded(batch), batch, items)
+
+    def _found(
+        self, catalogue: Catalogue, grouping: _Grouping, interests: Tensor, batch: Histories, n: int, hidden: Histories
+    ) -> Ranking:
+        vectors = (catalogue, grouping.prototypes, interests)
+        return Ranking(*best_items(*vectors, self.temperatures, n, hidden.indptr, hidden.indices, batch.weights))
+
+    def _interests(
+        self, unit_items: Tensor, grouping: _Grouping, interests: Tensor, batch: Histories, items: Tensor
+    ) -> Interests:
+        chosen = unit_items[items].mT  # [d, M] or [B, d, M]
         assignment = torch.softmax(grouping.prototypes @ chosen / self.config.tau, dim=1)  # [B, K, M]
         terms = assignment * torch.exp(interests @ chosen / self.config.tau_dec)
-        sizes = batch.indptr.diff().clamp(min=1)[:, None]
-        held = torch.zeros(len(batch), self.config.k, dtype=terms.dtype, device=terms.device)
-        held = held.index_add(0, owners(batch.indptr), grouping.assignment) / sizes
-        # Nobody's interest stands out in an empty history.
-        uniform = torch.full_like(held, 1 / self.config.k)
-        weights = torch.where(batch.indptr.diff()[:, None] > 0, held, uniform)
-        return Interests(item_terms=terms, history_shares=grouping.assignment, weights=weights)
+        if batch.weights is not None:
+            terms *= batch.weights[:, :, None]
+        return Interests(terms, grouping.assignment, mean_shares(batch.indptr, grouping.assignment))
 
     @torch.no_grad()
     def user_vectors(self, batch: Histories) -> Tensor:
         """Means of all interests side by side, [B, K d] (section 5.5)."""
-        _, _, means = self._encoded(batch)
-        return normalize(means.flatten(1), dim=1, eps=EPS)
+        return normalize(self._encoded(batch)[2].flatten(1), dim=1, eps=EPS)
 
     @torch.no_grad()
     def item_vectors(self) -> Tensor:

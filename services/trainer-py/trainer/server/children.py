@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import WORK, NoFreeSlot, OutOfMemory, Stopping, TrainerCrashed, TrainerHung, ValenceError
+from ..errors import WORK, Busy, NoFreeSlot, OutOfMemory, Stopping, TrainerCrashed, TrainerHung, ValenceError
 from ..events import Event, Failed, Log, from_line
 
 TERMINATE_SECONDS = 2.0
@@ -44,11 +44,12 @@ class Children:
         self._artifacts = artifacts
         self._threads = threads
         self._hang_seconds = hang_seconds
-        self._running: set[subprocess.Popen[bytes]] = set()
+        # Every child, and the key of the artifact that it makes or reads.
+        self._running: dict[subprocess.Popen[bytes], str] = {}
         self._is_stopping = False
 
-    def events(self, kind: str, spec: dict[str, Any], is_wanted: Callable[[], bool]) -> Iterator[Event]:
-        """The child's events until it ends; the child is gone when this generator is.
+    def events(self, kind: str, key: str, spec: dict[str, Any], is_wanted: Callable[[], bool]) -> Iterator[Event]:
+        """The child's events until it ends; the child is gone when this generator is. `key`: of the artifact at work.
 
         Raises NoFreeSlot when all are taken and none becomes free in a moment, Stopping when the server ends, and the
         child's own error at its end: out of memory, crashed and hung children included.
@@ -58,7 +59,7 @@ class Children:
         try:
             if self._is_stopping:
                 raise Stopping(_STOPPING)
-            yield from self._relay(kind, spec, is_wanted)
+            yield from self._relay(kind, key, spec, is_wanted)
         finally:
             self._free.release()
 
@@ -68,7 +69,15 @@ class Children:
         for child in list(self._running):
             _end(child)
 
-    def _relay(self, kind: str, spec: dict[str, Any], is_wanted: Callable[[], bool]) -> Iterator[Event]:
+    def wait_for(self, keys: list[str]) -> None:
+        """Returns once no child works on these artifacts. Raises Busy when one does for longer than an end takes."""
+        deadline = time.monotonic() + SLOT_SECONDS
+        while not set(self._running.copy().values()).isdisjoint(keys):
+            if time.monotonic() > deadline:
+                raise Busy("work on this artifact is under way")
+            time.sleep(POLL_SECONDS / 5)
+
+    def _relay(self, kind: str, key: str, spec: dict[str, Any], is_wanted: Callable[[], bool]) -> Iterator[Event]:
         read, write = os.pipe()
         kills = _oom_kills()
         with subprocess.Popen(
@@ -81,7 +90,7 @@ class Children:
             start_new_session=True,  # a Ctrl-C in the terminal is the server's to handle
         ) as child:
             os.close(write)
-            self._running.add(child)
+            self._running[child] = key
             heard: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
             try:
                 task = {"kind": kind, "artifacts": str(self._artifacts), "threads": self._threads, "spec": spec}
@@ -94,7 +103,7 @@ class Children:
                 yield from self._until_the_end(_Child(kind, child, heard, stderr_reader, kills), is_wanted)
             finally:
                 _end(child)
-                self._running.discard(child)
+                self._running.pop(child, None)
 
     def _until_the_end(self, child: _Child, is_wanted: Callable[[], bool]) -> Iterator[Event]:
         last_sign = time.monotonic()

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -21,10 +22,9 @@ from ..settings import Settings
 from .status import StatusInterceptor
 
 GRACE_SECONDS = 5.0
-_MESSAGE_BYTES = 4 << 20
+MESSAGE_BYTES = 4 << 20
 _OPTIONS = [
-    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
-    ("grpc.max_send_message_length", _MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
     # Clients ping every 10 s; without these the server answers such pings with GOAWAY.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
@@ -40,9 +40,21 @@ class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {"level": record.levelname.lower(), "time": int(record.created * 1000), "name": record.name}
         line["msg"] = record.getMessage()
-        if record.exc_info:
-            line["err"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1]:
+            line["err"] = described(record.exc_info[1])
         return json.dumps(line)
+
+
+def described(error: BaseException) -> str:
+    """Kind and place of an error and of its causes. Not its message: that of a library may quote somebody's data."""
+    lines: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None:
+        lines += traceback.format_tb(seen.__traceback__)
+        told = f": {seen.strerror}" if isinstance(seen, OSError) and seen.strerror else ""
+        lines.append(f"{type(seen).__name__}{told}\n")
+        seen = seen.__cause__ or seen.__context__
+    return "".join(lines)
 
 
 def log_as_json(level: str) -> None:
@@ -52,12 +64,21 @@ def log_as_json(level: str) -> None:
 
 
 def serve(
-    settings: Settings, name: str, add: Callable[[grpc.Server], None], workers: int, stop: Callable[[], None]
+    settings: Settings,
+    name: str,
+    add: Callable[[grpc.Server], None],
+    workers: int,
+    stop: Callable[[], None],
+    most_received: int = MESSAGE_BYTES,
 ) -> int:
-    """Serves until SIGTERM, SIGINT or, when asked, the end of standard input. Returns the exit status."""
+    """Serves until SIGTERM, SIGINT or, when asked, the end of standard input. Returns the exit status.
+
+    most_received  bytes of one message of a caller.
+    """
     log = logging.getLogger(name)
     pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
-    server = grpc.server(pool, interceptors=[StatusInterceptor()], options=_OPTIONS)
+    options = [*_OPTIONS, ("grpc.max_receive_message_length", most_received)]
+    server = grpc.server(pool, interceptors=[StatusInterceptor()], options=options)
     add(server)
     checks = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..errors import InvalidRequest
+import numpy as np
+
+from ..errors import AllMuted, InvalidRequest
 from ..serving.checkpoints import CheckpointRef
+from ..serving.person import Columns
 
 MOST_ITEMS = 10_000
+MOST_TAGS = 100
 MOST_ID_BYTES = 512
+MOST_WEIGHT = 4.0
+MOST_SHELF_BYTES = 3 << 20
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -22,10 +28,19 @@ def checkpoint(key: str, sha256: str) -> CheckpointRef:
     return CheckpointRef(key, sha256)
 
 
-def count(n: int, most: int) -> int:
+def count(n: int, most: int, field: str = "n") -> int:
     if not 1 <= n <= most:
-        raise InvalidRequest(f"n must be from 1 to {most}, not {n}", field="n")
+        raise InvalidRequest(f"{field} must be from 1 to {most}, not {n}", field=field)
     return n
+
+
+def rows(asked: np.ndarray, users: int) -> np.ndarray:
+    """`asked` [B], each the row of one of so many users."""
+    wrong = np.flatnonzero(asked >= users)
+    if wrong.size:
+        place = f"rows[{wrong[0]}]"
+        raise InvalidRequest(f"{place} is {asked[wrong[0]]}, but the last user has row {users - 1}", field=place)
+    return asked
 
 
 def one_id(value: str, field: str) -> str:
@@ -36,9 +51,61 @@ def one_id(value: str, field: str) -> str:
     return value
 
 
-def many_ids(values: Sequence[str], field: str) -> Sequence[str]:
-    if len(values) > MOST_ITEMS:
-        raise InvalidRequest(f"{field} has {len(values)} ids, more than {MOST_ITEMS}", field=field)
-    for place, value in enumerate(values):
-        one_id(value, f"{field}[{place}]")
+def many_ids(values: Sequence[str], field: str, most: int = MOST_ITEMS) -> Sequence[str]:
+    if len(values) > most:
+        raise InvalidRequest(f"{field} has {len(values)} entries, more than {most}", field=field)
+    if not all(values) or 4 * max(map(len, values), default=0) > MOST_ID_BYTES:  # else none of them can be wrong
+        for place, value in enumerate(values):
+            one_id(value, f"{field}[{place}]")
     return values
+
+
+def hidden(columns: Columns, items: int) -> Columns:
+    """`columns` ascending, of so many items."""
+    if columns.size and columns[-1] >= items:
+        raise InvalidRequest(f"hidden names column {columns[-1]}, but the last item has {items - 1}", field="hidden")
+    if np.any(np.diff(columns) <= 0):
+        raise InvalidRequest("hidden must be ascending columns", field="hidden")
+    return columns
+
+
+def length_of_shelves(n: int, interests: int) -> int:
+    """`n`, with which so many shelves and the list beside them fit a message."""
+    most = MOST_SHELF_BYTES // ((interests + 1) * (20 + 4 * interests))
+    if n > most:
+        raise InvalidRequest(f"with {interests} shelves n must be at most {most}, not {n}", field="n")
+    return n
+
+
+def strength(calibrate: float) -> float:
+    if not 0 <= calibrate <= 1:
+        raise InvalidRequest(f"calibrate must be from 0 to 1, not {calibrate:g}", field="calibrate")
+    return calibrate
+
+
+def weights(steer: Sequence[tuple[int, float]], only: int | None, interests: int) -> list[float]:
+    """Of each interest; none where nothing is steered. Raises AllMuted."""
+    given: dict[int, float] = {}
+    for place, (interest, weight) in enumerate(steer):
+        _interest(interest, interests, f"steer[{place}].interest")
+        if interest in given:
+            raise InvalidRequest(f"interest {interest} is steered twice", field=f"steer[{place}].interest")
+        if not 0 <= weight <= MOST_WEIGHT:
+            raise InvalidRequest(
+                f"a weight must be from 0 to {MOST_WEIGHT:g}, not {weight:g}", field=f"steer[{place}].weight"
+            )
+        given[interest] = weight
+    if only is not None:
+        _interest(only, interests, "only")
+        given = {**dict.fromkeys(range(interests), 0.0), only: given.get(only, 1.0)}
+    if not given:
+        return []
+    found = [given.get(interest, 1.0) for interest in range(interests)]
+    if not np.array(found, dtype=np.float32).any():
+        raise AllMuted("every interest is muted, so that nothing can be recommended", field="steer")
+    return found
+
+
+def _interest(interest: int, interests: int, field: str) -> None:
+    if not 0 <= interest < interests:
+        raise InvalidRequest(f"the model has interests 0 to {interests - 1}, not {interest}", field=field)

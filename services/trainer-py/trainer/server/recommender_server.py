@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 
 import grpc
 import numpy as np
 import torch
 
 from .. import device
-from ..errors import InvalidRequest, UnknownItem
+from ..errors import UnknownItem
 from ..pb.recommender.v1 import recommender_pb2 as pb
 from ..pb.recommender.v1 import recommender_pb2_grpc
-from ..serving.checkpoint import LARGEST_BATCH, MOST_HISTORY, LoadedCheckpoint, Question, Ranked
+from ..serving.checkpoint import LARGEST_BATCH, MOST_HISTORY
 from ..serving.checkpoints import CheckpointRef, Checkpoints
-from ..serving.person import Columns, Person, columns_of, known_user, newcomer
+from ..serving.everybody import by_activity, lists_of
 from ..settings import BadSetting, read
 from . import recommender_request as checked
+from .catalogue import messages_of
+from .packing import packed
 from .process import log_as_json, serve
+from .recommending import MOST_RECOMMENDED, asked_of, check, check_who, person_of, recommended, response_of, seen
 
-MOST_RECOMMENDED = 1000
 MOST_TOP_ITEMS = 100
 
 
@@ -45,39 +48,22 @@ class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
 
     def Recommend(self, request: pb.RecommendRequest, context: grpc.ServicerContext) -> pb.RecommendResponse:
         ref = _checkpoint(request.checkpoint)
-        n = checked.count(request.n, MOST_RECOMMENDED)
-        _check_who(request)
-        exclude = checked.many_ids(request.exclude, "exclude")
-        candidates = checked.many_ids(request.candidates, "candidates")
+        check(request)
         with self._checkpoints.use(ref) as served:
-            loaded = served.loaded
-            person, unknown = _person(loaded, request)
-            excluded, unknown_excluded = columns_of(loaded.dataset, exclude)
-            ranked_only, unknown_candidates = columns_of(loaded.dataset, candidates)
-            question = Question(
-                person=person,
-                n=n,
-                excluded=np.concatenate([excluded, _seen(person, request)]),
-                candidates=ranked_only if candidates else None,
-                explain=request.explain,
-            )
-            ranked = served.recommend(question, context.is_active, context.time_remaining())
-            return pb.RecommendResponse(
-                items=[_recommended(loaded, item) for item in ranked],
-                unknown_items=dict.fromkeys([*unknown, *unknown_excluded, *unknown_candidates]),
-                interests=loaded.interests,
-            )
+            asked = asked_of(served.loaded, request)
+            answer = served.recommend(asked.question, context.is_active, context.time_remaining())
+            return response_of(served.loaded, asked, answer)
 
     def DescribeInterests(
         self, request: pb.DescribeInterestsRequest, context: grpc.ServicerContext
     ) -> pb.DescribeInterestsResponse:
         ref = _checkpoint(request.checkpoint)
         n = checked.count(request.n, MOST_TOP_ITEMS)
-        _check_who(request)
+        check_who(request)
         with self._checkpoints.use(ref) as served:
             loaded = served.loaded
-            person, _ = _person(loaded, request)
-            described = loaded.describe(person, n, _seen(person, request))
+            person, _ = person_of(loaded, request)
+            described = loaded.describe(person, n, seen(person, request.exclude_seen))
             history = [
                 pb.HistoryItem(
                     id=loaded.dataset.items.id(int(column)),
@@ -91,7 +77,7 @@ class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
                     pb.Interest(
                         index=index,
                         weight=interest.weight,
-                        top_items=[_recommended(loaded, item) for item in interest.top],
+                        top_items=[recommended(loaded, item) for item in interest.top],
                         formed_by=[history[place] for place in interest.formed_by],
                     )
                     for index, interest in enumerate(described.interests)
@@ -110,45 +96,32 @@ class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
             column = loaded.dataset.items.index(item)
             if column is None:
                 raise UnknownItem("the dataset of this checkpoint has no such item", field="item")
-            return pb.SimilarItemsResponse(items=[_recommended(loaded, found) for found in loaded.similar(column, n)])
+            return pb.SimilarItemsResponse(items=[recommended(loaded, found) for found in loaded.similar(column, n)])
+
+    def ReadCatalogue(
+        self, request: pb.ReadCatalogueRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.ReadCatalogueResponse]:
+        with self._checkpoints.use(_checkpoint(request.checkpoint)) as served:
+            yield from messages_of(served.loaded)
+
+    def RankLists(self, request: pb.RankListsRequest, context: grpc.ServicerContext) -> Iterator[pb.RankListsResponse]:
+        ref = _checkpoint(request.checkpoint)
+        depth = checked.count(request.depth, MOST_RECOMMENDED, "depth")
+        with self._checkpoints.use(ref) as served:
+            loaded = served.loaded
+            rows = checked.rows(np.array(request.rows, dtype=np.int64), len(loaded.dataset.users))
+            for lists in lists_of(loaded, rows if rows.size else by_activity(loaded.dataset), depth, request.explain):
+                yield pb.RankListsResponse(
+                    rows=lists.rows.tolist(),
+                    counts=lists.counts.tolist(),
+                    lists=packed(lists.columns, lists.scores, lists.shares, lists.because),
+                )
+                if not context.is_active():
+                    return
 
 
 def _checkpoint(message: pb.Checkpoint) -> CheckpointRef:
     return checked.checkpoint(message.key, message.sha256)
-
-
-def _check_who(request: pb.RecommendRequest | pb.DescribeInterestsRequest) -> None:
-    match request.WhichOneof("who"):
-        case "user":
-            checked.one_id(request.user, "user")
-        case "history":
-            checked.many_ids(request.history.items, "history.items")
-        case _:
-            raise InvalidRequest("either user or history must be given", field="user")
-
-
-def _person(
-    loaded: LoadedCheckpoint, request: pb.RecommendRequest | pb.DescribeInterestsRequest
-) -> tuple[Person, list[str]]:
-    if request.WhichOneof("who") == "user":
-        return known_user(loaded.dataset, request.user), []
-    loaded.require_fold_in()
-    return newcomer(loaded.dataset, request.history.items)
-
-
-def _seen(person: Person, request: pb.RecommendRequest | pb.DescribeInterestsRequest) -> Columns:
-    return person.seen if request.exclude_seen else np.empty(0, dtype=np.int64)
-
-
-def _recommended(loaded: LoadedCheckpoint, item: Ranked) -> pb.RecommendedItem:
-    ids = loaded.dataset.items
-    return pb.RecommendedItem(
-        id=ids.id(item.column),
-        title=loaded.dataset.titles[item.column],
-        score=item.score,
-        interest_shares=item.shares,
-        because=[ids.id(column) for column in item.because],
-    )
 
 
 def main() -> int:

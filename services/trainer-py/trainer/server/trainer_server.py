@@ -2,43 +2,61 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import sys
-import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import grpc
 import torch
 
-from .. import __version__, artifacts, dataset, device, registry
-from ..durable import sweep_temporary
-from ..errors import BadConfiguration, Busy, InvalidRequest, StaleLease, UnknownModel
+from .. import __version__, device, registry
+from ..data import dataset
+from ..data.importing import ImportRule, preview_files
+from ..errors import BadConfiguration, InvalidRequest, StaleLease, UnknownModel
 from ..events import (
-    Checkpoint,
     Epoch,
     Evaluated,
+    Exported,
+    ExportStep,
     Finished,
     Heartbeat,
     Imported,
     ImportProblem,
     ImportStep,
     Log,
-    Metric,
     Started,
 )
 from ..pb.trainer.v1 import trainer_pb2 as pb
 from ..pb.trainer.v1 import trainer_pb2_grpc
+from ..serving import exporting
 from ..settings import BadSetting, Settings, read
+from ..storage import artifacts
+from ..storage.durable import sweep_temporary
+from . import trainer_messages as messages
 from . import uploads
 from .children import HANG_SECONDS, Children
+from .owners import Owners
 from .process import log_as_json, serve
+from .slots import Slots
 
 # Calls that take a moment (uploads, catalogue, deletes) beside the streams, each of which holds a thread.
 SPARE_THREADS = 16
-# An upload holds its thread for as long as the client likes; the others are for calls that somebody waits for.
+# An upload or a download holds its thread for as long as the client likes; the others are for who waits for an answer.
 UPLOAD_SLOTS = 8
+DOWNLOAD_SLOTS = 8
+# These work in this process, and leave threads to everybody else.
+PREVIEW_SLOTS = 4
+SAMPLE_SLOTS = 2
 IMPORT_SLOTS = 2
 EVALUATION_SLOTS = 1
+EXPORT_SLOTS = 1
+# An export may name 100,000 users by ids of 512 bytes.
+MOST_RECEIVED = 64 << 20
+# Of one message: far below what a message may hold, and often enough that a broken call ends soon.
+ARTIFACTS_AT_ONCE = 500
 
 
 class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
@@ -51,11 +69,16 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         self._trainings = Children(settings.slots, self._root, settings.threads, hang)
         self._imports = Children(IMPORT_SLOTS, self._root, settings.threads, hang)
         self._evaluations = Children(EVALUATION_SLOTS, self._root, settings.threads, hang)
-        self._uploads = threading.BoundedSemaphore(UPLOAD_SLOTS)
+        self._exports = Children(EXPORT_SLOTS, self._root, settings.threads, hang)
+        full = "are under way, which is as many as this trainer"
+        self._downloads = Slots(DOWNLOAD_SLOTS, f"{DOWNLOAD_SLOTS} downloads {full} gives")
+        self._uploads = Slots(UPLOAD_SLOTS, f"{UPLOAD_SLOTS} uploads {full} takes")
+        self._previews = Slots(PREVIEW_SLOTS, f"{PREVIEW_SLOTS} previews {full} makes")
+        self._samples = Slots(SAMPLE_SLOTS, f"{SAMPLE_SLOTS} samples {full} makes")
         self._owners = Owners()
 
     def stop(self) -> None:
-        for children in (self._trainings, self._imports, self._evaluations):
+        for children in (self._trainings, self._imports, self._evaluations, self._exports):
             children.stop()
 
     def ListModels(self, request: pb.ListModelsRequest, context: grpc.ServicerContext) -> pb.ListModelsResponse:
@@ -92,13 +115,26 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     def UploadFile(
         self, request_iterator: Iterator[pb.UploadFileRequest], context: grpc.ServicerContext
     ) -> pb.UploadFileResponse:
-        if not self._uploads.acquire(blocking=False):
-            raise Busy(f"{UPLOAD_SLOTS} uploads are under way, which is as many as this trainer takes")
-        try:
+        with self._uploads.one():
             staged = uploads.stage(self._root, _whole(request_iterator), self._settings.most_upload_bytes)
-        finally:
-            self._uploads.release()
         return pb.UploadFileResponse(upload_key=staged.key, bytes=staged.bytes, sha256=staged.sha256)
+
+    def StageSample(self, request: pb.StageSampleRequest, context: grpc.ServicerContext) -> pb.StageSampleResponse:
+        with self._samples.one():
+            staged = uploads.stage_sample(self._root)
+        return pb.StageSampleResponse(
+            files=[
+                pb.SampleFile(role=role, display_name=name, upload_key=one.key, bytes=one.bytes, sha256=one.sha256)
+                for role, name, one in staged
+            ]
+        )
+
+    def PreviewDataset(
+        self, request: pb.PreviewDatasetRequest, context: grpc.ServicerContext
+    ) -> pb.PreviewDatasetResponse:
+        rule = ImportRule.parse(request.rule_json)
+        with self._previews.one():
+            return messages.previewed(preview_files(messages.heads(request), rule))
 
     def ImportDataset(
         self, request: pb.ImportDatasetRequest, context: grpc.ServicerContext
@@ -112,7 +148,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
             for file in request.files
         ]
         spec = {"files": files, "rule_json": request.rule_json, "digest": request.digest}
-        for event in self._imports.events("import", spec, context.is_active):
+        for event in self._imports.events("import", dataset.key_of(request.digest), spec, context.is_active):
             match event:
                 case ImportStep():
                     yield pb.ImportDatasetResponse(progress=pb.ImportProgress(**vars(event)))
@@ -129,6 +165,9 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     def CheckDataset(self, request: pb.CheckDatasetRequest, context: grpc.ServicerContext) -> pb.CheckDatasetResponse:
         return pb.CheckDatasetResponse(is_whole=dataset.is_whole(self._root, request.dataset_key))
 
+    def CheckUploads(self, request: pb.CheckUploadsRequest, context: grpc.ServicerContext) -> pb.CheckUploadsResponse:
+        return pb.CheckUploadsResponse(missing_keys=uploads.missing(self._root, request.upload_keys))
+
     def Train(self, request: pb.TrainRequest, context: grpc.ServicerContext) -> Iterator[pb.TrainResponse]:
         artifacts.checkpoint_key(request.run_id, 0)  # refuses what is no run id
         if request.seed < 0:
@@ -140,20 +179,20 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
             "config_json": request.config_json,
             "dataset_key": request.dataset_key,
             "seed": request.seed,
-            "protocol": _protocol(request.protocol),
+            "protocol": messages.protocol(request.protocol),
             "resume_from": [resume.key, resume.sha256] if request.HasField("resume_from") else None,
             "device": request.device or "auto",
         }
         with self._owners.own(request.run_id, request.lease) as is_owner:
             wanted = lambda: context.is_active() and is_owner()  # noqa: E731
-            for event in self._trainings.events("train", spec, wanted):
+            for event in self._trainings.events("train", f"runs/{request.run_id}", spec, wanted):
                 match event:
                     case Started():
                         yield pb.TrainResponse(started=pb.TrainStarted(**vars(event)))
                     case Epoch():
                         values = vars(event) | {
-                            "metrics": _metrics(event.metrics),
-                            "checkpoint": _checkpoint(event.checkpoint),
+                            "metrics": messages.metrics(event.metrics),
+                            "checkpoint": messages.checkpoint(event.checkpoint),
                         }
                         yield pb.TrainResponse(epoch=pb.TrainEpoch(**values))
                     case Heartbeat():
@@ -161,7 +200,10 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
                     case Log():
                         yield pb.TrainResponse(log=pb.LogLine(**vars(event)))
                     case Finished():
-                        values = vars(event) | {"metrics": _metrics(event.metrics), "best": _checkpoint(event.best)}
+                        values = vars(event) | {
+                            "metrics": messages.metrics(event.metrics),
+                            "best": messages.checkpoint(event.best),
+                        }
                         yield pb.TrainResponse(finished=pb.TrainFinished(**values))
             if not is_owner():
                 raise StaleLease("another worker has taken this run over", field="lease")
@@ -171,80 +213,63 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
             "key": request.checkpoint.key,
             "sha256": request.checkpoint.sha256,
             "split": request.split,
-            "protocol": _protocol(request.protocol),
+            "protocol": messages.protocol(request.protocol),
             "device": request.device or "auto",
         }
-        for event in self._evaluations.events("evaluate", spec, context.is_active):
+        for event in self._evaluations.events("evaluate", request.checkpoint.key, spec, context.is_active):
             if isinstance(event, Heartbeat):
                 total = round(event.epoch / max(event.epoch_fraction, 1e-9))
                 yield pb.EvaluateResponse(progress=pb.EvaluateProgress(users_done=event.epoch, users_total=total))
             if isinstance(event, Evaluated):
                 finished = pb.EvaluateFinished(
-                    metrics=_metrics(event.metrics), users=event.users, seconds=event.seconds
+                    metrics=messages.metrics(event.metrics), users=event.users, seconds=event.seconds
                 )
                 yield pb.EvaluateResponse(finished=finished)
+
+    def Export(self, request: pb.ExportRequest, context: grpc.ServicerContext) -> Iterator[pb.ExportResponse]:
+        spec = asdict(messages.export_request(request))
+        key = artifacts.export_key(request.export_id)
+        with self._owners.own(request.export_id, request.lease) as is_owner:
+            wanted = lambda: context.is_active() and is_owner()  # noqa: E731
+            for event in self._exports.events("export", key, spec, wanted):
+                match event:
+                    case ExportStep():
+                        yield pb.ExportResponse(progress=pb.ExportProgress(**vars(event)))
+                    case Exported():
+                        yield pb.ExportResponse(finished=pb.ExportFinished(**vars(event)))
+            if not is_owner():
+                raise StaleLease("another worker has taken this export over", field="lease")
+
+    def ReadExport(
+        self, request: pb.ReadExportRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.ReadExportResponse]:
+        with self._downloads.one():
+            for chunk in exporting.read(self._root, request.key, request.offset):
+                yield pb.ReadExportResponse(chunk=chunk)
 
     def PruneCheckpoints(
         self, request: pb.PruneCheckpointsRequest, context: grpc.ServicerContext
     ) -> pb.PruneCheckpointsResponse:
-        deleted = artifacts.prune(self._root, request.run_id, request.last_epoch, request.best_epoch)
-        return pb.PruneCheckpointsResponse(deleted=deleted)
+        # A worker of an earlier version may ask during an upgrade. Nothing goes by its word: a backup may hold it.
+        return pb.PruneCheckpointsResponse(deleted=0)
 
     def DeleteArtifacts(
         self, request: pb.DeleteArtifactsRequest, context: grpc.ServicerContext
     ) -> pb.DeleteArtifactsResponse:
-        return pb.DeleteArtifactsResponse(deleted=artifacts.delete(self._root, list(request.keys)))
+        keys = list(request.keys)
+        # Work that was cancelled a moment ago may still write what is to be gone.
+        for children in (self._imports, self._trainings, self._exports):
+            children.wait_for(keys)
+        return pb.DeleteArtifactsResponse(deleted=artifacts.delete(self._root, keys))
 
-
-class Owners:
-    """The highest lease seen of each run under way: a newer call ends an older one, an older one is refused."""
-
-    def __init__(self) -> None:
-        self._leases: dict[str, int] = {}
-        self._changed = threading.Condition()
-        self._active: set[str] = set()
-
-    def own(self, run_id: str, lease: int) -> Ownership:
-        return Ownership(self, run_id, lease)
-
-    def enter(self, run_id: str, lease: int) -> None:
-        with self._changed:
-            if self._leases.get(run_id, -1) >= lease and run_id in self._active:
-                raise StaleLease("a call with this lease or a newer one is under way", field="lease")
-            if self._leases.get(run_id, -1) > lease:
-                raise StaleLease("a newer owner of this run has called already", field="lease")
-            self._leases[run_id] = lease
-            self._changed.notify_all()
-            if not self._changed.wait_for(lambda: run_id not in self._active, timeout=10):
-                raise StaleLease("the former training of this run has not ended yet", field="lease")
-            if self._leases[run_id] != lease:
-                raise StaleLease("a newer owner of this run has called already", field="lease")
-            self._active.add(run_id)
-
-    def leave(self, run_id: str) -> None:
-        with self._changed:
-            self._active.discard(run_id)
-            self._changed.notify_all()
-
-    def is_current(self, run_id: str, lease: int) -> bool:
-        return self._leases.get(run_id) == lease
-
-
-class Ownership:
-    """Context of one Train call; its value tells whether the call still speaks for the run."""
-
-    def __init__(self, owners: Owners, run_id: str, lease: int) -> None:
-        self._owners, self._run_id, self._lease = owners, run_id, lease
-
-    def __enter__(self) -> Ownership:
-        self._owners.enter(self._run_id, self._lease)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._owners.leave(self._run_id)
-
-    def __call__(self) -> bool:
-        return self._owners.is_current(self._run_id, self._lease)
+    def ListArtifacts(
+        self, request: pb.ListArtifactsRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.ListArtifactsResponse]:
+        usage = shutil.disk_usage(self._root)
+        yield pb.ListArtifactsResponse(disk=pb.Disk(free_bytes=usage.free, total_bytes=usage.total))
+        listing = artifacts.listing(self._root)
+        while some := list(itertools.islice(listing, ARTIFACTS_AT_ONCE)):
+            yield pb.ListArtifactsResponse(artifacts=[messages.artifact(one) for one in some])
 
 
 def _whole(requests: Iterator[pb.UploadFileRequest]) -> Iterator[bytes]:
@@ -268,20 +293,6 @@ def main() -> int:
     sweep_temporary(settings.artifacts)
     uploads.sweep(settings.artifacts)
     servicer = TrainerServicer(settings)
-    threads = settings.slots + IMPORT_SLOTS + EVALUATION_SLOTS + SPARE_THREADS
+    streams = settings.slots + IMPORT_SLOTS + EVALUATION_SLOTS + EXPORT_SLOTS + DOWNLOAD_SLOTS
     add = lambda server: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, server)  # noqa: E731
-    return serve(settings, "trainer", add, threads, servicer.stop)
-
-
-def _protocol(message: pb.Protocol) -> dict[str, object]:
-    if not message.cutoffs:
-        raise InvalidRequest("protocol.cutoffs is empty", field="protocol.cutoffs")
-    return {"mask_test": message.mask_test, "cutoffs": list(message.cutoffs)}
-
-
-def _checkpoint(checkpoint: Checkpoint) -> pb.Checkpoint:
-    return pb.Checkpoint(**vars(checkpoint))
-
-
-def _metrics(metrics: list[Metric]) -> list[pb.Metric]:
-    return [pb.Metric(**vars(metric)) for metric in metrics]
+    return serve(settings, "trainer", add, streams + SPARE_THREADS, servicer.stop, MOST_RECEIVED)

@@ -6,16 +6,20 @@ import hashlib
 import os
 import re
 import shutil
+import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..durable import is_full, sync
+from ..data.sample import FILES, write_sample
 from ..errors import InvalidRequest, StorageFull, UploadMissing, UploadTooLarge
+from ..storage.durable import is_full, sync
 
-STALE_SECONDS = 24 * 3600
+# Another process may take an upload at this moment: it writes as it comes.
+CUT_OFF_SECONDS = 3600
 _KEY = re.compile(r"uploads/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -52,6 +56,15 @@ def stage(root: Path, chunks: Iterable[bytes], most_bytes: int) -> Staged:
     return Staged(key, size, digest.hexdigest())
 
 
+def stage_sample(root: Path) -> list[tuple[str, str, Staged]]:
+    """The files of the built-in sample, each with its role and name."""
+    with tempfile.TemporaryDirectory() as made:
+        write_sample(Path(made))
+        return [
+            (role, name, stage(root, [(Path(made) / name).read_bytes()], sys.maxsize)) for role, name in FILES.items()
+        ]
+
+
 def path_of(root: Path, key: str) -> Path:
     """Path of a staged file below the root. Raises UploadMissing."""
     if not _KEY.fullmatch(key):
@@ -61,8 +74,24 @@ def path_of(root: Path, key: str) -> Path:
     return Path(key) / "data"
 
 
+def missing(root: Path, keys: Iterable[str]) -> list[str]:
+    """Those whose file is no longer there. Raises InvalidRequest for what is no key."""
+    gone = []
+    for key in keys:
+        try:
+            path_of(root, key)
+        except UploadMissing:
+            gone.append(key)
+    return gone
+
+
 def sweep(root: Path) -> None:
-    """Removes uploads nobody imported within a day."""
+    """Removes uploads that were cut off by the end of an earlier process.
+
+    A whole one may be named by an import that still waits, however old it is: only the service knows, and deletes it.
+    """
     for folder in (root / "uploads").glob("*"):
-        if time.time() - folder.stat().st_mtime > STALE_SECONDS:
+        part = folder / "data.part"
+        last = max(path.stat().st_mtime for path in (folder, part) if path.exists())
+        if not (folder / "data").exists() and time.time() - last > CUT_OFF_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from .. import registry
-from ..dataset import Dataset
-from ..errors import CheckpointCorrupt, FoldInUnsupported, SimilarUnsupported
-from ..ranking import top_n
-from ..recommender import Histories, Interests, Recommender
-from .explanation import because_of, shares_of
+from ..contract.ranking import top_n
+from ..contract.recommender import Capability, Histories, Interests, Recommender
+from ..data.dataset import Dataset
+from ..errors import CheckpointCorrupt, FoldInUnsupported, SimilarUnsupported, SteeringUnsupported
+from .answering import Answering
+from .compute import compute, take_cores
+from .explanation import MOST_BECAUSE, because_of, because_of_contributions, shares_of
+from .lists import Lists
 from .person import Columns, Person, histories_of
+from .question import Answer, Question, Ranked
 
 MOST_FORMED_BY = 100
 MOST_HISTORY = 1000
@@ -25,31 +30,6 @@ MOST_HISTORY = 1000
 # Scores of one batch in memory: 32 M floats are 128 MiB, so a million items are scored for 32 people at once.
 MOST_SCORES = 32_000_000
 LARGEST_BATCH = 64
-
-# One thread computes for the whole process: PyTorch and the kernels spread each computation over all cores already,
-# every further thread that calls them starts a pool of its own, and numba's portable threading layer takes one caller.
-_compute = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compute")
-
-
-@dataclass(frozen=True)
-class Question:
-    """excluded  columns never answered; candidates  when given, the only columns that are ranked, ascending."""
-
-    person: Person
-    n: int
-    excluded: Columns
-    candidates: Columns | None = None
-    explain: bool = False
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """shares  [K], empty without interests; because  item columns, strongest first."""
-
-    column: int
-    score: float
-    shares: list[float]
-    because: list[int]
 
 
 @dataclass(frozen=True)
@@ -76,87 +56,100 @@ class LoadedCheckpoint:
         self.model = model.to(device).eval()
         self.dataset = dataset
         self.device = device
+        # Number of interests of each person, 0 when the model has none.
+        self.interests = compute.submit(self._count_interests).result() if self.has("interests") else 0
+        self._answering = Answering(self.model, device, self.interests, self.largest_batch, self._reasons)
+
+    @property
+    def scored_at_once(self) -> int:
+        """People whose scores of all items fit the memory set aside for them."""
+        return max(1, MOST_SCORES // self.model.n_items)
 
     @property
     def largest_batch(self) -> int:
-        return max(1, min(LARGEST_BATCH, MOST_SCORES // self.model.n_items))
-
-    @cached_property
-    def interests(self) -> int:
-        """Number of interests of each person, 0 when the model has none."""
-        return _compute.submit(self._count_interests).result() if self.has("interests") else 0
+        return min(LARGEST_BATCH, self.scored_at_once)
 
     def has(self, capability: str) -> bool:
         return capability in self.model.capabilities
 
-    def require_fold_in(self) -> None:
+    def require_fold_in(self, field: str = "history") -> None:
         """Raises FoldInUnsupported naming the models that can."""
         if not self.has("fold_in"):
-            able = [name for name, model in registry.catalogue().items() if "fold_in" in model.capabilities]
             raise FoldInUnsupported(
-                f"{self.model.name} cannot recommend for a person it was not trained on; these models can: "
-                f"{', '.join(able) or 'none'}",
-                field="history",
+                f"{self.model.name} cannot recommend for a person it was not trained on; {_able('fold_in')}",
+                field=field,
             )
 
-    def rank(self, questions: Sequence[Question]) -> list[list[Ranked]]:
-        """The answer to each question, best item first; shorter than n where fewer items remain.
+    def require_interests(self, field: str) -> None:
+        """Raises SteeringUnsupported naming the models that have them."""
+        if self.interests == 0:
+            raise SteeringUnsupported(
+                f"{self.model.name} has no interests to steer by; {_able('interests')}", field=field
+            )
 
-        Raises CheckpointCorrupt when the model gives a score that is not a number.
+    def rank(self, questions: Sequence[Question]) -> list[Answer]:
+        """The answer to each question. Raises CheckpointCorrupt when the model gives a score that is not a number."""
+        return compute.submit(self.rank_here, questions).result()
+
+    def rank_here(self, questions: Sequence[Question]) -> list[Answer]:
+        """`rank` for who calls from the thread that computes, and no other."""
+        return self._answering.answers(questions)
+
+    def rank_rows(self, rows: np.ndarray, depth: int, hidden: csr_matrix, explain: bool) -> Lists:
+        """The `depth` best items of each of the users `rows` [B] without those in their row of `hidden` [B, N].
+
+        Raises CheckpointCorrupt as `rank` does.
         """
-        return _compute.submit(self._rank, questions).result()
+        return compute.submit(self._rank_rows, rows, depth, hidden, explain).result()
 
     def describe(self, person: Person, n: int, excluded: Columns) -> Described:
         """The interests of one person, each with its n best items by its own term of the score."""
-        return _compute.submit(self._describe, person, n, excluded).result()
+        return compute.submit(self._describe, person, n, excluded).result()
 
     def similar(self, column: int, n: int) -> list[Ranked]:
-        """The n items nearest to one by the cosine of their vectors, itself left out. Raises SimilarUnsupported."""
-        return _compute.submit(self._similar, column, n).result()
+        """The n items most like one, itself left out: by the cosine of their vectors, else by the model's `likeness`.
 
-    def _rank(self, questions: Sequence[Question]) -> list[list[Ranked]]:
-        """Those that name candidates need the scores of all items; the others need only the best ones."""
-        answers: dict[int, list[Ranked]] = {}
-        for named in (False, True):
-            places = [place for place, asked in enumerate(questions) if (asked.candidates is not None) == named]
-            if places:
-                answers |= zip(places, self._ranked([questions[place] for place in places], named), strict=True)
-        return [answers[place] for place in range(len(questions))]
+        Raises SimilarUnsupported naming the models that can.
+        """
+        if not self.has("similar"):
+            raise SimilarUnsupported(f"{self.model.name} cannot compare items; {_able('similar')}", field="item")
+        return compute.submit(self._similar, column, n).result()
 
-    def _ranked(self, questions: Sequence[Question], named: bool) -> list[list[Ranked]]:
+    def _sound(self, scores: Tensor) -> Tensor:
+        if bool(torch.isnan(scores).any()) or bool((scores == torch.inf).any()):
+            raise CheckpointCorrupt(f"{self.model.name} gives scores that are not finite")
+        return scores
+
+    def _reasons(
+        self, batch: Histories, columns: Tensor, shares: Tensor | None, history_shares: Tensor | None
+    ) -> Tensor:
+        """`answering.Reasons`"""
+        if not self.has("similar"):
+            return torch.full((*columns.shape, MOST_BECAUSE), -1, device=columns.device)
+        if self._vectors is None:
+            return because_of_contributions(batch, columns, self.model.contributions)
+        return because_of(batch, columns, self._vectors, shares, history_shares)
+
+    def _rank_rows(self, rows: np.ndarray, depth: int, hidden: csr_matrix, explain: bool) -> Lists:
+        started = time.perf_counter()
         with torch.no_grad():
-            batch = histories_of([question.person for question in questions], self.device)
-            n = max(question.n for question in questions)
-            if named:
-                columns, values = top_n(self._masked(self.model.scores(batch), questions), n)
-            else:
-                hidden = Histories.of_rows(batch.users, [np.unique(question.excluded) for question in questions])
-                ranking = self.model.best(batch, n, hidden)
-                columns, values = ranking.columns, ranking.scores
-            if bool(torch.isnan(values).any()) or bool((values == torch.inf).any()):
-                raise CheckpointCorrupt(f"{self.model.name} gives scores that are not finite")
-            # What is not answered holds -inf and stands last.
-            counts = [int((values[row, : question.n] > -torch.inf).sum()) for row, question in enumerate(questions)]
-            chosen = [columns[row, :count] for row, count in enumerate(counts)]
-            asked = torch.unique(torch.cat(chosen))
-            interests = self.model.interests(batch, asked) if self.has("interests") and asked.numel() > 0 else None
-            return [
-                self._explained(
-                    question,
-                    chosen[row],
-                    values[row, : counts[row]],
-                    shares_of(interests.item_terms[row][:, torch.searchsorted(asked, chosen[row])])
-                    if interests
-                    else None,
-                    interests.history_shares[batch.indptr[row] : batch.indptr[row + 1]] if interests else None,
-                )
-                for row, question in enumerate(questions)
-            ]
+            take_cores(len(rows) * self.model.n_items)
+            batch = Histories.of(self.dataset.train, rows, self.device)
+            excluded = Histories.of(hidden, np.arange(len(rows)), self.device)
+            ranking, found = self.model.explained(batch, depth, excluded)
+            shares = because = history_shares = None
+            if found is not None:
+                shares, history_shares = shares_of(found.item_terms), found.history_shares
+            if explain:
+                because = self._reasons(batch, ranking.columns, shares, history_shares)
+            found_in = time.perf_counter() - started
+            return Lists.of(rows, ranking.columns, self._sound(ranking.scores), shares, because, found_in)
 
     def _describe(self, person: Person, n: int, excluded: Columns) -> Described:
         if not self.has("interests"):
             return Described([], [[] for _ in person.history])
         with torch.no_grad():
+            take_cores(self.model.n_items)
             items = torch.arange(self.model.n_items, device=self.device)
             found = self.model.interests(histories_of([person], self.device), items)
             terms = found.item_terms[0]
@@ -173,12 +166,14 @@ class LoadedCheckpoint:
 
     def _similar(self, column: int, n: int) -> list[Ranked]:
         with torch.no_grad():
-            vectors = self._vectors
-            if vectors is None:
-                raise SimilarUnsupported(f"{self.model.name} has no item vectors to compare items by")
-            cosine = (vectors @ vectors[column])[None]
-            cosine[0, column] = -torch.inf
-            columns, values = top_n(cosine, n)
+            take_cores(self.model.n_items)
+            if self._vectors is not None:
+                scores = (self._vectors @ self._vectors[column])[None]
+            else:
+                scores = self.model.likeness(torch.tensor([column], device=self.device))[None]
+                scores = scores.masked_fill(scores <= 0, -torch.inf)
+            scores[0, column] = -torch.inf
+            columns, values = top_n(scores, n)
             pairs = zip(columns[0].tolist(), values[0].tolist(), strict=True)
             return [Ranked(found, value, [], []) for found, value in pairs if value > -torch.inf]
 
@@ -187,29 +182,6 @@ class LoadedCheckpoint:
         none = torch.empty(0, dtype=torch.int64, device=self.device)
         with torch.no_grad():
             return self.model.interests(histories_of([nobody], self.device), none).weights.shape[1]
-
-    def _masked(self, scores: Tensor, questions: Sequence[Question]) -> Tensor:
-        """`scores` [B, N] with -inf where no candidate of the question is, or an excluded one."""
-        for row, question in enumerate(questions):
-            candidates = torch.as_tensor(question.candidates, device=self.device)
-            kept = scores[row, candidates]
-            scores[row] = -torch.inf
-            scores[row, candidates] = kept
-            scores[row, torch.as_tensor(question.excluded, device=self.device)] = -torch.inf
-        return scores
-
-    def _explained(
-        self, question: Question, items: Tensor, scores: Tensor, shares: Tensor | None, history_shares: Tensor | None
-    ) -> list[Ranked]:
-        because: list[list[int]] = [[]] * len(items)
-        if question.explain and self._vectors is not None:
-            history = torch.as_tensor(question.person.history, device=self.device)
-            because = because_of(items, history, self._vectors, shares, history_shares)
-        share_rows = [[]] * len(items) if shares is None else shares.tolist()
-        return [
-            Ranked(column, score, share, [int(question.person.history[place]) for place in places])
-            for column, score, share, places in zip(items.tolist(), scores.tolist(), share_rows, because, strict=True)
-        ]
 
     @staticmethod
     def _top(terms: Tensor, columns: Tensor, values: Tensor) -> list[Ranked]:
@@ -220,6 +192,11 @@ class LoadedCheckpoint:
     def _vectors(self) -> Tensor | None:
         with torch.no_grad():
             return self.model.item_vectors()
+
+
+def _able(capability: Capability) -> str:
+    able = [name for name, model in registry.catalogue().items() if capability in model.capabilities]
+    return f"these models {'have them' if capability == 'interests' else 'can'}: {', '.join(able) or 'none'}"
 
 
 def _formed_by(found: Interests) -> list[list[int]]:

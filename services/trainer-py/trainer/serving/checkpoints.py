@@ -1,22 +1,26 @@
-"""The checkpoints in memory, each with the thread that gathers the questions to it."""
+"""The checkpoints in memory, each with what gathers the questions to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import TIMEOUT_MAX, Lock
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import torch
 
-from .. import artifacts, dataset, experiment
-from ..dataset import Dataset
+from ..data import dataset
+from ..data.dataset import Dataset
+from ..storage import artifacts
+from ..training import experiment
 from .batching import Batcher
 from .cache import LoadedCache
-from .checkpoint import LoadedCheckpoint, Question, Ranked
+from .checkpoint import LoadedCheckpoint
+from .compute import compute
 from .person import columns_of, known_user
+from .question import Answer, Question
 
 
 class CheckpointRef(NamedTuple):
@@ -29,15 +33,16 @@ class CheckpointRef(NamedTuple):
 class ServedCheckpoint:
     """A loaded checkpoint that answers the recommendation requests which arrive together in one pass."""
 
-    def __init__(self, loaded: LoadedCheckpoint, name: str) -> None:
+    def __init__(self, loaded: LoadedCheckpoint) -> None:
         self.loaded = loaded
-        self._batcher = Batcher[Question, list[Ranked]](loaded.rank, loaded.largest_batch, name)
+        self._batcher = Batcher[Question, Answer](loaded.rank_here, loaded.largest_batch, compute)
 
     def recommend(
         self, question: Question, wanted: Callable[[], bool] = lambda: True, seconds: float | None = None
-    ) -> list[Ranked]:
-        """Best item first, fewer than n where fewer remain. Raises TimeoutError once nobody waits any more."""
-        return self._batcher.submit(question, wanted).result(seconds)
+    ) -> Answer:
+        """Raises TimeoutError once nobody waits any more."""
+        # Who sets no deadline is said to have ages left, more than may be waited for.
+        return self._batcher.submit(question, wanted).result(seconds and min(seconds, TIMEOUT_MAX))
 
     def warm(self) -> None:
         """Answers what a first user would ask, so that everything is in memory and compiled before they do."""
@@ -79,7 +84,7 @@ class Checkpoints:
         loaded = artifacts.load_checkpoint(self._root, ref.key, ref.sha256, with_optimizer=False)
         data = self._dataset(loaded.manifest["dataset_key"])
         model = experiment.model_of(loaded, data, self._device)
-        return ServedCheckpoint(LoadedCheckpoint(model, data, self._device), name=f"batches {ref.key}")
+        return ServedCheckpoint(LoadedCheckpoint(model, data, self._device))
 
     def _dataset(self, key: str) -> Dataset:
         with self._datasets_lock:

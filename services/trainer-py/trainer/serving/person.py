@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..dataset import Dataset
+from ..contract.recommender import Histories
+from ..data.dataset import Dataset
 from ..errors import NoKnownItems, UnknownUser
-from ..recommender import Histories
 
 Columns = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -51,6 +51,16 @@ def newcomer(dataset: Dataset, items: Sequence[str]) -> tuple[Person, list[str]]
     by_column = np.argsort(given)
     history = given[by_column]
     return Person(-1, history, np.argsort(by_column), history), unknown
+
+
+def changed(person: Person, without: Columns, joining: Columns) -> Person:
+    """The person with a history without some items and with others, for whom their row in the dataset no longer stands.
+    What is left out they have met all the same."""
+    kept = person.history[~np.isin(person.history, without)]
+    history = np.union1d(kept, joining)
+    if np.array_equal(history, person.history):
+        return person
+    return Person(-1, history, np.arange(history.size), np.union1d(person.seen, joining))
 
 
 def columns_of(dataset: Dataset, items: Sequence[str]) -> tuple[Columns, list[str]]:

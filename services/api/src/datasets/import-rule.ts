@@ -1,0 +1,101 @@
+// What the caller asks of an import: checked whole before anything is queued, and written out with its split.
+import { type Static, Type } from "@fastify/type-provider-typebox";
+import { Ajv, type ErrorObject } from "ajv";
+import { ApiError } from "../http/errors.js";
+import { isText, problemOf } from "../http/validation.js";
+
+const PARTS = ["train", "valid", "test"];
+export const ROLES = ["interactions", ...PARTS, "items"];
+
+const Column = Type.Optional(
+	Type.Unsafe<string | number>({
+		type: ["string", "integer"],
+		format: "text",
+		minLength: 1,
+		maxLength: 200,
+		minimum: 1,
+		maximum: 10_000,
+		description: "A name of the header, or for files without one a position, counted from 1.",
+	}),
+);
+const strict = { additionalProperties: false };
+const COLUMNS = { user: Column, item: Column, rating: Column, timestamp: Column, title: Column, tags: Column };
+const OfFile = Type.Optional(
+	Type.Object(COLUMNS, { title: "ColumnsOfFiles", ...strict, description: "For the files of this role alone." }),
+);
+export const ImportRule = Type.Object(
+	{
+		columns: Type.Optional(
+			Type.Object(
+				{ ...COLUMNS, interactions: OfFile, train: OfFile, valid: OfFile, test: OfFile, items: OfFile },
+				strict,
+			),
+		),
+		split: Type.Optional(
+			Type.Object(
+				{
+					kind: Type.Enum(["ratio", "given"]),
+					ratios: Type.Optional(Type.Array(Type.Number({ minimum: 0, maximum: 1 }), { minItems: 3, maxItems: 3 })),
+					seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
+				},
+				strict,
+			),
+		),
+		minRating: Type.Optional(Type.Number()),
+		kCore: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+		skipBadRows: Type.Optional(Type.Boolean()),
+	},
+	{ title: "ImportRule", ...strict },
+);
+export type ImportRule = Static<typeof ImportRule>;
+const check = new Ajv({ strict: false, strictNumbers: true, formats: { text: isText } }).compile(ImportRule);
+
+export const wrong = (pointer: string, code: string, message: string) =>
+	new ApiError("invalid_request", `${pointer} ${message}.`, [{ pointer, code, message }]);
+
+/** `value` is the text of a form field, or its JSON when the part says that it is JSON. */
+export function parseRule(value: unknown): ImportRule {
+	let rule = value;
+	try {
+		if (typeof value === "string") rule = JSON.parse(value);
+	} catch {
+		throw wrong("/rule", "bad_format", "must be JSON");
+	}
+	if (check(rule)) return rule as ImportRule;
+	const { pointer, code, message } = problemOf(check.errors?.[0] as ErrorObject, "/rule");
+	throw wrong(pointer, code, message);
+}
+
+/** The rule with its split: the roles of the files decide whether the split is given. Throws invalid_request. */
+export function completeRule(rule: ImportRule, roles: string[]): ImportRule {
+	const has = (role: string) => roles.includes(role);
+	const parts = PARTS.filter(has);
+	for (const role of [...parts, "items"]) {
+		if (roles.filter((given) => given === role).length > 1) throw wrong(`/${role}`, "not_allowed", "takes one file");
+	}
+	if (has("interactions") === parts.length > 0) {
+		const message = "files are either interactions, or train and test with an optional valid";
+		throw wrong("/interactions", has("interactions") ? "not_allowed" : "missing_field", message);
+	}
+	const missing = parts.length > 0 && ["train", "test"].find((part) => !has(part));
+	if (missing)
+		throw wrong(`/${missing}`, "missing_field", "is missing: parts are train and test, and an optional valid");
+
+	const kind = parts.length > 0 ? "given" : "ratio";
+	const split = rule.split ?? { kind };
+	if (split.kind !== kind) throw wrong("/rule/split/kind", "not_allowed", `must be ${kind} for these files`);
+	if (kind === "given") {
+		if (split.ratios || split.seed !== undefined) {
+			throw wrong("/rule/split", "not_allowed", "takes no ratios and no seed when it is given");
+		}
+		if (rule.kCore !== undefined) throw wrong("/rule/kCore", "not_allowed", "would change the given split");
+		return { ...rule, split };
+	}
+	const ratios = split.ratios ?? [0.8, 0.1, 0.1];
+	const sum = ratios.reduce((total, ratio) => total + ratio, 0);
+	if (Math.abs(sum - 1) > 1e-9 || ratios[0] === 0 || ratios[2] === 0) {
+		const message = "are train, valid, test; they sum to 1, and train and test are above 0";
+		throw wrong("/rule/split/ratios", "out_of_range", message);
+	}
+	return { ...rule, split: { kind, ratios, seed: split.seed ?? 42 } };
+}

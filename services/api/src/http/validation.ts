@@ -1,0 +1,96 @@
+// Validation of requests: nothing is dropped, nothing is guessed. Bodies are taken as they are; in queries, paths and
+// headers, where everything is text, plain whole numbers and true/false become what the schema asks for.
+import { Ajv, type ErrorObject } from "ajv";
+import type { FastifySchemaCompiler } from "fastify";
+import type { Problem } from "./errors.js";
+
+export const MOST_ID_BYTES = 512;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+const CONTROL = /[\u0000-\u001f\u007f]/;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Ids are the caller's own strings: any Unicode that can be stored, 1 to 512 bytes, no control characters. */
+const isId = (text: string) =>
+	text.length > 0 && Buffer.byteLength(text) <= MOST_ID_BYTES && !CONTROL.test(text) && text.isWellFormed();
+/** PostgreSQL stores no NUL, UTF-8 has no lone surrogates. */
+export const isText = (text: string) => !text.includes("\u0000") && text.isWellFormed();
+
+/** With its zone: a time without one is another one elsewhere. */
+const TIME = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:?\d{2})$/;
+const isTime = (text: string) => TIME.test(text) && !Number.isNaN(Date.parse(text)) && isDay(text.slice(0, 10));
+/** Date.parse takes the 30th of February for a day in March. */
+const isDay = (text: string) => new Date(`${text}T00:00:00Z`).toISOString().startsWith(text);
+
+const formats = { id: isId, text: isText, uuid: (text: string) => UUID.test(text), "date-time": isTime };
+const ajv = new Ajv({
+	removeAdditional: false,
+	useDefaults: true,
+	coerceTypes: false,
+	strict: false,
+	strictNumbers: true,
+	formats,
+});
+
+type Properties = Record<string, { type?: string }>;
+
+export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) => {
+	const check = ajv.compile(schema);
+	return (data) => {
+		if (httpPart !== "body") readText(schema, data);
+		const problem = unstorable(data, "");
+		if (problem) return { error: [problem] as never };
+		return check(data) ? { value: data } : { error: check.errors as never };
+	};
+};
+
+function readText(schema: { properties?: Properties }, data: Record<string, unknown>): void {
+	for (const [name, { type }] of Object.entries(schema.properties ?? {})) {
+		const text = data[name];
+		if (typeof text !== "string") continue;
+		// A parameter that may be repeated stands there once.
+		if (type === "array") data[name] = [text];
+		if (type === "integer" && /^-?\d{1,15}$/.test(text)) data[name] = Number(text);
+		if (type === "boolean" && (text === "true" || text === "false")) data[name] = text === "true";
+	}
+}
+
+/** Text anywhere in a request, keys included, that no row could hold. */
+function unstorable(value: unknown, instancePath: string): ErrorObject | null {
+	if (typeof value === "string") {
+		const error = { keyword: "format", instancePath, schemaPath: "", params: { format: "text" } };
+		return isText(value) ? null : error;
+	}
+	if (value === null || typeof value !== "object") return null;
+	for (const [key, field] of Object.entries(value)) {
+		const place = `${instancePath}/${escaped(key)}`;
+		const problem = unstorable(key, place.toWellFormed()) ?? unstorable(field, place);
+		if (problem) return problem;
+	}
+	return null;
+}
+
+const escaped = (key: string) => key.replaceAll("~", "~0").replaceAll("/", "~1");
+const FORMAT: Record<string, string> = {
+	id: `must be 1 to ${MOST_ID_BYTES} bytes of Unicode text without control characters`,
+	uuid: "must be a uuid",
+	"date-time": "must be a time with its zone such as 2026-12-31T18:00:00Z",
+	text: "must be text without NUL characters and lone surrogates",
+};
+const MEANING: Record<string, (error: ErrorObject) => [code: string, message: string]> = {
+	additionalProperties: () => ["unknown_field", "is not known here"],
+	required: () => ["missing_field", "is missing"],
+	type: (error) => ["wrong_type", error.message ?? "has the wrong type"],
+	format: (error) => ["bad_format", FORMAT[error.params.format] ?? "has the wrong form"],
+	pattern: (error) => ["bad_format", `must match ${error.params.pattern}`],
+	enum: (error) => ["not_allowed", `must be one of ${error.params.allowedValues.join(", ")}`],
+	const: (error) => ["not_allowed", `must be ${JSON.stringify(error.params.allowedValue)}`],
+	uniqueItems: (error) => ["not_allowed", `holds the same value twice, at ${error.params.j} and ${error.params.i}`],
+};
+
+/** What a validation error means to the caller: a JSON pointer into the part of the request, a code, a sentence. */
+export function problemOf(error: ErrorObject, part = ""): Problem {
+	const last = error.params.additionalProperty ?? error.params.missingProperty;
+	const [code, message] = MEANING[error.keyword]?.(error) ?? ["out_of_range", error.message ?? "is not valid"];
+	const tail = last === undefined ? "" : `/${escaped(String(last))}`;
+	return { pointer: `${part}${error.instancePath}${tail}` || "/", code, message };
+}

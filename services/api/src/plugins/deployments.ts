@@ -1,0 +1,126 @@
+// app.deployments: what is served under which name, in memory. Nothing that answers a person waits for the database; what
+// changes there is heard at once, read again after every reconnect, and every few seconds besides.
+import fp from "fastify-plugin";
+import type { Prisma } from "../generated/prisma/client.js";
+import { digest } from "../http/digest.js";
+import { ApiError } from "../http/errors.js";
+import type { Fallback } from "../http/schemas.js";
+import type { Transaction } from "./prisma.js";
+
+const CHANNEL = "deployments";
+const RETRY_SECONDS = 2;
+
+export interface Deployed {
+	name: string;
+	/** Storage key and sha256, as the recommender names a checkpoint. */
+	ref: { key: string; sha256: string };
+	checkpoint: { id: string; runId: string; model: string; epoch: number };
+	datasetId: string;
+	fallback: Fallback;
+	/** Ids of items that are never answered. */
+	hidden: string[];
+	/** Of everything here and the moment of deployment; an answer's ETag is made from it. */
+	version: string;
+}
+
+export interface Deployments {
+	/** Null when nothing is deployed under the name. Throws unavailable while nothing could be read yet. */
+	get(name: string): Deployed | null;
+	/** The same object as long as nothing about it changes. */
+	all(): Deployed[];
+	/** Called now, if anything is known, and after each reading. */
+	follow(follower: () => void): void;
+	/** Whether it has been read since the start. */
+	readonly areKnown: boolean;
+	/** In the transaction that changes what is deployed: other processes follow. */
+	announce(tx: Transaction, name: string): Promise<void>;
+	/** After that transaction: once it resolves, no `get` of this process gives what was before. */
+	refresh(): Promise<void>;
+}
+
+declare module "fastify" {
+	interface FastifyInstance {
+		deployments: Deployments;
+	}
+}
+
+type Row = Prisma.DeploymentGetPayload<{ include: { checkpoint: { include: { run: true } } } }>;
+const VERSION_LENGTH = 16;
+
+function described({ name, checkpoint: { id, key, sha256, epoch, run }, deployedAt, fallback, hidden }: Row): Deployed {
+	const found = {
+		name,
+		ref: { key, sha256 },
+		checkpoint: { id, runId: run.id, model: run.model, epoch },
+		datasetId: run.datasetId,
+		fallback: fallback as Fallback,
+		hidden,
+	};
+	return { ...found, version: digest([found, deployedAt.toISOString()]).slice(0, VERSION_LENGTH) };
+}
+
+export default fp(
+	async (app) => {
+		let deployed: Map<string, Deployed> | null = null;
+		const followers: (() => void)[] = [];
+		let reading: Promise<void> | null = null;
+		let next: Promise<void> | null = null;
+
+		async function read(): Promise<void> {
+			const rows = await app.prisma.deployment.findMany({ include: { checkpoint: { include: { run: true } } } });
+			const known = deployed;
+			deployed = new Map(
+				rows.map((row) => {
+					const found = described(row);
+					const same = known?.get(row.name);
+					return [row.name, same?.version === found.version ? same : found];
+				}),
+			);
+			for (const follow of followers) follow();
+		}
+
+		/** One after the other: what a question that began earlier has seen never replaces what a later one has. */
+		function refresh(): Promise<void> {
+			if (!reading) {
+				reading = read().finally(() => {
+					reading = null;
+				});
+				return reading;
+			}
+			next ??= reading
+				.catch(() => undefined)
+				.then(() => {
+					next = null;
+					return refresh();
+				});
+			return next;
+		}
+
+		const quietly = () =>
+			void refresh().catch((err) => app.log.warn({ err }, "deployments stay as they were last known"));
+		app.notifications.listen(CHANNEL, { notified: quietly, connected: quietly });
+		const timer = setInterval(quietly, app.config.timings.deploymentsRefresh);
+		app.addHook("onClose", async () => clearInterval(timer));
+		await refresh().catch((err) => app.log.warn({ err }, "deployments are not known yet"));
+
+		app.decorate("deployments", {
+			get(name) {
+				if (!deployed) throw new ApiError("unavailable", "The database is away.", [], RETRY_SECONDS);
+				return deployed.get(name) ?? null;
+			},
+			all: () => [...(deployed?.values() ?? [])],
+			follow(follower) {
+				followers.push(follower);
+				if (deployed) follower();
+			},
+			get areKnown() {
+				return deployed !== null;
+			},
+			async announce(tx, name) {
+				await tx.$executeRaw`SELECT pg_notify(${CHANNEL}, ${name})`;
+			},
+			refresh,
+		} satisfies Deployments);
+	},
+	{ name: "deployments", dependencies: ["prisma", "notifications"] },
+);

@@ -1,0 +1,159 @@
+import multipart, { type Multipart } from "@fastify/multipart";
+import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
+import { completeRule, ImportRule, parseRule, ROLES, wrong } from "../datasets/import-rule.js";
+import type { PreviewedTable, PreviewFile } from "../generated/proto/trainer/v1/trainer.js";
+import { ApiError } from "../http/errors.js";
+import { partsOf, shownName } from "../http/multipart.js";
+import { Nullable, problems } from "../http/schemas.js";
+import { validatorCompiler } from "../http/validation.js";
+import { ImportProblem } from "../views/dataset.js";
+
+const HEAD_BYTES = 65_536;
+const MOST_FILES = 20;
+/** For a file of which the caller does not know what it holds. */
+const ANY_ROLE = "file";
+
+const File = Type.Unsafe<Blob>({ type: "string", format: "binary" });
+const Upload = Type.Object(
+	{
+		rule: Type.Optional(ImportRule),
+		...Object.fromEntries([ANY_ROLE, ...ROLES].map((role) => [role, Type.Optional(File)])),
+	},
+	{
+		title: "NewPreview",
+		description:
+			"The first 65,536 bytes of each file are enough, and more is not read. Longer Parquet cannot be shown, and of a " +
+			"longer archive only what lies at its beginning is: a warning `not_shown` says so, and the import takes all. " +
+			"`file` is one whose role is guessed.",
+	},
+);
+const Dialect = Type.Object(
+	{
+		format: Type.Enum(["csv", "json-lines", "python-lines", "json-array", "parquet"]),
+		compression: Type.String({ description: "Empty, or gzip, zstd, zip, tar, joined by +." }),
+		encoding: Type.String({ description: "utf-8 or windows-1252; empty for Parquet." }),
+		separator: Type.String(),
+		quote: Type.String(),
+		header: Type.Boolean({ description: "Whether the first line names the columns." }),
+		firstLine: Type.Integer({ description: "Of the first row, from 1." }),
+	},
+	{ title: "Dialect" },
+);
+const PreviewedColumn = Type.Object(
+	{
+		name: Type.String(),
+		role: Nullable(Type.Enum(["user", "item", "rating", "timestamp", "title", "tags"])),
+		why: Type.String({ description: "Why the role was taken." }),
+	},
+	{ title: "PreviewedColumn" },
+);
+const PreviewedFile = Type.Object(
+	{
+		file: Type.String({ description: "As it was given." }),
+		name: Type.String({ description: "Of the table in it: an archive may hold several." }),
+		role: Type.Enum(ROLES),
+		dialect: Dialect,
+		columns: Type.Array(PreviewedColumn, { description: "In the order of the file." }),
+		rows: Type.Array(Type.Array(Type.String()), { description: "The first ones as they are read, at most 20." }),
+	},
+	{ title: "PreviewedFile" },
+);
+const Preview = Type.Object(
+	{
+		files: Type.Array(PreviewedFile),
+		problems: Type.Array(ImportProblem, { description: "What an import would refuse." }),
+		warnings: Type.Array(ImportProblem, { description: "What it would say and go on." }),
+	},
+	{ title: "Preview" },
+);
+
+/** Apart from the other routes of datasets: what it takes of a file is bounded, and nothing of it is kept. */
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+	await app.register(multipart, {
+		limits: {
+			fieldSize: 100_000,
+			fields: 1,
+			files: MOST_FILES,
+			fileSize: HEAD_BYTES,
+			parts: MOST_FILES + 1,
+		},
+		throwFileSizeLimit: false,
+	});
+	app.post(
+		"/datasets/preview",
+		{
+			schema: {
+				operationId: "previewDataset",
+				summary: "What an import would make of files, from their first bytes; nothing is stored",
+				tags: ["datasets"],
+				consumes: ["multipart/form-data"],
+				body: Upload,
+				response: { 200: Preview, ...problems },
+			},
+			// The body is a stream: what its parts may be is checked as they come.
+			validatorCompiler: (part) => (part.httpPart === "body" ? () => true : validatorCompiler(part)),
+		},
+		async (request) => {
+			if (!request.isMultipart()) throw new ApiError("unsupported_media_type", "Send multipart/form-data.");
+			const files: PreviewFile[] = [];
+			let rule: ImportRule | undefined;
+			for await (const part of partsOf(request)) {
+				if (part.type === "file") files.push(await headOf(part));
+				else if (part.fieldname === "rule" && rule === undefined) rule = parseRule(part.value);
+				else if (part.fieldname === "rule") throw wrong("/rule", "not_allowed", "is given twice");
+				else throw wrong(`/${part.fieldname}`, "unknown_field", "is not known here: the one field is rule");
+			}
+			if (files.length === 0) throw wrong(`/${ANY_ROLE}`, "missing_field", "is missing: give at least one file");
+			const preview = await app.trainer.previewDataset({ files, ruleJson: JSON.stringify(rule ?? {}) });
+			const { tables, problems, warnings } = preview;
+			return { files: tables.map(fileView), problems: [...problems, ...ofAll(files, tables, rule ?? {})], warnings };
+		},
+	);
+};
+export default routes;
+
+/** What an import would refuse of the files together and their rule; nothing while the role of one is unknown. */
+function ofAll(files: PreviewFile[], tables: PreviewedTable[], rule: ImportRule): Static<typeof ImportProblem>[] {
+	const roles = files.map(({ role, displayName }) => {
+		const found = tables.filter(({ file }) => file === displayName).map((table) => table.role);
+		return role || (found.find((one) => one !== "items") ?? found[0]);
+	});
+	if (!roles.every((role) => role !== undefined)) return [];
+	try {
+		completeRule(rule, roles);
+		return [];
+	} catch (error) {
+		if (!(error instanceof ApiError)) throw error;
+		const code = error.problems[0]?.code ?? error.code;
+		return [{ code, file: "", line: 0, column: "", message: error.message }];
+	}
+}
+
+async function headOf(part: Extract<Multipart, { type: "file" }>): Promise<PreviewFile> {
+	if (part.fieldname !== ANY_ROLE && !ROLES.includes(part.fieldname)) {
+		throw wrong(
+			`/${part.fieldname}`,
+			"unknown_field",
+			`is not known here: files are ${[ANY_ROLE, ...ROLES].join(", ")}`,
+		);
+	}
+	const head = await part.toBuffer();
+	return {
+		role: part.fieldname === ANY_ROLE ? "" : part.fieldname,
+		displayName: shownName(part),
+		head,
+		isWhole: head.length < HEAD_BYTES,
+	};
+}
+
+function fileView(table: PreviewedTable): Static<typeof PreviewedFile> {
+	const { file, name, role, format, compression, encoding, separator, quote, header, firstLine, columns, rows } = table;
+	return {
+		file,
+		name,
+		role,
+		dialect: { format, compression, encoding, separator, quote, header, firstLine },
+		columns: columns.map((column) => ({ ...column, role: column.role || null })),
+		rows: rows.map(({ cells }) => cells),
+	} as Static<typeof PreviewedFile>;
+}

@@ -1,0 +1,111 @@
+import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import { ApiError } from "../http/errors.js";
+import { countedPage, Id, pageQuery, problems, Text } from "../http/schemas.js";
+import { labelOf } from "../serving/label.js";
+import { place, vocabularyOf } from "../serving/place.js";
+import { someUsers, usersByPrefix } from "../serving/search.js";
+import { Answered, Item, Label, N, querySource, ScoredItem, Shares, scored, titled } from "../views/recommendation.js";
+
+const MOST_TOP_ITEMS = 100;
+const User = Type.Object(
+	{ id: Type.String(), interactions: Type.Integer({ description: "Of the training part." }) },
+	{ title: "KnownUser" },
+);
+const Interest = Type.Object(
+	{
+		index: Type.Integer(),
+		label: Label,
+		weight: Type.Number(),
+		topItems: Type.Array(ScoredItem),
+		formedBy: Type.Array(Item),
+	},
+	{ title: "Interest" },
+);
+const HistoryItem = Type.Object({ ...Item.properties, interestShares: Shares }, { title: "HistoryItem" });
+const Interests = Type.Object(
+	{
+		user: Type.String(),
+		checkpoint: Answered,
+		interests: Type.Array(Interest),
+		history: Type.Array(HistoryItem),
+		historyTotal: Type.Integer(),
+	},
+	{ title: "UserInterests" },
+);
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+	app.get(
+		"/users",
+		{
+			schema: {
+				operationId: "listUsers",
+				summary: "Users by the beginning of the id, or some by chance",
+				tags: ["recommendations"],
+				querystring: pageQuery({
+					q: Type.Optional(Text(512, "The beginning of an id.")),
+					random: Type.Boolean({ default: false, description: "Some by chance, other ones each time." }),
+					...querySource,
+				}),
+				response: { 200: countedPage(User), ...problems },
+			},
+		},
+		async (request) => {
+			const { q = "", random, limit, cursor, ...asked } = request.query;
+			const vocabulary = await vocabularyOf(app, await place(app, asked));
+			const { users, interactions } = vocabulary;
+			if (random && cursor !== undefined) {
+				const message = "has no place beside random: each answer is another one";
+				throw new ApiError("invalid_request", `/query/cursor ${message}.`, [
+					{ pointer: "/query/cursor", code: "not_allowed", message },
+				]);
+			}
+			const found = random ? someUsers(vocabulary, q, limit) : usersByPrefix(vocabulary, q, { limit, cursor });
+			return {
+				items: found.positions.map((row) => ({ id: users.id(row), interactions: interactions[row] as number })),
+				total: found.total,
+				nextCursor: found.next,
+			};
+		},
+	);
+
+	app.get(
+		"/users/:id/interests",
+		{
+			schema: {
+				operationId: "getInterests",
+				summary: "A user's interests with their top items and the history that formed them",
+				tags: ["recommendations"],
+				params: Type.Object({ id: Id }, { additionalProperties: false }),
+				querystring: Type.Object({ n: N(MOST_TOP_ITEMS, 10), ...querySource }, { additionalProperties: false }),
+				response: { 200: Interests, ...problems },
+			},
+		},
+		async (request) => {
+			const { n, ...asked } = request.query;
+			const found = await place(app, asked);
+			const vocabulary = await vocabularyOf(app, found);
+			const hidden = new Set(found.deployed?.hidden);
+			const response = await app.recommender.describeInterests({
+				checkpoint: found.ref,
+				who: { $case: "user", value: request.params.id },
+				n: Math.min(MOST_TOP_ITEMS, n + hidden.size),
+				excludeSeen: true,
+			});
+			const shown = <T extends { id: string }>(items: T[]) => items.filter(({ id }) => !hidden.has(id)).slice(0, n);
+			return {
+				user: request.params.id,
+				checkpoint: found.answered,
+				interests: response.interests.map(({ index, weight, topItems, formedBy }) => ({
+					index,
+					label: labelOf(vocabulary, [...shown(topItems), ...formedBy]),
+					weight,
+					topItems: shown(topItems).map(scored),
+					formedBy: formedBy.map(titled),
+				})),
+				history: response.history.map((item) => ({ ...titled(item), interestShares: item.interestShares })),
+				historyTotal: response.historyTotal,
+			};
+		},
+	);
+};
+export default routes;

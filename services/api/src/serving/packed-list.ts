@@ -1,0 +1,26 @@
+// One list in columns, as the recommender sends it and as it is kept.
+import type { PackedList } from "../generated/proto/recommender/v1/recommender.js";
+
+export const NOTHING = 0xffffffff;
+export const REASONS = 3;
+
+/** Best first. shares [n * K], empty without interests; because [n * 3] columns, NOTHING where there is none. */
+export interface List {
+	items: Uint32Array;
+	scores: Float32Array;
+	shares: Float32Array;
+	because: Uint32Array;
+}
+
+/** Both ends run on little-endian machines, so that bytes are numbers as they stand. */
+export const unpacked = ({ items, scores, shares, because }: PackedList): List => ({
+	items: numbers(items, Uint32Array),
+	scores: numbers(scores, Float32Array),
+	shares: numbers(shares, Float32Array),
+	because: numbers(because, Uint32Array),
+});
+
+/** A message's bytes lie anywhere in it; numbers must lie at multiples of four. */
+function numbers<T>(bytes: Uint8Array, kind: { new (buffer: ArrayBuffer): T }): T {
+	return new kind(new Uint8Array(bytes).buffer);
+}

@@ -1,0 +1,229 @@
+// One question about recommendations, answered by the fastest tier that can: looked up, computed now, or the same for everybody.
+import type { FastifyInstance } from "fastify";
+import { RecommendRequest, type RecommendResponse } from "../generated/proto/recommender/v1/recommender.js";
+import { RemoteError } from "../grpc.js";
+import { ApiError } from "../http/errors.js";
+import type { Fallback } from "../http/schemas.js";
+import type { Deployed } from "../plugins/deployments.js";
+import type { Served } from "../plugins/serving.js";
+import type { Applied } from "../plugins/steering.js";
+import type { Answered, Filter, Weights } from "../views/recommendation.js";
+import { itemsText, membersText } from "./body.js";
+import { labelOf } from "./label.js";
+import { type List, unpacked } from "./packed-list.js";
+import type { Tier } from "./traffic.js";
+import type { Vocabulary } from "./vocabulary.js";
+
+/** The checkpoint asked; `deployed` when it is asked as what a name serves. */
+export interface Place {
+	ref: Deployed["ref"];
+	answered: Answered;
+	datasetId: string;
+	deployed: Deployed | null;
+}
+
+export interface Question {
+	/** A user of the dataset, or somebody of whom only items are known. */
+	who: { user: string } | { items: string[] };
+	n: number;
+	excludeSeen?: boolean;
+	exclude?: string[];
+	filter?: Filter;
+	fallback?: Fallback;
+	steer?: Weights;
+	only?: number;
+	without?: string[];
+	with?: string[];
+	candidates?: string[];
+	calibrate?: number;
+	shelves?: boolean;
+	preview?: boolean;
+}
+
+/** Parts of the body as JSON text. */
+export interface Answer {
+	tier: Tier;
+	items: string;
+	/** Members that only some answers have, each with a comma before it. */
+	members: string;
+	interests: number;
+	/** The model's own part, for what was computed. */
+	computeSeconds?: number;
+}
+
+/** What a live answer does beyond a list: nothing of it can be looked up. */
+const LIVE: (keyof Question)[] = ["steer", "only", "without", "with", "candidates", "calibrate", "shelves", "preview"];
+const asksForMore = (question: Question) =>
+	question.excludeSeen === false || LIVE.some((field) => question[field] !== undefined && question[field] !== false);
+/** The model does not know the person: another tier may. A model that cannot fold in knows its users all the same. */
+const isStranger = (error: unknown, { who }: Question) =>
+	(error instanceof RemoteError || error instanceof ApiError) &&
+	(error.code === "unknown_user" || ("items" in who && ["no_known_items", "fold_in_unsupported"].includes(error.code)));
+
+export async function recommend(app: FastifyInstance, place: Place, question: Question): Promise<Answer> {
+	const { deployed } = place;
+	const served = deployed && (await app.serving.of(deployed));
+	const vocabulary = served?.vocabulary ?? (await app.serving.vocabulary(place.datasetId, place.ref));
+	try {
+		const row = "user" in question.who ? knownRow(vocabulary, question.who.user) : null;
+		const kept = deployed && "user" in question.who ? await app.steering.of(deployed, question.who.user) : null;
+		if (served && row !== null && !asksForMore(question) && !kept) {
+			const list = served.lists.get(row);
+			const found = list && fromList(served, list, question.n, conditions(served, question));
+			if (found) return found;
+			if (!list) served.lists.want(row);
+		}
+		return await live(app, place, served, vocabulary, question, kept);
+	} catch (error) {
+		const fallback = question.fallback ?? deployed?.fallback;
+		if (fallback !== "popular" || !isStranger(error, question)) throw error;
+		return popular(vocabulary, served, question);
+	}
+}
+
+/** Throws unknown_user. */
+export function knownRow(vocabulary: Vocabulary, user: string): number {
+	const row = vocabulary.users.indexOf(user);
+	if (row >= 0) return row;
+	throw new ApiError(
+		"unknown_user",
+		"The dataset of this checkpoint has no such user. Use POST /recommendations for a new person, or fallback=popular.",
+		[{ pointer: "/params/id", code: "unknown_user", message: "is not known here" }],
+	);
+}
+
+/** The first n that may be answered; null when the list was cut before them. */
+export function fromList(
+	{ vocabulary, lists }: Served,
+	list: List,
+	n: number,
+	{ test, members }: Conditions,
+): Answer | null {
+	const places: number[] = [];
+	for (let place = 0; place < list.items.length && places.length < n; place++) {
+		if (test?.(list.items[place] as number) ?? true) places.push(place);
+	}
+	// A list shorter than it may be holds all there is.
+	if (places.length < n && list.items.length >= lists.depth) return null;
+	const interests = list.items.length > 0 ? list.shares.length / list.items.length : 0;
+	return { tier: "list", items: itemsText(vocabulary, list, places), members, interests };
+}
+
+function popular(vocabulary: Vocabulary, served: Served | null, question: Question): Answer {
+	const own = "items" in question.who ? question.who.items : [];
+	const named = [...(question.exclude ?? []), ...own, ...(question.with ?? [])];
+	const asked = { ...question, exclude: named.length > 0 ? named : undefined };
+	const { test, members } = conditions(served ?? { vocabulary, isHidden: new Set() }, asked);
+	const among = question.candidates
+		? [...vocabulary.columnsOf(question.candidates).columns].toSorted((a, b) => morePopular(vocabulary, a, b))
+		: vocabulary.byPopularity;
+	const items: number[] = [];
+	for (const column of among) {
+		if (items.length === question.n) break;
+		if (test?.(column) ?? true) items.push(column);
+	}
+	const list = {
+		items: Uint32Array.from(items),
+		scores: Float32Array.from(items, (column) => vocabulary.items.popularity[column] as number),
+		shares: new Float32Array(),
+		because: new Uint32Array(),
+	};
+	return { tier: "popular", items: itemsText(vocabulary, list), members, interests: 0 };
+}
+
+const morePopular = ({ items: { popularity } }: Vocabulary, a: number, b: number) =>
+	(popularity[b] as number) - (popularity[a] as number) || a - b;
+
+/** Whether an item may be answered (null: every item), and what of the question means nothing here. */
+export interface Conditions {
+	test: ((column: number) => boolean) | null;
+	members: string;
+}
+export function conditions(
+	{ vocabulary, isHidden }: Pick<Served, "vocabulary" | "isHidden">,
+	{ exclude, filter }: Pick<Question, "exclude" | "filter">,
+): Conditions {
+	const hidden = isHidden.size > 0 ? isHidden : null;
+	if (!hidden && !exclude && !filter) return { test: null, members: "" };
+	const excluded = exclude && vocabulary.columnsOf(exclude);
+	const tags = filter && vocabulary.passes(filter);
+	return {
+		test: (column) => !hidden?.has(column) && !excluded?.columns.has(column) && (tags?.test(column) ?? true),
+		members: membersText({ unknownItems: excluded?.unknown, unknownTags: tags?.unknown }),
+	};
+}
+
+async function live(
+	app: FastifyInstance,
+	place: Place,
+	served: Served | null,
+	vocabulary: Vocabulary,
+	question: Question,
+	kept: Applied | null,
+): Promise<Answer> {
+	const { who, filter = {}, steer, only } = question;
+	// What is asked now stands in the place of what is kept.
+	const isKept = kept !== null && steer === undefined && only === undefined;
+	const response = await app.recommender.recommend(
+		RecommendRequest.fromPartial({
+			checkpoint: place.ref,
+			who: "user" in who ? { $case: "user", value: who.user } : { $case: "history", value: { items: who.items } },
+			n: question.n,
+			excludeSeen: question.excludeSeen ?? true,
+			exclude: question.exclude,
+			candidates: question.candidates,
+			explain: true,
+			steer: isKept ? kept.weights : steer,
+			only,
+			without: question.without,
+			with: question.with,
+			filter: { any: filter.anyTag, all: filter.allTags, none: filter.noTag },
+			calibrate: question.calibrate,
+			shelves: question.shelves,
+			preview: question.preview,
+			hidden: served?.hidden,
+			packed: true,
+		}),
+	);
+	const moved = ({ item, interest }: { item: number; interest: number }) => ({ ...vocabulary.titled(item), interest });
+	const namesItems =
+		"items" in who || [question.exclude, question.with, question.without, question.candidates].some(Boolean);
+	const isSteered = response.weights.length > 0 || isKept;
+	const members = membersText({
+		unknownItems: namesItems ? response.unknownItems : undefined,
+		unknownTags: question.filter && response.unknownTags,
+		steering: isSteered
+			? {
+					weights: response.weights,
+					kept: isKept,
+					dropped: isKept
+						? kept.dropped.map(({ weight, items }) => ({ weight, items: items.map((id) => titledId(vocabulary, id)) }))
+						: [],
+				}
+			: undefined,
+		preview: question.preview ? { entered: response.entered.map(moved), left: response.left.map(moved) } : undefined,
+	});
+	const shelves = response.shelves.map(({ interest, list }) => {
+		const columns = list ? unpacked(list).items : new Uint32Array();
+		const label = labelOf(
+			vocabulary,
+			Array.from(columns, (column) => vocabulary.titled(column)),
+		);
+		return `{"interest":${interest},"label":${JSON.stringify(label)},"items":${textOf(vocabulary, list)}}`;
+	});
+	return {
+		tier: "live",
+		items: textOf(vocabulary, response.list),
+		members: members + (question.shelves ? `,"shelves":[${shelves.join(",")}]` : ""),
+		interests: response.interests,
+		computeSeconds: response.computeSeconds,
+	};
+}
+
+const textOf = (vocabulary: Vocabulary, list: RecommendResponse["list"]) =>
+	list ? itemsText(vocabulary, unpacked(list)) : "[]";
+
+export function titledId(vocabulary: Vocabulary, id: string) {
+	const column = vocabulary.items.ids.indexOf(id);
+	return column < 0 ? { id, title: null } : vocabulary.titled(column);
+}

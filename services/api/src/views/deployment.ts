@@ -1,0 +1,111 @@
+// How deployments and what they served before appear in answers.
+import { type Static, Type } from "@fastify/type-provider-typebox";
+import type { DeploymentHistory, Prisma } from "../generated/prisma/client.js";
+import { Fallback, MaybeNumber, Nullable, Time, Uuid } from "../http/schemas.js";
+import { Item } from "./recommendation.js";
+import { CheckpointView, checkpointInclude, checkpointView } from "./run.js";
+
+const Served = Type.Object(
+	{
+		checkpointId: Nullable(Uuid),
+		runId: Uuid,
+		model: Type.String(),
+		epoch: Type.Integer(),
+		experiment: Type.String(),
+		dataset: Type.String(),
+		deployedAt: Time,
+		until: Nullable(Time),
+		removed: Type.Boolean(),
+	},
+	{ title: "ServedCheckpoint", description: "What a deployment has served." },
+);
+export const History = Type.Array(Served, {
+	description:
+		"Newest first, the present one included: its `until` is null. `checkpointId` is null once the checkpoint is deleted; `removed`: not replaced by the next, but ended by the deployment's removal.",
+});
+export const DeploymentView = Type.Object(
+	{
+		name: Type.String(),
+		checkpoint: CheckpointView,
+		deployedAt: Time,
+		capabilities: Type.Array(Type.String()),
+		fallback: Fallback,
+		hidden: Type.Integer({ description: "Number of items that are never answered." }),
+		history: History,
+	},
+	{ title: "Deployment" },
+);
+export const Hidden = Type.Object(
+	{
+		items: Type.Array(Item),
+		unknown: Type.Array(Type.String(), {
+			description: "What this checkpoint's dataset does not know; kept for others.",
+		}),
+	},
+	{ title: "HiddenItems" },
+);
+const Count = Type.Integer();
+export const ServingView = Type.Object(
+	{
+		lists: Type.Object(
+			{ users: Count, total: Count, bytes: Count, budget: Count, depth: Count, warm: Type.Boolean() },
+			{
+				title: "ListsInMemory",
+				description: "Users with a list in memory, of all; warm once everybody has one or the memory is full.",
+			},
+		),
+		traffic: Type.Object(
+			{
+				windowSeconds: Count,
+				points: Type.Array(
+					Type.Object(
+						{
+							at: Time,
+							requests: Count,
+							tiers: Type.Object({ list: Count, live: Count, popular: Count }),
+							p50: MaybeNumber,
+							p99: MaybeNumber,
+						},
+						{ title: "TrafficPoint" },
+					),
+					{ description: "Oldest first; durations in milliseconds." },
+				),
+			},
+			{ title: "Traffic" },
+		),
+	},
+	{ title: "Serving", description: "Of the process that answered, which forgets it when it ends." },
+);
+
+export const deploymentInclude = {
+	checkpoint: { include: checkpointInclude },
+} as const satisfies Prisma.DeploymentInclude;
+type Row = Prisma.DeploymentGetPayload<{ include: typeof deploymentInclude }>;
+
+/** Of the rows of one name, newest first. */
+export const historyView = (rows: DeploymentHistory[]): Static<typeof History> =>
+	rows.map(({ checkpointId, runId, model, epoch, experimentName, datasetName, deployedAt, removedAt }, index) => ({
+		checkpointId,
+		runId,
+		model,
+		epoch,
+		experiment: experimentName,
+		dataset: datasetName,
+		deployedAt: deployedAt.toISOString(),
+		until: (removedAt ?? rows[index - 1]?.deployedAt)?.toISOString() ?? null,
+		removed: removedAt !== null,
+	}));
+
+export const deploymentView = (
+	{ name, checkpoint, deployedAt, fallback, hidden }: Row,
+	history: DeploymentHistory[],
+	capabilities: string[],
+): Static<typeof DeploymentView> => ({
+	name,
+	checkpoint: checkpointView(checkpoint),
+	deployedAt: deployedAt.toISOString(),
+	capabilities,
+	fallback: fallback as Fallback,
+	hidden: hidden.length,
+	history: historyView(history),
+});

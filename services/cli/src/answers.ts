@@ -1,0 +1,59 @@
+// Answers of the service as people read them: lists of recommendations, facts of a dataset.
+import type { Dataset, Item, Recommendations } from "@valence/client";
+import { count, dim, facts, harmless, interestColour, say } from "@valence/supervisor/terminal";
+
+const WIDEST_TITLE = 64;
+
+export const titleOf = ({ id, title }: Pick<Item, "id" | "title">) => title ?? id;
+
+/** Ranks, titles, and which interest each is for. */
+export function sayList({ items, interests }: Pick<Recommendations, "items" | "interests">): void {
+	const titles = items.map((item) => harmless(titleOf(item)).slice(0, WIDEST_TITLE));
+	const width = Math.max(...titles.map((title) => title.length), 0);
+	items.forEach(({ id, title, interestShares }, rank) => {
+		const strongest = interestShares.indexOf(Math.max(...interestShares));
+		const share = Math.round((interestShares[strongest] ?? 0) * 100);
+		const mark = interests > 0 ? interestColour(strongest, `interest ${strongest + 1} (${share} %)`) : "";
+		const place = `${String(rank + 1).padStart(4)}.`;
+		const known = title === null ? "" : dim(id);
+		say(`  ${place} ${(titles[rank] ?? "").padEnd(width)}  ${mark}${mark && known ? "  " : ""}${known}`.trimEnd());
+	});
+}
+
+export function sayDataset({ statistics, rule }: Dataset): void {
+	if (!statistics) return;
+	const { users, items, interactions, density, train, valid, test, titledItems, taggedItems } = statistics;
+	const split = rule.split as { kind?: string } | undefined;
+	const more: [string, string][] = [];
+	if (titledItems + taggedItems > 0)
+		more.push([
+			"items",
+			[
+				titledItems > 0 && `${share(titledItems, items)} with a title`,
+				taggedItems > 0 && `${share(taggedItems, items)} with tags`,
+			]
+				.filter(Boolean)
+				.join(", "),
+		]);
+	const lost = [
+		[statistics.duplicatesMerged, "duplicates merged"],
+		[statistics.rowsSkipped, "rows skipped"],
+		[statistics.belowThreshold, "below the thresholds"],
+		[statistics.coldDropped, "of unknown users or items dropped"],
+	] as const;
+	const told = lost.filter(([n]) => n > 0).map(([n, what]) => `${n.toLocaleString("en")} ${what}`);
+	if (told.length > 0) more.push(["left out", told.join(", ")]);
+	facts([
+		["users", users.toLocaleString("en")],
+		["items", items.toLocaleString("en")],
+		["interactions", `${interactions.toLocaleString("en")} (density ${(density * 100).toFixed(2)} %)`],
+		[
+			"split",
+			`${count(train, "row")} to train, ${valid.toLocaleString("en")} to validate, ${test.toLocaleString("en")} to test${split?.kind === "given" ? ", as the files give it" : ""}`,
+		],
+		...more.map(([name, text]): [string, string] => [name === "items" ? "of the items" : name, text]),
+	]);
+}
+
+const share = (part: number, whole: number) =>
+	part === whole ? "all" : `${part.toLocaleString("en")} of ${whole.toLocaleString("en")}`;

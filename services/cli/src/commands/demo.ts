@@ -1,0 +1,46 @@
+// valence demo: the main job on a generated sample.
+import type { Argv } from "yargs";
+import { pathOf } from "../arguments.js";
+import { wrongUsage } from "../failure.js";
+
+export const demo = (line: Argv) =>
+	line.command(
+		"demo",
+		"See it all on a generated sample: import, train, compare, deploy, recommend",
+		(yargs) =>
+			yargs
+				.option("data", {
+					type: "string",
+					requiresArg: true,
+					coerce: (path?: string) => (path === undefined ? undefined : pathOf(path)),
+					describe: "A folder of RecBole files instead: NAME.inter, or NAME.train.inter, .valid., .test.",
+				})
+				.option("keep", { type: "boolean", describe: "Stay open, and leave the home on the disk" })
+				.option("set", {
+					type: "string",
+					array: true,
+					nargs: 1,
+					describe: "FIELD=VALUE of VALID's configuration",
+				})
+				.option("seed", {
+					type: "string",
+					requiresArg: true,
+					default: "1",
+					coerce: seedOf,
+					describe: "Of the training",
+				})
+				.option("results", {
+					type: "string",
+					requiresArg: true,
+					coerce: (path?: string) => (path === undefined ? undefined : pathOf(path)),
+					describe: "Write the figures into this file",
+				})
+				.example("$0 demo", "a minute or two; it removes all it made")
+				.example("$0 demo --keep", "and the dashboard stays open"),
+		async (options) => (await import("../demo.js")).play(options),
+	);
+
+function seedOf(text: string): number {
+	if (!/^\d{1,9}$/.test(text)) throw wrongUsage("--seed takes a whole number");
+	return Number(text);
+}

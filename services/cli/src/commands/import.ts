@@ -1,0 +1,203 @@
+// valence import FILE...: files of any kind become a dataset; --preview shows first how they would be read.
+
+import { statSync } from "node:fs";
+import type { Preview } from "@valence/client";
+import { quoted } from "@valence/supervisor/paths";
+import { bold, count, dim, progress, red, say, size, step, table } from "@valence/supervisor/terminal";
+import type { Argv } from "yargs";
+import { sayDataset } from "../answers.js";
+import { countOf, listOf, MOST_SEED, numberOf, pairOf, pathOf } from "../arguments.js";
+import { STATUS, wrongUsage } from "../failure.js";
+import { filesOf, nameOf, ROLES, type RoleFile } from "../file-roles.js";
+import { short } from "../finding.js";
+import { formOf, preview, problemsOf, type Rule, settled, untilImported } from "../importing.js";
+import { remoteOptions, withService } from "../service.js";
+
+const COLUMNS = ["user", "item", "rating", "timestamp", "title", "tags"];
+
+const perhaps =
+	<T>(read: (text: string) => T) =>
+	(text?: string) =>
+		text === undefined ? undefined : read(text);
+
+const part = (describe: string) => ({ type: "string", array: true, nargs: 1, describe }) as const;
+
+export const importFiles = (line: Argv) =>
+	line.command(
+		"import [files..]",
+		"Upload a file or more, and import them as a dataset",
+		(yargs) =>
+			remoteOptions(yargs)
+				.positional("files", {
+					type: "string",
+					array: true,
+					describe: "Tables or archives, or a folder of them; names with train, valid, test or items say the part",
+				})
+				.option("preview", { type: "boolean", describe: "Show how they would be read; store nothing" })
+				.option("name", {
+					type: "string",
+					requiresArg: true,
+					describe: "Of the dataset; that of the first file without it",
+				})
+				.option("columns", {
+					type: "string",
+					requiresArg: true,
+					coerce: perhaps(columnsOf),
+					describe: `Which columns, as user=customer,item=sku,items.title=name, or by place as user=1; also ${COLUMNS.slice(2).join(", ")}`,
+				})
+				.option("interactions", part("A file of interactions, whatever its name"))
+				.option("train", part("A file to train on, whatever its name"))
+				.option("valid", part("A file to validate on"))
+				.option("test", part("A file to test on"))
+				.option("items", part("A file of titles and tags of items"))
+				.option("min-rating", {
+					type: "string",
+					requiresArg: true,
+					coerce: perhaps((text) => numberOf("--min-rating", text)),
+					describe: "Rows with a lower rating are left out",
+				})
+				.option("k-core", {
+					type: "string",
+					requiresArg: true,
+					coerce: perhaps((text) => countOf("--k-core", text, 1000)),
+					describe: "Users and items with fewer interactions are left out",
+				})
+				.option("ratios", {
+					type: "string",
+					requiresArg: true,
+					coerce: perhaps(ratiosOf),
+					describe: "Parts to train, validate and test [0.8,0.1,0.1]",
+				})
+				.option("seed", {
+					type: "string",
+					requiresArg: true,
+					coerce: perhaps((text) => countOf("--seed", text, MOST_SEED)),
+					describe: "Of the split [42]",
+				})
+				.option("skip-bad-rows", { type: "boolean", describe: "Leave out rows that cannot be read" })
+				.group(["preview", "name", "columns", "skip-bad-rows"], "Reading:")
+				.group([...ROLES], "Parts:")
+				.group(["min-rating", "k-core", "ratios", "seed"], "What is taken:")
+				.example("$0 import ratings.csv", "one file, split by chance into train, valid and test")
+				.example("$0 import ml-latest-small.zip --preview", "how it would be read")
+				.example("$0 import ml.train.inter ml.test.inter ml.item", "parts by their names")
+				.example("$0 import sales.csv --columns user=customer,item=sku", "columns by name"),
+		(options) => {
+			const given = (options.files ?? []).map(pathOf);
+			const parts = ROLES.flatMap((role) =>
+				(options[role] ?? []).map((path): RoleFile => ({ path: pathOf(path), role })),
+			);
+			for (const { path } of parts) filesOf([path]);
+			const files = [...filesOf(given), ...parts];
+			if (files.length === 0) throw wrongUsage("a file is needed, for example: valence import ratings.csv");
+			const name = options.name ?? nameOf(given, files);
+			const rule = ruleOf(options);
+			return withService(options, async (api) => {
+				if (options.preview) {
+					const seen = await preview(api, rule, files);
+					sayPreview(seen);
+					// As an import would: a script may ask before it uploads.
+					if (seen.problems.length > 0) process.exitCode = STATUS.failed;
+					return seen;
+				}
+				const bytes = files.reduce((sum, { path }) => sum + statSync(path).size, 0);
+				const begun = await step(`Upload ${count(files.length, "file")}, ${size(bytes)}`, async () =>
+					api.post("/datasets", { body: await formOf({ name, rule }, await settled(api, rule, files)) }),
+				);
+				const isNew = begun.state !== "SUCCEEDED";
+				const dataset = await untilImported(api, begun, isNew ? progress() : undefined);
+				say(
+					`\n  ${bold(dataset.name)} ${dim(short(dataset.id))}${isNew ? "" : " is here already, from the same files"}\n`,
+				);
+				sayDataset(dataset);
+				for (const problem of problemsOf(dataset)) say(problem);
+				// What is here already need not be what `latest` means.
+				const on = isNew ? "" : ` --on ${quoted(dataset.name)}`;
+				say(`\n  Next: ${bold(`valence train valid popularity --watch${on}`)}`);
+				return dataset;
+			});
+		},
+	);
+
+interface RuleOptions {
+	columns: Columns | undefined;
+	"min-rating": number | undefined;
+	"k-core": number | undefined;
+	ratios: number[] | undefined;
+	seed: number | undefined;
+	"skip-bad-rows"?: boolean | undefined;
+}
+
+function ruleOf({ columns, ratios, seed, ...options }: RuleOptions): Rule {
+	const split =
+		ratios || seed !== undefined
+			? { kind: "ratio", ...(ratios && { ratios }), ...(seed !== undefined && { seed }) }
+			: undefined;
+	const rule = {
+		columns,
+		split,
+		minRating: options["min-rating"],
+		kCore: options["k-core"],
+		skipBadRows: options["skip-bad-rows"] || undefined,
+	};
+	return Object.fromEntries(Object.entries(rule).filter(([, value]) => value !== undefined));
+}
+
+/** user=customer for every file, items.title=name for the files of one part; whole numbers are positions, from 1. */
+function columnsOf(text: string): Columns {
+	const columns: Columns = {};
+	for (const one of listOf(text)) {
+		const [place, column] = pairOf("--columns", one);
+		const [part, name] = place.includes(".") ? (place.split(".") as [string, string]) : [null, place];
+		if (!COLUMNS.includes(name) || (part !== null && !ROLES.some((role) => role === part)))
+			throw wrongUsage(
+				`--columns knows ${COLUMNS.join(", ")}, for one part as items.title, not ${place}; it is written user=customer,item=sku`,
+			);
+		const value = /^[1-9]\d{0,4}$/.test(column) ? Number(column) : column;
+		if (part === null) columns[name] = value;
+		else columns[part] = { ...(columns[part] as Named | undefined), [name]: value };
+	}
+	return columns;
+}
+type Named = Record<string, string | number>;
+type Columns = Record<string, string | number | Named>;
+
+function ratiosOf(text: string): number[] {
+	const ratios = listOf(text).map((one) => numberOf("--ratios", one));
+	if (ratios.length !== 3) throw wrongUsage("--ratios takes three parts, as 0.8,0.1,0.1");
+	return ratios;
+}
+
+function sayPreview({ files, problems, warnings }: Awaited<ReturnType<typeof preview>>): void {
+	for (const { name, role, dialect, columns, rows } of files) {
+		const { format, compression, encoding, separator, header } = dialect;
+		const shown = [format, compression, encoding, separator && `separator ${JSON.stringify(separator)}`];
+		const told = [...shown, !header && "no header"].filter(Boolean).join(", ");
+		say(`\n  ${bold(name)} is ${bold(role)}  ${dim(told)}\n`);
+		table(
+			["column", "taken as", "why"],
+			columns.map((one) => [one.name, one.role ?? "–", one.why ?? ""]),
+			{ left: [0, 1, 2] },
+		);
+		if (rows.length > 0) {
+			say(dim("\n  the first rows as they are read\n"));
+			const cells = rows.slice(0, SHOWN_ROWS).map((row) => row.map((cell) => String(cell ?? "").slice(0, WIDEST_CELL)));
+			table(
+				columns.map((one) => one.name),
+				cells,
+				{ left: columns.map((_, column) => column) },
+			);
+		}
+	}
+	for (const warning of misread(warnings)) say(`  !${warning.slice(1)}`);
+	for (const problem of misread(problems)) say(`${red("  ✗")}${problem.slice(1)}`);
+	say(
+		problems.length === 0
+			? "\n  Nothing is stored. Without --preview it is imported."
+			: "\n  An import would refuse this; --columns names columns, --skip-bad-rows leaves out rows.",
+	);
+}
+const misread = (problems: Preview["problems"]) => problemsOf({ problems, problemsTotal: problems.length });
+
+const SHOWN_ROWS = 5;
+const WIDEST_CELL = 30;

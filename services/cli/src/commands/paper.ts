@@ -1,0 +1,73 @@
+// valence paper RECIPE --dataset NAME: what a table or figure of the paper needs is trained, and printed.
+import { RESULTS } from "@valence/supervisor/paths";
+import type { Argv } from "yargs";
+import { listOf, pathOf, seedsOf } from "../arguments.js";
+import { addressOf } from "../contexts.js";
+import { wrongUsage } from "../failure.js";
+import { recipeNames } from "../paper/recipe-names.js";
+
+export const paper = (line: Argv) =>
+	line.command(
+		"paper <recipe>",
+		"Reproduce a table or figure of the paper",
+		(yargs) =>
+			yargs
+				.positional("recipe", { type: "string", demandOption: true, choices: recipeNames(), describe: "What to make" })
+				.option("dataset", {
+					type: "string",
+					demandOption: true,
+					requiresArg: true,
+					coerce: datasetName,
+					describe: "A folder of --data with RecBole files, or sample (built in)",
+				})
+				.option("data", {
+					type: "string",
+					requiresArg: true,
+					coerce: pathOf,
+					describe: "Folder of such folders (../shared/data where there is one)",
+				})
+				.option("seeds", {
+					type: "string",
+					requiresArg: true,
+					coerce: (text?: string) => (text === undefined ? undefined : seedsOf(text)),
+					describe: "Which seeds, as 1,2,5-8; those of the recipe without it",
+				})
+				.option("models", {
+					type: "string",
+					requiresArg: true,
+					coerce: (text?: string) => (text === undefined ? undefined : listOf(text)),
+					describe: "Only these models of the recipe, as a,b; the other lines of the files stay",
+				})
+				.option("url", {
+					type: "string",
+					requiresArg: true,
+					coerce: (text?: string) => (text === undefined ? undefined : addressOf(text)),
+					describe: "A running service; without it one is started, its data in .valence/paper",
+				})
+				.option("key", { type: "string", requiresArg: true, implies: "url", describe: "API key of that service" })
+				.option("out", {
+					type: "string",
+					requiresArg: true,
+					default: RESULTS,
+					defaultDescription: "bench/results",
+					coerce: pathOf,
+					describe: "Where the files go",
+				})
+				.option("reuse", {
+					type: "boolean",
+					describe: "Runs that the JSON files there hold count as done, whoever trained them",
+				})
+				.example("$0 paper table2 --dataset sample --seeds 1 --models popularity,ease", "half a minute, no data needed")
+				.epilogue(
+					"Finished runs are not done again: the same command goes on where it stopped, and only prints once all is there. Delete .valence/paper to start anew.",
+				),
+		async (options) => {
+			const { Reproduction } = await import("../paper/reproduction.js");
+			await new Reproduction(options).run();
+		},
+	);
+
+function datasetName(text: string): string {
+	if (/[/\\]|^\.*$/.test(text)) throw wrongUsage("--dataset takes a name; its folder is given by --data");
+	return text;
+}

@@ -1,0 +1,76 @@
+// What a shell may complete beside commands and options: names that the service knows.
+import { type Client, connect } from "@valence/client";
+import { harmless } from "@valence/supervisor/terminal";
+import { readContexts, targetOf } from "./contexts.js";
+import { BEST, LATEST, short } from "./finding.js";
+import { fieldsOf } from "./model-fields.js";
+
+/** Whoever presses Tab does not wait longer than this for a service. */
+const PATIENCE_MS = 1_500;
+const MOST_RUNS = 30;
+const MOST_EXPERIMENTS = 5;
+
+/**
+ * The names that may stand in the place of the last word of a line, which begins with the command itself; null where the
+ * place is not one of names but of commands and options, and empty where the shell's own files stand.
+ */
+export async function namesFor([, ...words]: string[]): Promise<string[] | null> {
+	const [command = ""] = words;
+	const [before = "", current = ""] = words.slice(-2);
+	const context = words[words.indexOf("--context") + 1];
+	const asked = words.includes("--context") && before !== "--context" ? context : undefined;
+	const names = words.length < 2 ? null : listFor(command, before, current, words.length, asked);
+	return names && (await names.catch(() => [])).filter((name) => name.startsWith(current) && isOneLine(name));
+}
+
+/** One name a line; nor may one steer the terminal that shows it. */
+const isOneLine = (name: string) => harmless(name) === name;
+
+function listFor(
+	command: string,
+	before: string,
+	current: string,
+	place: number,
+	context: string | undefined,
+): Promise<string[]> | null {
+	const ask = (work: (api: Client) => Promise<string[]>) => inTime(work, context);
+	if (before === "--context" || (command === "contexts" && ["--use", "--remove"].includes(before)))
+		return Promise.resolve([...Object.keys(readContexts().contexts), ...(command === "contexts" ? ["local"] : [])]);
+	if (before === "--on") return ask(datasetNames);
+	if (before === "--model") return ask(modelNames);
+	if (command === "train" && ["--set", "--grid"].includes(before)) return ask(fieldNames);
+	if (before.startsWith("--") || current.startsWith("-") || place < 2) return null;
+	if (command === "train") return ask(modelNames);
+	if (command === "models" && place === 2) return ask(modelNames);
+	if ((command === "deploy" || command === "runs") && place === 2) return ask(runNames);
+	if (command === "compare") return ask(experimentNames);
+	if (["import", "export", "backup", "restore"].includes(command)) return Promise.resolve([]); // files: the shell's own
+	return null;
+}
+
+function inTime(work: (api: Client) => Promise<string[]>, context: string | undefined): Promise<string[]> {
+	const { url, key } = targetOf(context);
+	const late = new Promise<string[]>((resolve) => setTimeout(() => resolve([]), PATIENCE_MS).unref());
+	return Promise.race([work(connect(url, key)), late]);
+}
+
+const datasetNames = async (api: Client) => {
+	const { items } = await api.get("/datasets", { query: { state: "SUCCEEDED", limit: 200 } });
+	return [LATEST, ...new Set(items.map(({ name }) => name))];
+};
+const modelNames = async (api: Client) => (await api.get("/models")).items.map(({ name }) => name);
+const fieldNames = async (api: Client) => {
+	const { items } = await api.get("/models");
+	return [...new Set(items.flatMap((model) => Object.keys(fieldsOf(model))))].map((field) => `${field}=`);
+};
+const experimentNames = async (api: Client) => {
+	const { items } = await api.get("/experiments", { query: { limit: 200 } });
+	return [LATEST, ...items.map(({ id }) => short(id))];
+};
+const runNames = async (api: Client) => {
+	const found = [BEST, LATEST];
+	const { items } = await api.get("/experiments", { query: { limit: MOST_EXPERIMENTS } });
+	for (const { id } of items)
+		found.push(...(await api.get("/experiments/{id}", { path: { id } })).runs.map((run) => short(run.id)));
+	return found.slice(0, MOST_RUNS);
+};

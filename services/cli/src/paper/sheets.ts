@@ -1,0 +1,159 @@
+// Results in the paper's layout, before they become text: a table, or one table a metric over the values of a field; and
+// the lines under it that say under which rules, on what and where its numbers came about.
+import { lowerIsBetter, titleOf } from "../metrics.js";
+import type { PointResult, Results, RowResult, RunResult } from "./results.js";
+
+export interface Cell {
+	figure: Figure | null;
+	/** 1 is set in bold, 2 underlined. */
+	rank: 1 | 2 | null;
+}
+export interface Sheet {
+	title: string;
+	corner: string;
+	columns: string[];
+	lines: { label: string; cells: Cell[]; cost: Cost | null }[];
+}
+/** Of one run: the mean time, the most memory. */
+export interface Cost {
+	seconds: number | null;
+	bytes: number | null;
+}
+
+export function sheetsOf(results: Results): Sheet[] {
+	const title = `${results.title} on ${results.dataset.name}`;
+	return results.layout === "table" ? [tableOf(results, title)] : seriesOf(results, results.layout.series, title);
+}
+
+function tableOf({ rows, metrics }: Results, title: string): Sheet {
+	const points = rows.map((row) => chosenPoint(row.points));
+	const figures = metrics.map((metric) => points.map((point) => figureOf(point.runs, metric)));
+	const places = metrics.map((metric, column) => ranks(figures[column] ?? [], metric));
+	return {
+		title,
+		corner: "Model",
+		columns: metrics.map(titleOf),
+		lines: rows.map((row, line) => ({
+			label: labelOf(row, points[line] as PointResult),
+			cells: metrics.map((_, column) => ({
+				figure: figures[column]?.[line] ?? null,
+				rank: places[column]?.[line] ?? null,
+			})),
+			cost: costOf(points[line] as PointResult),
+		})),
+	};
+}
+
+function seriesOf({ rows, metrics }: Results, field: string, title: string): Sheet[] {
+	const values = [...new Set(rows.flatMap((row) => row.points.map((point) => point.chosen[field])))];
+	return metrics.map((metric) => ({
+		title: `${title}: ${titleOf(metric)}`,
+		corner: field,
+		columns: values.map(String),
+		lines: rows.map((row) => ({
+			label: row.label,
+			cells: values.map((value) => {
+				const point = row.points.find((one) => one.chosen[field] === value);
+				return { figure: point ? figureOf(point.runs, metric) : null, rank: null };
+			}),
+			cost: null,
+		})),
+	}));
+}
+
+function labelOf(row: RowResult, point: PointResult): string {
+	const chosen = Object.entries(point.chosen).map(([field, value]) => `${field} ${value}`);
+	return chosen.length === 0 ? row.label : `${row.label} (${chosen.join(", ")})`;
+}
+
+export function costOf({ runs }: PointResult): Cost {
+	const bytes = runs.map((run) => run.peakMemoryBytes).filter((value) => value !== null);
+	return {
+		seconds: summarise(runs.map((run) => run.seconds))?.mean ?? null,
+		bytes: bytes.length > 0 ? Math.max(...bytes) : null,
+	};
+}
+
+export interface Figure {
+	mean: number;
+	/** Sample deviation over the seeds; null of one. */
+	deviation: number | null;
+	n: number;
+}
+
+/** Null when there is no number at all. */
+export function summarise(values: (number | null | undefined)[]): Figure | null {
+	const known = values.filter((value): value is number => typeof value === "number" && Number.isFinite(value));
+	if (known.length === 0) return null;
+	const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
+	const squares = known.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+	return { mean, deviation: known.length > 1 ? Math.sqrt(squares / (known.length - 1)) : null, n: known.length };
+}
+
+export const figureOf = (runs: RunResult[], metric: string) => summarise(runs.map((run) => run.metrics[metric]));
+
+/** The point whose mean on validation is best: a grid is chosen without looking at test. */
+export function chosenPoint(points: PointResult[]): PointResult {
+	const value = (point: PointResult) => summarise(point.runs.map((run) => run.bestValidation))?.mean ?? -Infinity;
+	return points.reduce((best, point) => (value(point) > value(best) ? point : best));
+}
+
+/** 1 for the best and 2 for the runner-up as printed, so that equal figures share a place; null for the others. */
+export function ranks(figures: (Figure | null)[], metric: string): (1 | 2 | null)[] {
+	const printed = figures.map((figure) => (figure ? Number(figure.mean.toFixed(4)) : null));
+	const direction = lowerIsBetter(metric) ? 1 : -1;
+	const [first, second] = [...new Set(printed)].filter((value) => value !== null).sort((a, b) => direction * (a - b));
+	return printed.map((value) => (value === null ? null : value === first ? 1 : value === second ? 2 : null));
+}
+
+export const decimals = (figure: Figure | null, plusMinus = " ± ") =>
+	figure
+		? `${figure.mean.toFixed(4)}${figure.deviation === null ? "" : `${plusMinus}${figure.deviation.toFixed(4)}`}`
+		: "–";
+
+export function proofOf(results: Results): string[] {
+	const { dataset, protocol, rows } = results;
+	const count = (value: number) => value.toLocaleString("en");
+	const machines = machinesOf(rows.flatMap((row) => row.points));
+	return [
+		`Protocol ${protocol.hash}: full ranking, ${protocol.maskTest} items masked at test, cut-offs ${protocol.cutoffs.join(" and ")}, best epoch by validation.`,
+		`Dataset ${dataset.name}: ${count(dataset.users)} users, ${count(dataset.items)} items, ${count(dataset.interactions)} interactions, split ${dataset.splitDigest}.`,
+		seedsLine(results),
+		...machines.map((machine) =>
+			machines.length === 1
+				? `Machine: ${machine}.`
+				: `Machine of ${labels(results, (row) => machinesOf(row.points).includes(machine))}: ${machine}.`,
+		),
+	];
+}
+
+/** A closed form needs one seed, and rows kept from an earlier command may have others. */
+function seedsLine(results: Results): string {
+	const seedsOf = (row: Results["rows"][number]) =>
+		[...new Set(row.points.flatMap((point) => point.runs.map((run) => run.seed)))].sort((a, b) => a - b).join(", ");
+	const kinds = [...new Set(results.rows.map(seedsOf))].filter((seeds) => seeds !== "");
+	if (kinds.length === 1) return `Seeds: ${kinds[0]}.`;
+	const parts = kinds.map((seeds) => `${seeds} (${labels(results, (row) => seedsOf(row) === seeds)})`);
+	return `Seeds: ${parts.join("; ") || "none"}.`;
+}
+
+const labels = ({ rows }: Results, fits: (row: Results["rows"][number]) => boolean) =>
+	rows
+		.filter(fits)
+		.map((row) => row.label)
+		.join(", ");
+
+/** Rows without some of their runs, in words. */
+export function failuresOf(results: Results): string[] {
+	return results.rows.flatMap((row) =>
+		row.points.flatMap((point) => {
+			const values = Object.entries(point.chosen).map(([field, value]) => ` ${field} ${value}`);
+			return point.failures.map((failure) => `${row.label}${values.join("")}, ${failure}`);
+		}),
+	);
+}
+
+/** Of all that computed a part of it, each once. */
+export const machinesOf = (points: PointResult[]) => [
+	...new Set(points.flatMap(({ runs }) => runs.map(({ machine }) => machine))),
+];

@@ -1,0 +1,44 @@
+import { Button, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import type { ExperimentDetail } from "@valence/client";
+import { Link } from "react-router";
+import { runToDeploy, toServe } from "../deploying";
+import { checkpointsQuery, isOpen } from "../queries";
+import { useDeployments } from "../serving-queries";
+import { DeployButton, ServedNow } from "./deploy-button";
+
+const NAME = "default";
+
+/** The shortest way from an experiment to recommendations: its best run, served as everybody asks for it. */
+export function DeployBest({ experiment }: { experiment: ExperimentDetail }) {
+	const run = isOpen(experiment.state) ? null : runToDeploy(experiment);
+	const checkpoints = useQuery({ ...checkpointsQuery(run?.id ?? ""), enabled: run !== null });
+	const deployments = useDeployments();
+	if (!run || !checkpoints.data) return null;
+	const checkpoint = toServe(checkpoints.data);
+	if (!checkpoint) {
+		return (
+			<Text size="xs" c="dimmed">
+				The checkpoints of the best run have been removed.
+			</Text>
+		);
+	}
+	if (deployments.data?.some((one) => one.name === NAME && one.checkpoint.id === checkpoint.id)) {
+		return (
+			<Button size="xs" variant="default" component={Link} to={`/users?deployment=${NAME}`}>
+				Served as {NAME}: see what users get
+			</Button>
+		);
+	}
+	return (
+		<>
+			<ServedNow name={NAME} />
+			<DeployButton
+				size="xs"
+				name={NAME}
+				checkpoint={checkpoint}
+				label={run.isBest ? "Deploy the best run" : "Deploy its run"}
+			/>
+		</>
+	);
+}

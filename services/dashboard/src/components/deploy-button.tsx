@@ -1,0 +1,75 @@
+import { Button, type ButtonProps, Text } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import type { Problem } from "@valence/client";
+import { useNavigate } from "react-router";
+import { api } from "../api";
+import { isName, replaced, type Servable, servableSentence } from "../deploying";
+import { inWords } from "../in-words";
+import { userPath } from "../links";
+import { keys } from "../queries";
+import { randomUser, useDeployments } from "../serving-queries";
+import { ConfirmButton } from "./confirm-button";
+
+interface Props extends ButtonProps {
+	/** The name that it is served under. */
+	name: string;
+	checkpoint: Servable & { id: string };
+	label?: string;
+	/** Does not lead to the Users page. */
+	stays?: boolean;
+}
+
+/** Puts a checkpoint into service. Asks where it replaces another model's or dataset's; leads to what somebody now gets. */
+export function DeployButton({ name, checkpoint, label = "Deploy", stays = false, ...button }: Props) {
+	const client = useQueryClient();
+	const navigate = useNavigate();
+	const deployments = useDeployments();
+	const now = deployments.data?.find((one) => one.name === name);
+	const deploy = useMutation({
+		mutationFn: () => api.put("/deployments/{name}", { path: { name }, body: { checkpoint: checkpoint.id } }),
+		onSuccess: async (served) => {
+			notifications.show({
+				message: `${name} serves ${served.checkpoint.model}, epoch ${served.checkpoint.epoch}`,
+				color: "teal",
+			});
+			await client.invalidateQueries({ queryKey: keys.deployments });
+			if (stays) return;
+			const somebody = await randomUser(name).catch(() => undefined);
+			const search = new URLSearchParams({ deployment: name });
+			navigate(somebody === undefined ? `/users?${search}` : userPath(somebody, search));
+		},
+		onError: (error) => {
+			const { title, hint } = inWords(error as Problem);
+			notifications.show({ title, message: hint ?? "", color: "red", autoClose: false });
+		},
+	});
+	const shared = { loading: deploy.isPending, disabled: !isName(name) || !deployments.data, ...button };
+	const asks = replaced(now, checkpoint);
+	return asks ? (
+		<ConfirmButton {...shared} label={label} {...asks} confirmColor="indigo" onConfirm={() => deploy.mutate()} />
+	) : (
+		<Button {...shared} onClick={() => deploy.mutate()}>
+			{label}
+		</Button>
+	);
+}
+
+/** What a name serves now, or why nothing can be deployed while that is not known. */
+export function ServedNow({ name }: { name: string }) {
+	const deployments = useDeployments();
+	if (deployments.error && !deployments.data) {
+		return (
+			<Text size="xs" c="red" role="status" className="breaks">
+				{`${inWords(deployments.error as Problem).title}: what is served now cannot be read, and nothing is replaced unseen.`}
+			</Text>
+		);
+	}
+	if (!deployments.data) return null;
+	const now = deployments.data.find((one) => one.name === name);
+	return (
+		<Text size="xs" c="dimmed" className="breaks">
+			{now ? `${name} serves ${servableSentence(now.checkpoint)} now.` : `Nothing is served as ${name || "that"} yet.`}
+		</Text>
+	);
+}

@@ -1,0 +1,223 @@
+"""The canonical form of a dataset: matrices, id maps, titles, tags and the manifest that proves them.
+
+On disk (ARCHITECTURE.md): datasets/<digest>/{manifest.json, interactions.safetensors, ids.arrow}, and tags.arrow where
+items have tags.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import safetensors.numpy
+from scipy.sparse import csr_matrix
+
+from ..errors import DatasetCorrupt, DatasetMissing, InvalidRequest
+from ..storage.durable import sha256_of, whole_folder
+from .tags import Tags
+
+FORMAT = 1
+PARTS = ("train", "valid", "test")
+FILES = ("interactions.safetensors", "ids.arrow")
+TAGS = "tags.arrow"  # only there, and in the manifest, when an item has a tag
+_MANIFEST_KEYS = {"digest", "split_digest", "users", "items", "statistics", "files"}
+_KEY = re.compile(r"datasets/[0-9a-f]{64}")
+
+
+class IdMap:
+    """The caller's own ids by row, and back. Ids are opaque UTF-8 strings."""
+
+    def __init__(self, ids: pa.StringArray) -> None:
+        self.array = ids
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def id(self, row: int) -> str:
+        return str(self.array[row].as_py())
+
+    def ids(self, rows: slice) -> list[str]:
+        return [str(an_id) for an_id in self.array[rows].to_pylist()]
+
+    def index(self, an_id: str) -> int | None:
+        return self._rows.get(an_id)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {an_id: row for row, an_id in enumerate(self.array.to_pylist())}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """train, valid, test  [U, N] float32 matrices of ones, items ascending in each row; titles "" where unknown."""
+
+    key: str
+    digest: str
+    split_digest: str
+    train: csr_matrix
+    valid: csr_matrix
+    test: csr_matrix
+    users: IdMap
+    items: IdMap
+    titles: list[str]
+    tags: Tags
+    statistics: dict[str, Any] = field(default_factory=dict)
+
+
+def key_of(digest: str) -> str:
+    return f"datasets/{digest}"
+
+
+def split_digest_of(parts: dict[str, csr_matrix], users: IdMap, items: IdMap) -> str:
+    """sha256 over ids and the three parts: two imports with it rank the same items for the same people."""
+    digest = hashlib.sha256()
+    for ids in (users, items):
+        for an_id in ids.array.to_pylist():
+            digest.update(an_id.encode() + b"\0")
+        digest.update(b"\1")
+    for name in PARTS:
+        digest.update(parts[name].indptr.astype("<i8").tobytes())
+        digest.update(parts[name].indices.astype("<i4").tobytes())
+    return digest.hexdigest()
+
+
+def save(
+    artifacts: Path,
+    digest: str,
+    parts: dict[str, csr_matrix],
+    users: IdMap,
+    items: IdMap,
+    titles: list[str],
+    tags: Tags,
+    *,
+    rule: dict[str, Any],
+    statistics: dict[str, Any],
+) -> Dataset:
+    """Writes a dataset whole or not at all; an intact one that is there already stays as it is."""
+    key = key_of(digest)
+    try:
+        return load(artifacts, key)
+    except (DatasetMissing, DatasetCorrupt):
+        pass
+    arrays = {}
+    for name in PARTS:
+        parts[name].sort_indices()
+        arrays[f"{name}_indptr"] = parts[name].indptr.astype(np.int64)
+        arrays[f"{name}_indices"] = parts[name].indices.astype(np.int32)
+    with whole_folder(artifacts / key) as folder:
+        safetensors.numpy.save_file(arrays, folder / "interactions.safetensors")
+        columns = {"users": users.array, "items": items.array, "titles": pa.array(titles, pa.string())}
+        _write_columns(folder / "ids.arrow", columns)
+        names = (*FILES, TAGS) if tags.names else FILES
+        if tags.names:
+            _write_tags(folder / TAGS, tags)
+        files = {name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
+        manifest = {
+            "format": FORMAT,
+            "digest": digest,
+            "split_digest": split_digest_of(parts, users, items),
+            "users": len(users),
+            "items": len(items),
+            "rule": rule,
+            "statistics": statistics,
+            "files": files,
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
+    return load(artifacts, key)
+
+
+def load(artifacts: Path, key: str) -> Dataset:
+    """Raises DatasetMissing when there is none under `key`, DatasetCorrupt when a file differs from the manifest."""
+    manifest = proven_manifest(artifacts, key)
+    folder = artifacts / key
+    arrays = safetensors.numpy.load_file(folder / "interactions.safetensors")
+    shape = (manifest["users"], manifest["items"])
+    parts = {name: _matrix(arrays[f"{name}_indptr"], arrays[f"{name}_indices"], shape) for name in PARTS}
+    columns = _read_columns(folder / "ids.arrow")
+    return Dataset(
+        key=key,
+        digest=manifest["digest"],
+        split_digest=manifest["split_digest"],
+        **parts,
+        users=IdMap(columns["users"]),
+        items=IdMap(columns["items"]),
+        titles=columns["titles"].to_pylist(),
+        tags=_read_tags(folder / TAGS) if TAGS in manifest["files"] else Tags.none(manifest["items"]),
+        statistics=manifest["statistics"],
+    )
+
+
+def proven_manifest(artifacts: Path, key: str) -> dict[str, Any]:
+    """The manifest, once every file has been found to be the one it describes. Raises as `load` does."""
+    if not _KEY.fullmatch(key):
+        raise InvalidRequest("a dataset key is datasets/<sha256>", field="dataset_key")
+    folder = artifacts / key
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+        if not manifest.keys() >= _MANIFEST_KEYS or key != key_of(manifest["digest"]):
+            raise DatasetCorrupt(f"{key}/manifest.json does not describe this dataset")
+        files = manifest["files"]
+        names = (*FILES, TAGS) if TAGS in files else FILES
+        proofs = {name: (files[name]["bytes"], files[name]["sha256"]) for name in names}
+    except FileNotFoundError:
+        raise DatasetMissing(f"there is no dataset {key}", field="dataset_key") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DatasetCorrupt(f"{key}/manifest.json is damaged") from None
+    for name, proof in proofs.items():
+        path = folder / name
+        if not path.is_file() or (path.stat().st_size, sha256_of(path)) != proof:
+            raise DatasetCorrupt(f"{key}/{name} differs from its manifest")
+    return manifest
+
+
+def is_whole(artifacts: Path, key: str) -> bool:
+    try:
+        proven_manifest(artifacts, key)
+    except (DatasetMissing, DatasetCorrupt):
+        return False
+    return True
+
+
+def _matrix(indptr: np.ndarray, indices: np.ndarray, shape: tuple[int, int]) -> csr_matrix:
+    matrix = csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape)
+    matrix.has_sorted_indices = True
+    return matrix
+
+
+def _write_columns(path: Path, columns: dict[str, pa.Array]) -> None:
+    """The columns have different lengths, so each is a record batch of its own, in this order."""
+    schema = pa.schema([("value", pa.string())])
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for values in columns.values():
+            writer.write_batch(pa.record_batch([values], schema=schema))
+
+
+def _read_columns(path: Path) -> dict[str, pa.Array]:
+    with pa.OSFile(str(path), "rb") as source:
+        reader = pa.ipc.open_file(source)
+        batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+    return dict(zip(("users", "items", "titles"), (batch.column("value") for batch in batches), strict=True))
+
+
+def _write_tags(path: Path, tags: Tags) -> None:
+    """One list of texts an item."""
+    values = pa.array(tags.names, pa.string()).take(pa.array(tags.indices))
+    lists = pa.ListArray.from_arrays(pa.array(tags.indptr, pa.int32()), values)
+    batch = pa.record_batch([lists], names=["tags"])
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def _read_tags(path: Path) -> Tags:
+    with pa.OSFile(str(path), "rb") as source:
+        lists = pa.ipc.open_file(source).get_batch(0).column("tags")
+    encoded = lists.values.dictionary_encode()  # names in the order in which they come first
+    indptr, indices = (array.to_numpy().astype(np.int64) for array in (lists.offsets, encoded.indices))
+    return Tags(encoded.dictionary.to_pylist(), indptr, indices)

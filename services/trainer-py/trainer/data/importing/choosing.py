@@ -1,0 +1,56 @@
+"""Which columns of a table an import takes, and what it refuses: asked by the preview and by the import alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...errors import BadDataset
+from .header import Chosen, columns_of
+from .refusals import refuse_undescribed, refuse_unrated
+from .rule import ImportRule
+from .sniffing import shown
+from .tables import Table
+
+_OF_INTERACTIONS = ("user", "item", "rating", "timestamp")
+_OF_ITEMS = ("item", "title", "tags")
+
+
+def chosen_of(table: Table, rule: ImportRule, item_column: str) -> tuple[dict[str, Chosen], list[BadDataset]]:
+    """Every column that is found, and what refuses the table: a column that is needed, or that the rule names, is not
+    there. `item_column`: what the interactions call their items."""
+    chosen: dict[str, Chosen] = {}
+    wrong = []
+    asked = rule.columns.of(table.role)
+    needed = {"user", "item", *(("title", "tags") if table.role == "items" else ())}
+    needed |= {"rating"} if rule.min_rating is not None else set()
+    for column in _OF_ITEMS if table.role == "items" else _OF_INTERACTIONS:
+        try:
+            chosen |= columns_of(
+                table.header, table.role, rule.columns, table.published, (column,), table.name, item_column
+            )
+        except BadDataset as error:
+            if column in needed or getattr(asked, column) is not None:
+                wrong.append(error)
+    if table.complaint is not None:
+        return chosen, [table.complaint]
+    if not wrong:
+        try:
+            if table.role == "items":
+                refuse_undescribed(table, set(chosen))
+            else:
+                refuse_unrated(table, set(chosen), rule)
+        except BadDataset as error:
+            wrong.append(error)
+    return chosen, wrong
+
+
+def warnings_of(table: Table) -> Iterator[tuple[str, str]]:
+    """What is said of a table that is taken all the same: codes and messages."""
+    if table.encoding == "windows-1252":
+        yield "encoding", "not UTF-8, so it is read as Windows-1252 (Latin-1)"
+    if table.header.doubtful:
+        line = shown(table.header.doubtful)
+        yield (
+            "first_line_taken",
+            f"its first line is taken for a row, for the rule gives positions: {line}; if it is a header, give names",
+        )

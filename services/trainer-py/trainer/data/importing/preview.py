@@ -1,0 +1,213 @@
+"""What an import would make of files, from their first bytes: nothing is stored."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ...errors import BadDataset
+from .checks import time_form
+from .choosing import chosen_of, warnings_of
+from .header import Chosen, columns_of
+from .layouts import role_of
+from .members import SourceFile
+from .naming import ROLES, compact
+from .reading import Chunk, chunks_of
+from .rule import ImportRule
+from .salvage import read_through
+from .tables import Table, reading_of, tables_of
+from .tally import Problem, left_out_message
+from .unpacking import Scratch
+
+HEAD_BYTES = 64 << 10
+MOST_ROWS = 20
+MOST_COLUMNS = 200
+MOST_CELL = 200
+# Of what is unpacked from the beginning of one file.
+_MOST_UNPACKED = 1 << 20
+
+
+@dataclass(frozen=True)
+class Head:
+    """role  "" where the caller does not know it: then it is guessed; data  the first bytes, or all of them."""
+
+    role: str
+    display_name: str
+    data: bytes
+    is_whole: bool
+
+
+@dataclass(frozen=True)
+class Column:
+    """role  user, item, rating, timestamp, title, tags or "" ; why  the role was taken."""
+
+    name: str
+    role: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """file  as it was given; name  of the table in it. header  whether its first line names the columns."""
+
+    file: str
+    name: str
+    role: str
+    format: str
+    compression: str
+    encoding: str
+    separator: str
+    quote: str
+    header: bool
+    first_line: int
+    columns: list[Column]
+    rows: list[list[str]]
+
+
+@dataclass
+class Preview:
+    tables: list[Previewed] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+def preview_files(heads: list[Head], rule: ImportRule) -> Preview:
+    """Never raises for what the files hold: that is told, in `problems` what an import would refuse."""
+    told = Preview()
+    item_column = ""
+    with tempfile.TemporaryDirectory(prefix="valence-preview-") as folder:
+        for number, head in enumerate(
+            sorted(heads, key=lambda one: (one.role or role_of(one.display_name)) == "items")
+        ):
+            place = Path(folder) / f"file-{number}"
+            place.mkdir()
+            path = place / "head"
+            path.write_bytes(head.data)
+            scratch = Scratch(place, _MOST_UNPACKED, cuts=True, is_prefix=not head.is_whole)
+            try:
+                for table in _tables(head, path, rule, scratch):
+                    chosen = _preview(table, head, rule, item_column, told, scratch)
+                    if table.role != "items" and "item" in chosen and table.header.is_named:
+                        item_column = table.header.names[chosen["item"].position]
+            except BadDataset as error:
+                told.problems.append(Problem(error.code, head.display_name, 0, "", error.message))
+            for name, left_out in scratch.left_out.items():
+                told.warnings.append(Problem("left_out", name, 0, "", left_out_message(left_out)))
+            for message in scratch.not_shown.values():
+                told.warnings.append(Problem("not_shown", head.display_name, 0, "", message))
+    return told
+
+
+def _tables(head: Head, path: Path, rule: ImportRule, scratch: Scratch) -> Iterator[Table]:
+    """The tables of a file; of one whose role nobody knows that under which its columns make sense."""
+    if head.role:
+        yield from tables_of(SourceFile(head.role, path, head.display_name), rule.columns, scratch)
+        return
+
+    def under(role: str) -> list[Table]:
+        return list(tables_of(SourceFile(role, path, head.display_name), rule.columns, scratch))
+
+    guessed = role_of(head.display_name)
+    tables = under(guessed or "interactions")
+    if guessed == "items" and len(tables) == 1:
+        # Books.csv may hold what people thought of books.
+        with suppress(BadDataset):
+            pairs = under("interactions")
+            columns_of(pairs[0].header, "interactions", rule.columns, None, ("user", "item"), "")
+            tables = pairs
+    elif guessed is None and len(tables) == 1:
+        names = list(tables[0].header.names)
+        try:
+            columns_of(tables[0].header, "interactions", rule.columns, None, ("user", "item"), "")
+        except BadDataset:
+            as_items = under("items")
+            found, _ = chosen_of(as_items[0], rule, "")
+            if "item" in found and len(found) > 1 and not any(compact(name).startswith("user") for name in names):
+                tables = as_items
+    yield from tables
+
+
+def _preview(
+    table: Table, head: Head, rule: ImportRule, item_column: str, told: Preview, scratch: Scratch
+) -> dict[str, Chosen]:
+    chosen, wrong = chosen_of(table, rule, item_column)
+    if wrong and table.is_dispensable:
+        _warn(told, "left_out", table, 0, "", wrong[0].message)
+    else:
+        told.problems += [
+            Problem(one.code, table.name, 1 if table.header.is_named else 0, "", one.message) for one in wrong
+        ]
+    for code, message in warnings_of(table):
+        _warn(told, code, table, 0, "", message)
+    width = min(table.width, MOST_COLUMNS)
+    rows = _rows(table, width)
+    by_place = {one.position: (role, one.why) for role in reversed(ROLES) if (one := chosen.get(role)) is not None}
+    columns = [Column(table.header.names[place], *by_place.get(place, ("", ""))) for place in range(width)]
+    told.tables.append(
+        Previewed(
+            file=head.display_name,
+            name=table.name,
+            role=table.role,
+            format=table.format,
+            compression=table.compression,
+            encoding=table.encoding,
+            separator=table.dialect.separator if table.format == "csv" else "",
+            quote=table.dialect.quote if table.format == "csv" else "",
+            header=table.header.is_named,
+            first_line=table.first_line,
+            columns=columns,
+            rows=rows,
+        )
+    )
+    if (at := chosen.get("timestamp")) is not None and at.position < width:
+        _check_times(table, at.position, rows, told)
+    if {"item", *(("user",) if table.role != "items" else ())} <= chosen.keys():
+        _check_rows(table, chosen, rule, told, scratch)
+    return chosen
+
+
+def _rows(table: Table, width: int) -> list[list[str]]:
+    reading = reading_of(table, range(width), [False] * width)
+    rows: list[list[str]] = []
+    for batch in reading.batches:
+        taken = batch.slice(0, MOST_ROWS - len(rows))
+        rows += [[_cell(value) for value in row.values()] for row in taken.to_pylist()]
+        if len(rows) >= MOST_ROWS:
+            break
+    return rows
+
+
+def _cell(value: str | None) -> str:
+    text = value or ""
+    return text if len(text) <= MOST_CELL else text[: MOST_CELL - 1] + "…"
+
+
+def _check_rows(table: Table, chosen: dict[str, Chosen], rule: ImportRule, told: Preview, scratch: Scratch) -> None:
+    """What is wrong with the rows that are here. Bad titles are a warning, for they refuse nothing."""
+    chunks: list[Chunk] = []
+    min_rating = rule.min_rating if "rating" in chosen else None
+    for _, chunk in read_through(table, scratch, lambda one: chunks_of(one, chosen, min_rating), forget=chunks.clear):
+        chunks.append(replace(chunk, columns={}))
+    into = told.warnings if table.role == "items" or rule.skip_bad_rows else told.problems
+    into += [
+        Problem(row.code, table.name, row.line, row.column, row.message) for chunk in chunks for row in chunk.problems
+    ]
+    if trimmed := sum(chunk.trimmed for chunk in chunks):
+        _warn(told, "blanks", table, 0, "", f"blanks around {trimmed} ids are left out")
+
+
+def _check_times(table: Table, place: int, rows: list[list[str]], told: Preview) -> None:
+    column = table.header.names[place]
+    for row in rows:
+        if row[place].strip() and not time_form(row[place]):
+            forms = "seconds or milliseconds since 1970, or ISO 8601 such as 2026-12-31T18:00:00Z"
+            message = f"{row[place]!r} is no time: {forms}"
+            _warn(told, "bad_time", table, 0, column, message)
+            return
+
+
+def _warn(told: Preview, code: str, table: Table, line: int, column: str, message: str) -> None:
+    told.warnings.append(Problem(code, table.name, line, column, message))

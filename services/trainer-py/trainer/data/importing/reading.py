@@ -1,0 +1,186 @@
+"""One table becomes chunks of checked users and items, or the titles and tags of items."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from . import row_lines
+from .checks import BadRow, Ids, Wrong, checked_ids, checked_ratings, shown_titles
+from .engine import Reading
+from .header import Chosen
+from .salvage import Saved, refuse_swallowed, salvaged, without_cut
+from .tables import Table, reading_of
+
+MOST_PROBLEMS = 100
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """columns  "user" and "item", dictionary-encoded; of items "item", and "title" and "tags" where there are some
+    read       rows in all, also those left out
+    bad        rows that cannot be read; problems  the first of them, once the whole table is through
+    trimmed    rows whose ids had blanks around them
+    """
+
+    columns: dict[str, pa.Array]
+    read: int = 0
+    bad: int = 0
+    below_threshold: int = 0
+    trimmed: int = 0
+    problems: list[BadRow] = field(default_factory=list)
+
+
+@dataclass
+class _Faults:
+    """Rows at fault, by their number among those that the engine has read. Only the first are kept."""
+
+    count: int = 0
+    first: list[tuple[int, str, str, str]] = field(default_factory=list)
+
+    def add(self, start: int, column: str, wrong: list[Wrong], known: np.ndarray) -> None:
+        """`known` [rows] marks rows that are at fault already; it is updated."""
+        for one in wrong:
+            rows = np.flatnonzero(one.rows & ~known)
+            self.count += len(rows)
+            known |= one.rows
+            self.first += [(start + row, one.code, column, one.message) for row in rows[:MOST_PROBLEMS].tolist()]
+        if len(self.first) > MOST_PROBLEMS:
+            self.first = sorted(self.first)[:MOST_PROBLEMS]
+
+
+def chunks_of(table: Table, chosen: dict[str, Chosen], min_rating: float | None) -> Iterator[Chunk]:
+    """The rows of a table of any role."""
+    return items_of(table, chosen) if table.role == "items" else interactions_of(table, chosen, min_rating)
+
+
+def interactions_of(table: Table, chosen: dict[str, Chosen], min_rating: float | None) -> Iterator[Chunk]:
+    """The rows of a table with `user`, `item`, and with `min_rating` also `rating`, among `chosen`."""
+    roles = ["user", "item"] + (["rating"] if min_rating is not None else [])
+    yield from _checked(table, chosen, roles, min_rating)
+
+
+def items_of(table: Table, chosen: dict[str, Chosen]) -> Iterator[Chunk]:
+    yield from _checked(table, chosen, [role for role in ("item", "title", "tags") if role in chosen], None)
+
+
+def _checked(table: Table, chosen: dict[str, Chosen], roles: list[str], min_rating: float | None) -> Iterator[Chunk]:
+    positions = [chosen[role].position for role in roles]
+    different = list(dict.fromkeys(positions))
+    exact = [any(chosen[role].position == place for role in roles if role in ("user", "item")) for place in different]
+    reading = reading_of(table, different, exact)
+    faults, read = _Faults(), 0
+    for batch in reading.batches:
+        columns = {role: batch.column(different.index(place)) for role, place in zip(roles, positions, strict=True)}
+        yield _chunk(table, chosen, columns, min_rating, faults, read)
+        read += batch.num_rows
+    yield from _rejected(table, chosen, roles, min_rating, reading, faults, read)
+
+
+def _rejected(
+    table: Table,
+    chosen: dict[str, Chosen],
+    roles: list[str],
+    min_rating: float | None,
+    reading: Reading,
+    faults: _Faults,
+    read: int,
+) -> Iterator[Chunk]:
+    """The last chunk: what could be saved, and the problems of the table by their lines."""
+    rejects = without_cut(table, reading.rejects)
+    refuse_swallowed(table, rejects)
+    saved: list[Saved] = []
+    bad = [
+        BadRow("unclosed_quote", line, "", "a quoted field is not closed") for line in table.unclosed[:MOST_PROBLEMS]
+    ]
+    count = len(table.unclosed)
+    for one in salvaged(table, rejects):
+        if isinstance(one, Saved):
+            saved.append(one)
+            continue
+        count += 1
+        if len(bad) < MOST_PROBLEMS:
+            bad.append(one)
+    first = sorted(faults.first)
+    lines = row_lines.lines_of(table, [row for row, *_ in first], read, reading.rejects)
+    more = _Faults()
+    columns = {role: pa.array([one.fields[chosen[role].position] for one in saved], pa.string()) for role in roles}
+    chunk = _chunk(table, chosen, columns, min_rating, more, 0)
+    problems = bad + [
+        BadRow(code, line, column, message) for (_, code, column, message), line in zip(first, lines, strict=True)
+    ]
+    problems += [BadRow(code, saved[row].line, column, message) for row, code, column, message in more.first]
+    yield Chunk(
+        chunk.columns,
+        chunk.read + count,
+        chunk.bad + count,
+        chunk.below_threshold,
+        chunk.trimmed,
+        sorted(problems, key=lambda problem: problem.line)[:MOST_PROBLEMS],
+    )
+
+
+def _chunk(
+    table: Table,
+    chosen: dict[str, Chosen],
+    columns: dict[str, pa.StringArray],
+    min_rating: float | None,
+    faults: _Faults,
+    start: int,
+) -> Chunk:
+    rows = len(columns["item"])
+    known = np.zeros(rows, bool)
+    before = faults.count
+    if table.format not in ("csv", "parquet") and columns["item"].null_count:
+        absent = np.asarray(columns["item"].is_null())
+        faults.add(start, "", [Wrong("bad_json", "the line is no JSON object", absent)], known)
+        columns = {role: values.fill_null("") for role, values in columns.items()}
+    trimmed = 0
+    kept: dict[str, pa.Array] = {}
+    for role in ("user", "item"):
+        if role in columns:
+            ids = _ids(table, chosen[role], columns[role])
+            faults.add(start, table.header.names[chosen[role].position], ids.wrong, known)
+            trimmed += ids.trimmed
+            kept[role] = ids.values
+    below = np.zeros(rows, bool)
+    if min_rating is not None:
+        ratings, wrong = checked_ratings(columns["rating"])
+        faults.add(start, table.header.names[chosen["rating"].position], wrong, known)
+        below = ~known & (ratings < min_rating)
+    for role in ("title", "tags"):
+        if role in columns:
+            kept[role] = shown_titles(columns[role]) if role == "title" else columns[role]
+    if known.any() or below.any():
+        mask = pa.array(~known & ~below)
+        kept = {role: values.filter(mask) for role, values in kept.items()}
+    return Chunk(kept, rows, faults.count - before, int(below.sum()), trimmed)
+
+
+def _ids(table: Table, chosen: Chosen, values: pa.StringArray) -> Ids:
+    if table.format in ("csv", "parquet"):
+        return checked_ids(values)
+    texts = values.to_pylist()
+    if not any(text.startswith("\0") for text in texts):
+        return checked_ids(values)
+    path = table.paths[chosen.position]
+    return checked_ids(pa.array([_as_written(text, path) for text in texts], pa.string()))
+
+
+def _as_written(text: str, path: tuple[str, ...]) -> str:
+    """The id of an object that stands whole where its text would not be what was written; "" for lists and objects."""
+    if not text.startswith("\0"):
+        return text
+    try:
+        value = json.loads(text[1:], parse_float=str, parse_int=str)
+    except (ValueError, RecursionError):
+        return text
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            return text  # an id that begins with this character itself
+        value = value[key]
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,164 @@
+"""When files form no dataset, and what is said then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import csr_matrix
+
+from ...errors import BadDataset, InvalidRequest
+from ..dataset import PARTS
+from .cold import difference
+from .matrices import Pairs
+from .members import SourceFile
+from .rule import ImportRule, RatioSplit
+from .tables import Table
+from .tally import Problem, Tally
+
+# Share of the rows of a role that `skipBadRows` may leave out; more than that is no few slips but the wrong format.
+MOST_SKIPPED = 0.01
+# Share of a part's rows lost to unknown users and items that is worth a warning.
+WORTH_A_WARNING = 0.25
+
+
+def refuse_wrong_roles(roles: set[str], rule: ImportRule) -> None:
+    if wrong := roles - {"interactions", "items", *PARTS}:
+        raise InvalidRequest(
+            f"the role of a file is interactions, {', '.join(PARTS)} or items, not {min(wrong)!r}", field="files.role"
+        )
+    needed, also = ({"interactions"}, set()) if isinstance(rule.split, RatioSplit) else ({"train", "test"}, {"valid"})
+    if not needed <= roles or not roles <= needed | also | {"items"}:
+        raise BadDataset(
+            f"a split of kind {rule.split.kind} is made from {' and '.join(sorted(needed, reverse=True))}, "
+            f"not from {', '.join(sorted(roles)) or 'no file'}",
+            code="missing_file",
+            field="files",
+        )
+
+
+def refuse_undescribed(table: Table, found: set[str]) -> None:
+    if found & {"title", "tags"}:
+        return
+    raise BadDataset(
+        f"{table.name}: no title and no tags column is recognised among {', '.join(filter(None, table.header.names))}; "
+        "name one in the rule, columns.title or columns.tags",
+        code="missing_column",
+        field="rule.columns.title",
+    )
+
+
+def refuse_unrated(table: Table, found: set[str], rule: ImportRule) -> None:
+    if rule.min_rating is None or "rating" in found:
+        return
+    raise BadDataset(
+        f"{table.name}: no rating column is recognised among {', '.join(filter(None, table.header.names))}; "
+        "name it in the rule, columns.rating",
+        code="missing_column",
+        field="rule.columns.rating",
+    )
+
+
+def refuse_bad_rows(tally: Tally, rule: ImportRule) -> None:
+    """Titles and tags refuse nothing: a title that cannot be read is one that is missing."""
+    for role, counts in tally.counts.items():
+        bad, read = counts["bad"], counts["read"]
+        if bad == 0 or role == "items":
+            continue
+        of_role = f"{bad} of {read} rows of {role} cannot be read"
+        if not rule.skip_bad_rows:
+            raise BadDataset(f"{of_role}; mend them or ask for skipBadRows", code="bad_rows")
+        if bad > MOST_SKIPPED * read:
+            raise BadDataset(
+                f"{of_role}; skipBadRows leaves out at most {MOST_SKIPPED:.0%} of the rows of each role",
+                code="bad_rows",
+            )
+
+
+def refuse_lost_roles(tally: Tally, pairs: Pairs) -> None:
+    if pairs.total == 0:
+        below = tally.total("below_threshold")
+        because = f": all {below} rows are rated below minRating" if below else ""
+        raise BadDataset(f"the files hold no interaction{because}", code="dataset_too_small")
+    for role in ("train", "test"):
+        counts = tally.counts.get(role)
+        if counts and counts["read"] and pairs.rows(role) == 0:
+            raise BadDataset(
+                f"of {counts['read']} rows of {role} none is left: {counts['bad']} cannot be read, "
+                f"{counts['below_threshold']} are rated below minRating",
+                code="dataset_too_small",
+            )
+
+
+def lost_validation(tally: Tally, before: csr_matrix, after: csr_matrix, files: list[SourceFile]) -> Iterator[Problem]:
+    """A warning where a part `valid` was given and none of it is left, `before` or `after` cold rows have gone."""
+    counts = tally.counts.get("valid")
+    name = next((file.display_name for file in files if file.role == "valid"), None)
+    if name is None or counts is None or after.nnz:
+        return
+    because = [
+        f"{count} {what}"
+        for what, count in (
+            ("cannot be read", counts["bad"]),
+            ("are rated below minRating", counts["below_threshold"]),
+            ("find nothing in train", before.nnz),
+        )
+        if count
+    ] or ["what it holds stands in train"]
+    message = f"of {counts['read']} rows of valid none is left: {', '.join(because)}; nothing is measured on it"
+    yield tally.warn("lost_valid", name, message)
+
+
+def cold_rows(
+    before: dict[str, csr_matrix],
+    after: dict[str, csr_matrix],
+    users: pa.StringArray,
+    items: pa.StringArray,
+    files: list[SourceFile],
+    tally: Tally,
+) -> Iterator[Problem]:
+    """A warning where much of test finds nobody in train. Raises BadDataset where all of it does, or where most only
+    because the same ids are spelt otherwise."""
+    given, left = before["test"].nnz, after["test"].nnz
+    if given == 0 or given - left < WORTH_A_WARNING * given:
+        return
+    test, train = before["test"], before["train"]
+    reasons = []
+    axes: tuple[tuple[str, pa.StringArray, np.ndarray, np.ndarray], ...] = (
+        ("users", users, np.diff(test.indptr), np.diff(train.indptr)),
+        ("items", items, _degrees(test), _degrees(train)),
+    )
+    for what, ids, in_test, in_train in axes:
+        unknown = np.flatnonzero((in_test > 0) & (in_train == 0))
+        if not len(unknown):
+            continue
+        reasons.append(f"{len(unknown)} {what} of test are not in train")
+        found = difference(ids, unknown, np.flatnonzero(in_train > 0))
+        if found and (left == 0 or len(unknown) > (in_test > 0).sum() / 2):
+            by, here, there = found
+            raise BadDataset(
+                f"{given - left} of {given} rows of test find nothing in train: the ids of {what} differ only by "
+                f"{by} ({here!r} in test, {there!r} in train); write them alike in both files",
+                code="dataset_too_small",
+            )
+    message = f"{given - left} of {given} rows of test are left out: {' and '.join(reasons)}"
+    if left == 0:
+        raise BadDataset(f"{message}; nothing is left to test on", code="dataset_too_small")
+    name = next((file.display_name for file in files if file.role == "test"), files[0].display_name)
+    yield tally.warn("cold_test", name, message)
+
+
+def _degrees(matrix: csr_matrix) -> np.ndarray:
+    """Interactions of each item."""
+    return np.bincount(matrix.indices, minlength=matrix.shape[1])
+
+
+def refuse_too_small(parts: dict[str, csr_matrix]) -> None:
+    users, items = parts["train"].shape
+    if users < 2 or items < 2 or parts["test"].nnz == 0:
+        raise BadDataset(
+            f"{users} users, {items} items and {parts['test'].nnz} test interactions are left; "
+            "at least 2, 2 and 1 are needed",
+            code="dataset_too_small",
+        )

@@ -1,0 +1,54 @@
+"""The lists of some users in arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Lists of B users, one after the other.
+
+    rows [B] users; counts [B] items of each; columns [n] int64 and scores [n] float32, best first; shares [n, K],
+    None without interests; because [n, 3] columns, strongest first and -1 where there is none, None unless asked for;
+    seconds that it took to compute them
+    """
+
+    rows: np.ndarray
+    counts: np.ndarray
+    columns: np.ndarray
+    scores: np.ndarray
+    shares: np.ndarray | None
+    because: np.ndarray | None
+    seconds: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        rows: np.ndarray,
+        columns: Tensor,
+        scores: Tensor,
+        shares: Tensor | None,
+        because: Tensor | None,
+        seconds: float,
+    ) -> Self:
+        """From arrays [B, M, ...] with column -1 where no item is left."""
+        kept = columns >= 0
+
+        def taken(part: Tensor) -> np.ndarray:
+            array: np.ndarray = part[kept].cpu().numpy()
+            return array
+
+        return cls(
+            rows=rows,
+            counts=kept.sum(dim=1).cpu().numpy(),
+            columns=taken(columns),
+            scores=taken(scores),
+            shares=None if shares is None else taken(shares),
+            because=None if because is None else taken(because),
+            seconds=seconds,
+        )

@@ -1,0 +1,163 @@
+"""Writing a backup: tables and artifacts into one file, each proved while it is copied."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from ...errors import StorageFull
+from ..durable import is_full
+from .format import CHUNK, FILES, FIRST, FORMAT, MANIFEST, OPTIONAL, TABLES, Progress, header, padding, trailer
+
+# A dataset that is imported again is replaced while somebody may read it: what looks damaged is looked at again.
+_LOOKS, _PAUSE = 3, 0.5
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An artifact that a row names; `sha256` is that of a checkpoint's manifest, or of an upload's bytes."""
+
+    key: str
+    sha256: str | None = None
+    is_required: bool = True
+
+
+class _Damaged(Exception):
+    """A file of an artifact is not what its row or its manifest says."""
+
+
+def pack(
+    target: Path, head: dict[str, Any], tables: Path, wanted: list[Wanted], root: Path, progress: Progress
+) -> dict[str, Any]:
+    """Writes the archive, synced; returns its manifest: `head` and what is in the file. `target` must not be there.
+
+    An artifact that is missing or damaged is left out and listed. Raises StorageFull; a file that is not finished stays
+    for the caller to remove. tables  folder of `*.copy.gz`; root  artifacts folder.
+    """
+    members: dict[str, dict[str, Any]] = {}
+    missing: list[dict[str, str]] = []
+    try:
+        with target.open("xb") as file:
+            target.chmod(0o600)
+            writer = _Writer(file, progress)
+            writer.add_bytes(FIRST, f"{FORMAT}\n".encode())
+            for path in sorted(tables.iterdir()):
+                members[f"{TABLES}/{path.name}"] = writer.add_file(f"{TABLES}/{path.name}", path)
+            for one in wanted:
+                found, problem = _add_artifact(writer, root, one)
+                members |= found
+                if problem and one.is_required:
+                    missing.append({"key": one.key, "problem": problem})
+            manifest = {"format": FORMAT, **head, "missing": missing, "members": members}
+            writer.add_bytes(MANIFEST, json.dumps(manifest, indent=1).encode())
+            file.write(trailer(writer.digest.hexdigest()))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if is_full(error):
+            raise StorageFull(f"the disk that holds {target.parent} is full") from error
+        raise
+    return manifest
+
+
+class _Writer:
+    """Appends members to a file and takes back what turns out to be damaged."""
+
+    def __init__(self, file: BinaryIO, progress: Progress) -> None:
+        self._file, self._progress = file, progress
+        self.digest = hashlib.sha256()
+
+    def add_bytes(self, name: str, content: bytes) -> None:
+        self._write(header(name, len(content)) + content + padding(len(content)))
+
+    def add_file(self, name: str, path: Path) -> dict[str, Any]:
+        """Raises _Damaged when the file is cut off while it is read."""
+        size = path.stat().st_size
+        self._write(header(name, size))
+        digest = hashlib.sha256()
+        with path.open("rb") as source:
+            for chunk in _exactly(source, size):
+                digest.update(chunk)
+                self._write(chunk)
+        self._write(padding(size))
+        return {"bytes": size, "sha256": digest.hexdigest()}
+
+    def mark(self) -> tuple[int, Any]:
+        return self._file.tell(), self.digest.copy()
+
+    def back_to(self, mark: tuple[int, Any]) -> None:
+        position, self.digest = mark
+        self._file.seek(position)
+        self._file.truncate()
+
+    def _write(self, content: bytes) -> None:
+        self._file.write(content)
+        self.digest.update(content)
+        self._progress(self._file.tell())
+
+
+def _add_artifact(writer: _Writer, root: Path, wanted: Wanted) -> tuple[dict[str, dict[str, Any]], str | None]:
+    """The members of the artifact, and what is wrong with it when there are none."""
+    files = next((names for shape, names in FILES.items() if shape.fullmatch(wanted.key)), None)
+    if files is None:
+        return {}, "its key is none of an artifact"
+    problem = ""
+    for look in range(_LOOKS if wanted.key.startswith("datasets/") else 1):
+        time.sleep(_PAUSE if look > 0 else 0)
+        mark = writer.mark()
+        try:
+            if not (root / wanted.key).is_dir():
+                raise _Damaged("it is not there")
+            there = [name for name in files if name != OPTIONAL or (root / wanted.key / name).exists()]
+            found = {name: writer.add_file(f"{wanted.key}/{name}", root / wanted.key / name) for name in there}
+            _prove(root / wanted.key, wanted, found)
+            return {f"{wanted.key}/{name}": proof for name, proof in found.items()}, None
+        except FileNotFoundError as error:
+            problem = f"{Path(error.filename).name} is missing"
+        except _Damaged as error:
+            problem = str(error)
+        except OSError as error:
+            if is_full(error) or error.filename is None:
+                raise
+            problem = f"{Path(error.filename).name} cannot be read: {error.strerror}"
+        writer.back_to(mark)
+    return {}, problem
+
+
+def _prove(folder: Path, wanted: Wanted, found: dict[str, dict[str, Any]]) -> None:
+    """Raises _Damaged unless the copied files are those of the row and of the artifact's own manifest."""
+    first = "manifest.json" if "manifest.json" in found else "data"
+    if wanted.sha256 is not None and found[first]["sha256"] != wanted.sha256:
+        raise _Damaged(f"{first} is not the one that was committed")
+    if first == "data":
+        return
+    text = (folder / first).read_bytes()
+    try:
+        described = json.loads(text)["files"]
+        proofs = {name: described[name] for name in {*found, *described} - {first}}
+    except (ValueError, KeyError, TypeError):
+        raise _Damaged(f"{first} does not describe it") from None
+    if hashlib.sha256(text).hexdigest() != found[first]["sha256"]:
+        raise _Damaged(f"{first} was replaced while it was copied")
+    for name, proof in proofs.items():
+        if name not in found:
+            raise _Damaged(f"{name} is missing")
+        if proof != found[name]:
+            raise _Damaged(f"{name} differs from its manifest")
+
+
+def _exactly(source: IO[bytes], size: int) -> Iterator[bytes]:
+    """So many bytes, or _Damaged."""
+    left = size
+    while left > 0:
+        chunk = source.read(min(CHUNK, left))
+        if not chunk:
+            raise _Damaged("it was cut off while it was copied")
+        left -= len(chunk)
+        yield chunk

@@ -1,0 +1,237 @@
+"""The one training loop: a generator of epochs. Models give batches a loss; everything else happens here, once."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..contract.recommender import Config, EpochConfig, Histories, Interactions, Recommender, StepConfig, StepContext
+from ..data.dataset import Dataset
+from ..errors import Diverged
+from ..evaluation.evaluate import evaluate
+from ..events import Metric
+
+Progress = Callable[[int, float], None]
+"""Told the running epoch and the part of it that is done, at least once a batch."""
+
+SIGN_SECONDS = 1.0
+TRAINING_SHARE = 0.9  # of an epoch; validation is the rest
+
+
+@dataclass
+class LoopState:
+    """Where a run stands after an epoch: with weights and moments, all that a resumed run needs."""
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_value: float | None = None
+    """None where no validation item measures it: then each epoch so far counts as the best."""
+    bad_epochs: int = 0
+    train_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    state: LoopState
+    metrics: list[Metric]
+    seconds: float
+    seconds_left: float
+
+    @property
+    def is_best(self) -> bool:
+        return self.state.best_epoch == self.state.epoch
+
+
+def optimizer_of(model: Recommender) -> torch.optim.Adam | None:
+    """None for a model that takes no gradient steps."""
+    config = model.config
+    if not isinstance(config, StepConfig):
+        return None
+    return torch.optim.Adam(model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True)
+
+
+def optimizer_tensors(optimizer: torch.optim.Adam | None) -> dict[str, Tensor]:
+    """Adam's moments under flat names, in the order of the parameters."""
+    state = {} if optimizer is None else optimizer.state_dict()["state"]
+    return {f"{index}.{name}": value for index, moments in state.items() for name, value in moments.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Adam, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for flat, value in tensors.items():
+        index, name = flat.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def train(
+    model: Recommender,
+    optimizer: torch.optim.Adam | None,
+    dataset: Dataset,
+    seed: int,
+    cutoffs: list[int],
+    device: torch.device,
+    state: LoopState,
+    progress: Progress,
+) -> Iterator[EpochEnd]:
+    """Trains until validation recall at the first cut-off has not risen for `patience` epochs, or `epochs` are over;
+    a closed form is one epoch. Nothing happens when `state` is there already. `state` is advanced in place. Without
+    validation items nothing can be compared, so each epoch counts as the best. Raises Diverged at the first loss that
+    is not finite."""
+    while stop_reason(state, model.config) is None:
+        started = time.perf_counter()
+        epoch = state.epoch + 1
+        model.train()
+        if isinstance(model.config, StepConfig):
+            assert optimizer is not None  # noqa: S101 - optimizer_of makes one for such a configuration
+            loss: float | None = _steps(model, optimizer, model.config, dataset, seed, device, state, progress)
+        else:
+            with _signs_of_life(progress, epoch):
+                loss = _solve(model, dataset, seed, device, epoch)
+        metrics = [] if loss is None else [Metric("train", "loss", loss)]
+        metrics += validate(model, dataset, cutoffs, device, partial(_validating, progress, epoch))
+        value = _value(metrics, cutoffs[0]) if dataset.valid.nnz else None
+        yield _epoch_end(state, model.config, metrics, value, time.perf_counter() - started)
+
+
+def _steps(
+    model: Recommender,
+    optimizer: torch.optim.Adam,
+    config: StepConfig,
+    dataset: Dataset,
+    seed: int,
+    device: torch.device,
+    state: LoopState,
+    progress: Progress,
+) -> float:
+    """One epoch of gradient steps; the mean loss of its last pass."""
+    epoch = state.epoch + 1
+    on_pairs = model.trains_on == "interactions"
+    units = np.arange(dataset.train.nnz) if on_pairs else np.flatnonzero(np.diff(dataset.train.indptr))
+    owners = np.repeat(np.arange(dataset.train.shape[0]), np.diff(dataset.train.indptr)) if on_pairs else units
+    batches = math.ceil(len(units) / config.train_batch_size)
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    for number in range(model.passes):
+        order = np.random.default_rng([seed, epoch, number]).permutation(units)
+        total.zero_()
+        for place in range(batches):
+            state.step += 1
+            generator = torch.Generator(device).manual_seed(_step_seed(seed, state.step))
+            context = StepContext(state.step, epoch, batches * model.passes, seed, generator, number + 1)
+            if place == 0:
+                first = torch.Generator(device).manual_seed(_step_seed(seed, state.step, 1))
+                model.start_pass(replace(context, generator=first))
+            chosen = np.sort(order[place * config.train_batch_size : (place + 1) * config.train_batch_size])
+            optimizer.zero_grad(set_to_none=True)
+            if on_pairs:
+                pairs = (torch.from_numpy(owners[chosen]), torch.from_numpy(dataset.train.indices[chosen]).long())
+                loss = model.pair_loss(Interactions(pairs[0].to(device), pairs[1].to(device)), context)
+            else:
+                loss = model.loss(Histories.of(dataset.train, chosen, device), context)
+            if not torch.isfinite(loss):
+                where = f"pass {number + 1}, " if model.passes > 1 else ""
+                raise Diverged(f"the loss is {loss.item()} in epoch {epoch}, {where}batch {place + 1} of {batches}")
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            with torch.no_grad():
+                model.after_step()
+            total += loss.detach().double()
+            progress(epoch, TRAINING_SHARE * (number * batches + place + 1) / (batches * model.passes))
+    return float(total) / batches
+
+
+def _solve(model: Recommender, dataset: Dataset, seed: int, device: torch.device, epoch: int) -> float | None:
+    """One sweep, or the whole of a closed form, which has no loss."""
+    with torch.no_grad():
+        if not isinstance(model.config, EpochConfig):
+            model.fit(dataset.train)
+            return None
+        generator = torch.Generator(device).manual_seed(_step_seed(seed, epoch))
+        loss = model.sweep(StepContext(epoch, epoch, 1, seed, generator))
+    if not math.isfinite(loss):
+        raise Diverged(f"the loss is {loss} in epoch {epoch}")
+    return loss
+
+
+@contextmanager
+def _signs_of_life(progress: Progress, epoch: int) -> Iterator[None]:
+    """A factorisation is one long call: that the process runs is all that can be told from outside."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(SIGN_SECONDS):
+            progress(epoch, 0.0)
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
+
+
+def validate(
+    model: Recommender, dataset: Dataset, cutoffs: list[int], device: torch.device, progress: Callable[[float], None]
+) -> list[Metric]:
+    model.eval()
+    results = evaluate(
+        model,
+        dataset,
+        ("valid",),
+        ("train",),
+        cutoffs,
+        device=device,
+        on_progress=lambda done, users: progress(done / users),
+    )
+    return [Metric("valid", name, value) for name, value in results["valid", "train"].items()]
+
+
+def _validating(progress: Progress, epoch: int, done: float) -> None:
+    progress(epoch, TRAINING_SHARE + (1 - TRAINING_SHARE) * done)
+
+
+def _value(metrics: list[Metric], cutoff: int) -> float:
+    return next(metric.value for metric in metrics if (metric.split, metric.name) == ("valid", f"recall@{cutoff}"))
+
+
+def _epoch_end(
+    state: LoopState, config: Config, metrics: list[Metric], value: float | None, seconds: float
+) -> EpochEnd:
+    state.epoch += 1
+    state.train_seconds += seconds
+    # Rounded as the reference runs did, so that noise in the fifth decimal does not buy another fifteen epochs.
+    if value is None or state.best_value is None or round(value, 4) > round(state.best_value, 4):
+        state.best_epoch, state.best_value, state.bad_epochs = state.epoch, value, 0
+    else:
+        state.bad_epochs += 1
+    left = (most_epochs(config) - state.epoch) * state.train_seconds / state.epoch
+    return EpochEnd(state, metrics, seconds, 0.0 if stop_reason(state, config) else left)
+
+
+def most_epochs(config: Config) -> int:
+    return config.epochs if isinstance(config, EpochConfig) else 1
+
+
+def stop_reason(state: LoopState, config: Config) -> str | None:
+    """Why a run that stands at `state` trains no further, or None."""
+    if not isinstance(config, EpochConfig):
+        return "closed_form" if state.epoch >= 1 else None
+    if state.epoch >= config.epochs:
+        return "max_epochs"
+    return "early_stop" if state.bad_epochs >= config.patience else None
+
+
+def _step_seed(*numbers: int) -> int:
+    """One 63-bit seed for each (run seed, step)."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

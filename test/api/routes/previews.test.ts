@@ -1,0 +1,105 @@
+import { form, type Reply, startApi, type TestApi } from "../../support/api.js";
+
+let api: TestApi;
+beforeAll(async () => {
+	api = await startApi();
+});
+afterAll(() => api.close());
+
+async function preview(...parts: Parameters<typeof form>): Promise<Reply> {
+	const [payload, headers] = await form(...parts);
+	return api.call("POST", "/datasets/preview", payload, headers);
+}
+
+test("hands the first 64 KiB of each file on and shows what the trainer makes of them; nothing is stored", async () => {
+	const rule = { columns: { user: 1, items: { item: "sku", title: 3 } }, minRating: 4 };
+	const big = "u,i\n".repeat(50_000);
+	const { status, body } = await preview(
+		["rule", JSON.stringify(rule)],
+		["interactions", "user,x\na,1\n", "../a.csv"],
+		["file", big, "big.csv"],
+	);
+	expect(status).toBe(200);
+	const { files, ruleJson } = api.trainer.previewed ?? { files: [], ruleJson: "" };
+	expect(files.map(({ role, displayName, isWhole }) => [role, displayName, isWhole])).toEqual([
+		["interactions", "a.csv", true],
+		["", "big.csv", false],
+	]);
+	expect(files.map(({ head }) => head.toString())).toEqual(["user,x\na,1\n", big.slice(0, 65_536)]);
+	expect(JSON.parse(ruleJson)).toEqual(rule);
+	expect(body.files[0]).toEqual({
+		file: "a.csv",
+		name: "a.csv",
+		role: "interactions",
+		dialect: {
+			format: "csv",
+			compression: "",
+			encoding: "utf-8",
+			separator: ",",
+			quote: '"',
+			header: true,
+			firstLine: 2,
+		},
+		columns: [
+			{ name: "user", role: "user", why: "'user' is a usual name" },
+			{ name: "x", role: null, why: "" },
+		],
+		rows: [["11", ""]],
+	});
+	expect(body.problems).toEqual([
+		{ code: "empty_id", file: "a.csv", line: 3, column: "user", message: "the id is empty" },
+	]);
+	expect(body.warnings).toEqual([]);
+	expect(api.trainer.uploads.size).toBe(0);
+	expect(await api.app.prisma.dataset.count()).toBe(0);
+});
+
+test.each([
+	[[["rule", "{}"]], "/file", "missing_field"],
+	[[["name", "x"]], "/name", "unknown_field"],
+	[[["thing", "a", "a.csv"]], "/thing", "unknown_field"],
+	[[["rule", '{"columns": {"user": 0}}']], "/rule/columns/user", "out_of_range"],
+	[[["rule", '{"columns": {"user": 1.5}}']], "/rule/columns/user", "wrong_type"],
+	[[["rule", '{"columns": {"items": {"sku": "x"}}}']], "/rule/columns/items/sku", "unknown_field"],
+] as [Parameters<typeof form>, string, string][])("refuses %j at %s", async (parts, pointer, code) => {
+	const { status, body } = await preview(...parts);
+	expect([status, body.code]).toEqual([400, "invalid_request"]);
+	expect(body.errors).toEqual([expect.objectContaining({ pointer, code })]);
+});
+
+test.each([
+	[[["items", "a", "a.csv"]], "missing_field", "/interactions files are either interactions"],
+	[[["train", "a", "a.csv"]], "missing_field", "/test is missing"],
+	[
+		[
+			["rule", '{"split": {"kind": "given"}}'],
+			["file", "a", "a.csv"],
+		],
+		"not_allowed",
+		"/rule/split/kind must be ratio",
+	],
+	[
+		[
+			["rule", '{"split": {"kind": "ratio", "ratios": [0.5, 0.1, 0.1]}}'],
+			["interactions", "a", "a.csv"],
+		],
+		"out_of_range",
+		"/rule/split/ratios are train, valid, test",
+	],
+] as [Parameters<typeof form>, string, string][])(
+	"tells of %j together what an import would refuse",
+	async (parts, code, message) => {
+		const { status, body } = await preview(...parts);
+		expect(status).toBe(200);
+		expect(body.problems.slice(1)).toEqual([
+			{ code, file: "", line: 0, column: "", message: expect.stringContaining(message) },
+		]);
+	},
+);
+
+test("takes multipart bodies only", async () => {
+	const { status } = await api.call("POST", "/datasets/preview", Buffer.from("{}"), {
+		"content-type": "application/json",
+	});
+	expect(status).toBe(415);
+});

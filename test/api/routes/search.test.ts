@@ -1,0 +1,95 @@
+// Users and items are found in memory: by the beginning of the id, by words of the title, by tag.
+
+import { startApi, type TestApi } from "../../support/api.js";
+import type { FakeRecommender } from "../../support/fake-recommender.js";
+import { WORLD } from "../../support/fake-recommender.js";
+
+let api: TestApi;
+const TITLES = ["Château in the rain", "Rain dance", "The terrain", "", "a chat"];
+const world: FakeRecommender["world"] = () => ({
+	...WORLD,
+	users: ["b2", "a1", "a10", "a2", "ä3"],
+	items: TITLES.map((title, column) => ({
+		id: `i${column}`,
+		title,
+		tags: column < 2 ? [0] : column === 2 ? [0, 1] : [],
+		popularity: column,
+	})),
+});
+beforeAll(async () => {
+	api = await startApi();
+	api.recommender.world = world;
+	const { runs } = await api.experiment(["SUCCEEDED"]);
+	await api.call("PUT", "/deployments/default", { checkpoint: await api.checkpoint(runs[0] as string) });
+});
+afterAll(() => api.close());
+const found = async (url: string) => (await api.call("GET", url)).body.items.map(({ id }: { id: string }) => id);
+
+test("users by the beginning of the id, page by page", async () => {
+	expect((await api.call("GET", "/users?q=a1")).body).toEqual({
+		items: [
+			{ id: "a1", interactions: 2 },
+			{ id: "a10", interactions: 3 },
+		],
+		total: 2,
+		nextCursor: null,
+	});
+	const first = (await api.call("GET", "/users?limit=3")).body;
+	expect(first.total).toBe(5);
+	const rest = await found(`/users?limit=3&cursor=${first.nextCursor}`);
+	expect([...first.items.map(({ id }: { id: string }) => id), ...rest]).toEqual(["a1", "a10", "a2", "b2", "ä3"]);
+	expect(await found("/users?q=%C3%A4")).toEqual(["ä3"]);
+	expect(await found("/users?q=zzz")).toEqual([]);
+});
+
+test("some users by chance", async () => {
+	const some = await found("/users?random=true&limit=4");
+	expect(new Set(some).size).toBe(4);
+	expect(await found("/users?random=true")).toHaveLength(5);
+});
+
+test("items by words, marks and case aside, the most popular first; by the beginning of the id; by tag", async () => {
+	expect((await api.call("GET", "/items?q=RAIN")).body).toEqual({
+		items: [
+			{ id: "i1", title: "Rain dance", tags: ["Red"], popularity: 1 },
+			{ id: "i0", title: "Château in the rain", tags: ["Red"], popularity: 0 },
+		],
+		total: 2,
+		nextCursor: null,
+	});
+	expect(await found("/items?q=chat")).toEqual(["i4", "i0"]);
+	expect(await found("/items?q=rain%20ch%C3%A2t")).toEqual(["i0"]);
+	expect(await found("/items?q=i3")).toEqual(["i3"]);
+	expect(await found("/items")).toEqual(["i4", "i3", "i2", "i1", "i0"]);
+	expect(await found("/items?tag=round")).toEqual(["i2"]);
+	expect(await found("/items?tag=none")).toEqual([]);
+	const first = (await api.call("GET", "/items?limit=2")).body;
+	expect(await found(`/items?limit=2&cursor=${first.nextCursor}`)).toEqual(["i2", "i1"]);
+	for (const list of ["users", "items"])
+		expect((await api.call("GET", `/${list}?cursor=eHh4`)).body.errors[0].pointer).toBe("/query/cursor");
+});
+
+test("one item", async () => {
+	const { status, body } = await api.call("GET", "/items/i2");
+	expect([status, body]).toEqual([200, { id: "i2", title: "The terrain", tags: ["Red", "Round"], popularity: 2 }]);
+	const { status: missing, body: problem } = await api.call("GET", "/items/i9");
+	expect([missing, problem.code, problem.errors[0].pointer]).toEqual([404, "unknown_item", "/params/id"]);
+});
+
+test("interests with a label, their top items and the history behind them; similar items", async () => {
+	const { body } = await api.call("GET", "/users/a1/interests?n=1");
+	expect(body.interests[0]).toEqual({
+		index: 0,
+		label: "A, Seen before",
+		weight: 1,
+		topItems: [{ id: "a", title: "A", score: 2 }],
+		formedBy: [{ id: "seen", title: "Seen before" }],
+	});
+	expect(body).toMatchObject({
+		user: "a1",
+		history: [{ id: "seen", title: "Seen before", interestShares: [1, 0] }],
+		historyTotal: 1,
+	});
+	const similar = await api.call("GET", "/items/x/similar?n=3");
+	expect(similar.body).toMatchObject({ item: "x", items: [{ id: "b", title: "B", score: 0.9 }] });
+});

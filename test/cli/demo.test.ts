@@ -1,0 +1,101 @@
+// valence demo as its users run it: twice at once, from a folder that only root can enter, and after a kill -9.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { outsideDatabases } from "../../services/supervisor/src/postgres/outside.js";
+import { removeHomesIn } from "../support/homes.js";
+
+const MAIN = fileURLToPath(new URL("../../services/cli/dist/main.js", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "valence demo-"));
+const home = join(folder, "private", "home");
+mkdirSync(home, { recursive: true });
+chmodSync(join(folder, "private"), 0o700);
+afterAll(() => removeHomesIn(folder));
+
+class Demo {
+	output = "";
+	readonly process: ChildProcess;
+
+	constructor(epochs: number) {
+		const { DATABASE_URL: _, REDIS_URL: __, ...env } = process.env;
+		this.process = spawn(process.execPath, [MAIN, "demo", "--set", `epochs=${epochs}`], {
+			cwd: folder,
+			env: { ...env, VALENCE_HOME: home },
+			stdio: ["ignore", "pipe", "pipe"],
+		});
+		for (const stream of [this.process.stdout, this.process.stderr]) {
+			stream?.on("data", (chunk) => {
+				this.output += chunk;
+			});
+		}
+	}
+
+	async status(): Promise<number | null> {
+		if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, "exit");
+		return this.process.exitCode;
+	}
+
+	async says(text: string): Promise<void> {
+		for (let waited = 0; !this.output.includes(text); waited += 100) {
+			if (this.process.exitCode !== null || waited > 90_000) throw new Error(`never said ${text}:\n${this.output}`);
+			await sleep(100);
+		}
+	}
+}
+
+/** Processes that have the home's path in their arguments or environment. */
+function living(): string[] {
+	return readdirSync("/proc").filter((pid) => {
+		if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
+		try {
+			return readFileSync(`/proc/${pid}/environ`, "utf8").includes(`VALENCE_HOME=${home}`);
+		} catch {
+			return false;
+		}
+	});
+}
+
+test("a folder that is none, and an option that is none, are refused before anything starts", () => {
+	const demo = (...given: string[]) => {
+		const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, "demo", ...given], {
+			encoding: "utf8",
+			cwd: folder,
+		});
+		return [status, stdout + stderr];
+	};
+	expect(demo("--data", "/nonexistent")).toEqual([1, expect.stringContaining("/nonexistent cannot be read")]);
+	expect(demo("--data", home)).toEqual([1, expect.stringContaining("holds no .inter or .inter.gz file")]);
+	expect(demo("--dataset", "x")).toEqual([2, expect.stringContaining("dataset is not known here")]);
+	expect(demo("--help")).toEqual([0, expect.stringContaining("A folder of RecBole files instead")]);
+});
+
+test("two at once both end well, each with its own home and ports", async () => {
+	const both = [new Demo(2), new Demo(2)];
+	for (const demo of both) {
+		expect([await demo.status(), demo.output]).toEqual([0, expect.stringContaining("Shut everything down")]);
+		expect(demo.output).toMatch(/popularity\s+0\.\d{4}/);
+		expect(demo.output).toMatch(/interest \d/);
+	}
+	expect(living()).toEqual([]);
+	// What it made it has removed, also the databases that lay outside.
+	expect(readdirSync(home)).toEqual([]);
+	expect(outsideDatabases().filter((one) => one.home?.startsWith(home))).toEqual([]);
+}, 360_000);
+
+test("killed in the middle it leaves nothing running, and the next start repairs what it left", async () => {
+	const killed = new Demo(1000);
+	await killed.says("epoch");
+	killed.process.kill("SIGKILL");
+	for (let waited = 0; living().length > 0; waited += 200) {
+		if (waited > 30_000) throw new Error(`still running: ${living()}`);
+		await sleep(200);
+	}
+	expect(readdirSync(home)).toEqual(["demo"]);
+	const next = new Demo(2);
+	expect([await next.status(), next.output]).toEqual([0, expect.stringContaining("Shut everything down")]);
+	expect(readdirSync(home)).toEqual([]);
+}, 360_000);

@@ -1,0 +1,80 @@
+// From a file as people have it to recommendations, with nothing but the command: a real service, started by it.
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { jest } from "@jest/globals";
+import { freePort } from "../../services/supervisor/src/ports.js";
+import { commandLine } from "../support/command-line.js";
+import { removeHomesIn } from "../support/homes.js";
+import { until } from "../support/processes.js";
+
+jest.setTimeout(300_000);
+
+/** As MovieLens publishes its small sets: each user likes one of three kinds of movies. */
+function writeMovieLens(folder: string, users: number, names: { ratings: string; movies: string }): void {
+	const ratings = ["userId,movieId,rating,timestamp"];
+	for (let user = 1; user <= users; user++) {
+		for (let nth = 0; nth < 14; nth++) {
+			const movie = 1 + (user % 3) * 40 + ((user * 7 + nth * nth + nth) % 40);
+			ratings.push(`${user},${movie},${3 + (nth % 5) / 2},${1_500_000_000 + user * 100 + nth}`);
+		}
+	}
+	const movies = Array.from(
+		{ length: 120 },
+		(_, nth) => `${nth + 1},"Movie, The ${nth + 1} (1999)",Drama|Kind${nth % 3}`,
+	);
+	writeFileSync(join(folder, names.ratings), `${ratings.join("\n")}\n`);
+	writeFileSync(join(folder, names.movies), `${["movieId,title,genres", ...movies].join("\n")}\n`);
+}
+
+const cli = commandLine({ OMP_NUM_THREADS: "1" });
+let service: ReturnType<typeof cli.begin>;
+let said = "";
+afterAll(async () => {
+	if (service?.exitCode === null) {
+		const gone = once(service, "exit");
+		service.kill("SIGTERM");
+		await gone;
+	}
+	removeHomesIn(cli.folder);
+});
+
+test("five lines lead from a file to recommendations, and stop ends what start began", async () => {
+	writeMovieLens(cli.folder, 90, { ratings: "ratings.csv", movies: "movies.csv" });
+	service = cli.begin(["start"], { PORT: String(await freePort()) });
+	for (const stream of [service.stdout, service.stderr]) stream?.on("data", (chunk) => (said += chunk));
+	await until("it is up", () => said.includes("stops it") || service.exitCode !== null, 120);
+	expect(service.exitCode).toBeNull();
+
+	// No address is told: the commands find the service of the home.
+	const valence = async (...args: string[]) => {
+		const { status, stdout, stderr } = await cli.valence(args);
+		expect([args, status, stderr]).toEqual([args, 0, ""]);
+		return stdout;
+	};
+	const imported = await valence("import", "ratings.csv", "movies.csv");
+	expect(imported).toMatch(/users +90\n +items +\d+\n/);
+	expect(imported).toContain("with a title");
+	const trained = await valence("train", "popularity", "ease", "--watch");
+	expect(trained).toMatch(/✓ ease/);
+	expect(trained).toMatch(/model +Recall@20 +Recall@50 +NDCG@20 +NDCG@50 +seeds +time a run\n +ease +[01]\.\d{4}/);
+	expect(await valence("deploy", "best")).toMatch(/default answers with ease on ratings/);
+	const listed = await valence("recommend", "1", "-n", "3");
+	expect(listed).toMatch(/ 1\. Movie, The \d+ \(1999\) +\d+\n/);
+	expect(await valence("similar", "50", "-n", "2")).toContain("Movie, The");
+	expect(await valence("export", "lists.csv", "-n", "3")).toContain("270 rows of ease on ratings");
+	expect(JSON.parse(await valence("compare", "--json")).items[0].groups).toHaveLength(2);
+
+	// Names that say another part than the columns do, in a folder with what is published beside them.
+	const folder = join(cli.folder, "published");
+	mkdirSync(folder);
+	writeMovieLens(folder, 80, { ratings: "Movies_and_TV.csv", movies: "films.csv" });
+	writeFileSync(join(folder, "links.csv"), "movieId,imdbId,tmdbId\n1,0114709,862\n");
+	writeFileSync(join(folder, "README.txt"), "Summary\n=======\n\nThis dataset describes ratings.\n");
+	const published = await valence("import", "published");
+	expect(published).toMatch(/users +80\n/);
+	expect(published).toContain("with a title");
+
+	expect(await valence("stop")).toContain("Stopped what served");
+	expect((await cli.valence(["runs"])).status).toBe(4);
+});

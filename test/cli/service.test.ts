@@ -1,0 +1,157 @@
+// Commands against the api with a fake trainer and recommender: what they find, print, refuse, and hand to programs.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { startApi, type TestApi } from "../support/api.js";
+import { commandLine } from "../support/command-line.js";
+
+const KEY = "a-key-of-at-least-24-characters";
+let api: TestApi;
+let url: string;
+let cli: ReturnType<typeof commandLine>;
+let runs: string[];
+let dataset: string;
+const valence = (...args: string[]) => cli.valence(args, { VALENCE_URL: url, VALENCE_API_KEY: KEY });
+const short = (id = "") => id.slice(0, 8);
+
+beforeAll(async () => {
+	api = await startApi({ API_KEYS: KEY });
+	url = await api.app.listen({ port: 0, host: "127.0.0.1" });
+	cli = commandLine();
+	dataset = await api.dataset();
+	({ runs } = await api.experiment(["SUCCEEDED", "SUCCEEDED", "FAILED", "QUEUED"], { dataset }));
+});
+afterAll(() => api?.close());
+
+describe("the key", () => {
+	it("is asked for, and one that is wrong is told", async () => {
+		const without = await cli.valence(["runs"], { VALENCE_URL: url });
+		expect([without.status, without.stderr]).toEqual([3, expect.stringContaining("wants an API key")]);
+		const wrong = await cli.valence(["login", url, "wrong"]);
+		expect([wrong.status, wrong.stderr]).toEqual([3, expect.stringContaining("does not take the key given")]);
+	});
+	it("is kept by login, used from then on, and forgotten", async () => {
+		expect(await cli.valence(["login", url, KEY, "--name", "shop"])).toMatchObject({ status: 0 });
+		expect((await cli.valence(["datasets", "--json"])).status).toBe(0);
+		expect((await cli.valence(["datasets", "--context", "shop"])).stdout).toContain(short(dataset));
+		const listed = (await cli.valence(["contexts"])).stdout;
+		expect(listed).toMatch(/\* +shop +http.* yes/);
+		expect(listed).not.toContain(KEY);
+		await cli.valence(["contexts", "--remove", "shop"]);
+		expect((await cli.valence(["datasets", "--context", "shop"])).status).toBe(2);
+	});
+});
+
+it("gives programs the API's own answers, and nothing else on standard output", async () => {
+	const { stdout, stderr, status } = await valence("runs", "--json");
+	expect([status, stderr]).toEqual([0, ""]);
+	const { items } = JSON.parse(stdout);
+	expect(items.map(({ id }: { id: string }) => id).sort()).toEqual([...runs].sort());
+	const { body } = await api.call("GET", `/runs/${runs[0]}`, undefined, { authorization: `Bearer ${KEY}` });
+	expect(JSON.parse((await valence("runs", runs[0] as string, "--json")).stdout)).toEqual(body);
+	const refused = await valence("recommend", "u1", "--json");
+	expect([refused.status, refused.stdout]).toEqual([3, ""]);
+	expect(JSON.parse(refused.stderr.split("\n")[0] as string)).toMatchObject({ status: 409, code: "nothing_deployed" });
+});
+
+it("lists runs with what they came to", async () => {
+	const { stdout } = await valence("runs");
+	expect(stdout).toMatch(new RegExp(`${short(runs[1])} +valid +2 +dataset .{4} +succeeded +2 \\(best 2\\) +0\\.2100`));
+	expect(stdout).toMatch(new RegExp(`${short(runs[2])} .* failed`));
+	expect((await valence("runs", "--model", "popularity")).stdout).toContain("Nothing has been trained yet");
+	expect((await valence("runs", short(runs[2]))).stdout).toContain("failed: the loss is not finite");
+});
+
+it("compares what differs by its seed alone as one line", async () => {
+	const { stdout } = await valence("compare");
+	// Two of the four seeds are in; one has failed, and one is still to come.
+	expect(stdout).toMatch(/valid +0\.2050 ± 0\.0071 +2 of 4/);
+	expect((await valence("compare", "--on", short(dataset))).stdout).toBe(stdout);
+	const both = await valence("compare", "latest", "--on", short(dataset));
+	expect([both.status, both.stderr]).toEqual([2, expect.stringContaining("a dataset, not both")]);
+});
+
+it("finds things by short names, and says what there is when it does not", async () => {
+	const said = async (...args: string[]) => {
+		const { status, stdout, stderr } = await valence(...args);
+		return [status, stdout + stderr] as const;
+	};
+	expect(await said("runs", "best")).toEqual([0, expect.stringContaining(runs[1] as string)]);
+	expect(await said("runs", (runs[0] as string).slice(0, 13))).toEqual([0, expect.stringContaining(runs[0] as string)]);
+	expect(await said("runs", "nope")).toEqual([2, expect.stringContaining("there is no run nope")]);
+	expect(await said("runs", "valid")).toEqual([0, expect.stringContaining("valid seed")]);
+	expect(await said("train", "valid", "--on", "nope")).toEqual([
+		2,
+		expect.stringContaining("there is no dataset nope; there are dataset "),
+	]);
+	expect(await said("train", "vlid")).toEqual([
+		2,
+		expect.stringContaining("there is no model vlid; there are valid, popularity"),
+	]);
+	expect(await said("train", "valid", "--set", "z=1")).toEqual([
+		2,
+		expect.stringContaining("valid has no field z; it has k, tau, attention"),
+	]);
+	expect(await said("train", "valid", "--set", "k=99")).toEqual([3, expect.stringContaining("k")]);
+	expect(await said("models", "valid")).toEqual([0, expect.stringMatching(/k +4 +from 1 to 64 +Number of interests/)]);
+});
+
+it("trains on the newest dataset what is set, for the models that have the field", async () => {
+	const { status, stdout } = await valence(
+		...["train", "valid", "popularity", "--set", "k=8", "--grid", "tau=0.1,0.2", "--seeds", "1,3-4", "--json"],
+	);
+	expect(status).toBe(0);
+	const { spec, dataset: on, runs: made } = JSON.parse(stdout);
+	expect(spec).toMatchObject({
+		models: [{ model: "valid", params: { k: 8 }, grid: { tau: [0.1, 0.2] } }, { model: "popularity" }],
+		seeds: [1, 3, 4],
+	});
+	expect(on.id).toBe(dataset);
+	expect(made.filter(({ model }: { model: string }) => model === "valid")).toHaveLength(6);
+});
+
+describe("what is deployed", () => {
+	it("is replaced by another model only when that is said", async () => {
+		const first = await valence("deploy", "best", "--json");
+		expect([first.status, JSON.parse(first.stdout).checkpoint.runId]).toEqual([0, runs[1]]);
+		expect((await valence("deploy", short(runs[0]))).status).toBe(0); // the same model on the same dataset
+		const other = await api.experiment(["SUCCEEDED"], { dataset, model: "popularity" });
+		const asked = await valence("deploy", short(other.runs[0]));
+		expect([asked.status, asked.stderr]).toEqual([
+			2,
+			expect.stringMatching(/default serves valid on dataset .* replace it by popularity on .* --yes/),
+		]);
+		expect((await valence("deploy", short(other.runs[0]), "--yes")).status).toBe(0);
+		expect((await valence("deploy", short(runs[1]), "--yes")).status).toBe(0);
+		expect((await valence("deploy", "latest", "--as", "trial")).status).toBe(0);
+	});
+	it("answers for users, for somebody new, and about items; who is not there is told who is", async () => {
+		const { stdout } = await valence("recommend", "u1", "-n", "2");
+		expect(stdout).toContain("   1. First <img onerror=alert(1)>  interest 2 (75 %)  item/1\n");
+		const answer = JSON.parse((await valence("recommend", "u1", "-n", "2", "--json")).stdout);
+		expect(answer).toMatchObject({ user: "u1", items: [{ id: "item/1" }, { id: "Ü 2", title: null }] });
+		const fold = await valence("recommend", "--items", "seen,zzz");
+		expect([fold.status, fold.stdout]).toEqual([0, expect.stringContaining("Not known here: never heard of")]);
+		const nobody = await valence("recommend", "nobody");
+		expect([nobody.status, nobody.stderr]).toEqual([3, expect.stringMatching(/there is no user nobody .* there are /)]);
+		expect((await valence("similar", "a")).status).toBe(0);
+	});
+});
+
+it("names the file whose import cannot begin, and the place of what is wrong", async () => {
+	const file = join(cli.folder, "items.csv");
+	writeFileSync(file, "item,title\n1,a\n");
+	const { status, stderr } = await valence("import", file);
+	expect([status, stderr]).toEqual([3, expect.stringContaining("/interactions")]);
+});
+
+it("takes users to export from a file, and leaves a file that is there alone", async () => {
+	const out = join(cli.folder, "lists.csv");
+	writeFileSync(out, "mine");
+	expect(await valence("export", out)).toMatchObject({
+		status: 2,
+		stderr: expect.stringContaining("--force replaces it"),
+	});
+	expect(readFileSync(out, "utf8")).toBe("mine");
+	writeFileSync(join(cli.folder, "none.txt"), "\n\n");
+	expect((await valence("export", "x.csv", "--users", join(cli.folder, "none.txt"))).stderr).toContain("holds no id");
+});

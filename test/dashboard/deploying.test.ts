@@ -1,0 +1,70 @@
+import type { Deployment } from "@valence/client";
+import { isName, replaced, runToDeploy, toServe } from "../../services/dashboard/src/deploying";
+
+const checkpoint = {
+	id: "c1",
+	model: "valid",
+	epoch: 3,
+	experiment: { id: "e1", name: "First" },
+	dataset: { id: "d1", name: "films" },
+};
+const deployment = { name: "default", checkpoint } as Deployment;
+
+it("asks nothing where nothing is served, or another checkpoint of the same model and dataset", () => {
+	expect(replaced(undefined, checkpoint)).toBeNull();
+	expect(replaced(deployment, { ...checkpoint, epoch: 9, experiment: { name: "Second" } })).toBeNull();
+});
+
+it("asks before another model or dataset takes the place, and says what is served now and then", () => {
+	const model = replaced(deployment, { ...checkpoint, model: "ease" });
+	expect(model?.question).toBe("Replace what default serves with another model?");
+	expect(model?.consequence).toContain("default serves valid, epoch 3, of First, on films now.");
+	expect(model?.consequence).toContain("From then on it serves ease, epoch 3, of First, on films.");
+	expect(model?.consequence).not.toContain("users and items");
+	const data = replaced(deployment, { ...checkpoint, dataset: { id: "d2", name: "films" } });
+	expect(data?.question).toBe("Replace what default serves with another dataset?");
+	expect(data?.consequence).toContain("users and items");
+	expect(replaced(deployment, { ...checkpoint, model: "ease", dataset: { id: "d2", name: "books" } })?.question).toBe(
+		"Replace what default serves with another model and another dataset?",
+	);
+});
+
+it("goes by the dataset's name where no more is known of what was served before", () => {
+	expect(replaced(deployment, { ...checkpoint, dataset: { name: "films" } })).toBeNull();
+	expect(replaced(deployment, { ...checkpoint, dataset: { name: "books" } })).not.toBeNull();
+});
+
+it("puts the best run forward, the first that succeeded where nobody could be measured, else none", () => {
+	const runs = [
+		{ id: "r1", state: "FAILED" },
+		{ id: "r2", state: "SUCCEEDED" },
+	] as never;
+	expect(runToDeploy({ best: { runId: "r9", model: "valid", metric: "recall@20", value: 0.1 }, runs })).toEqual({
+		id: "r9",
+		isBest: true,
+	});
+	expect(runToDeploy({ best: null, runs })).toEqual({ id: "r2", isBest: false });
+	expect(runToDeploy({ best: null, runs: [] })).toBeNull();
+});
+
+it("serves the best checkpoint of a run, or its last", () => {
+	const [best, last, other] = [
+		{ isBest: true, isLast: false },
+		{ isBest: false, isLast: true },
+		{ isBest: false, isLast: false },
+	];
+	expect(toServe([last, best])).toBe(best);
+	expect(toServe([other, last])).toBe(last);
+	expect(toServe([])).toBeUndefined();
+});
+
+it.each([
+	["default", true],
+	["a", true],
+	["a-b", true],
+	["", false],
+	["A", false],
+	["-a", false],
+	["a-", false],
+	["x".repeat(65), false],
+])("takes %p for a name: %p", (name, expected) => expect(isName(name)).toBe(expected));

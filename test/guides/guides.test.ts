@@ -1,0 +1,111 @@
+// Every guide, and the five lines of the README, followed word for word in an empty folder. Only the ports are others.
+import { mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { jest } from "@jest/globals";
+import { freePort } from "../../services/supervisor/src/ports.js";
+import { OUTSIDE } from "../support/command-line.js";
+import { removeHomesIn } from "../support/homes.js";
+import { missingFrom, type Step, stepsOf } from "./guide.js";
+import { Shell, serve } from "./terminal.js";
+
+jest.setTimeout(600_000);
+
+const ROOT = process.cwd();
+const GUIDES = join(ROOT, "docs/guides");
+const here = mkdtempSync(join(tmpdir(), "valence-guides-"));
+const running = new Map<string, { end: () => Promise<void> }>();
+let ports: Record<string, string>;
+beforeAll(async () => {
+	ports = { 3000: String(await freePort()), 3001: String(await freePort()) };
+});
+const endAll = async () => {
+	await Promise.all([...running.values()].map(({ end }) => end()));
+	running.clear();
+};
+afterAll(async () => {
+	await endAll();
+	removeHomesIn(here);
+});
+
+/** As a person whose shell finds `valence`, and who has installed both clients. */
+const environment = () => ({
+	...OUTSIDE,
+	PATH: [join(ROOT, "node_modules/.bin"), join(ROOT, "services/trainer-py/.venv/bin"), OUTSIDE.PATH].join(delimiter),
+	PYTHONPATH: join(ROOT, "clients/python/src"),
+	VALENCE_HOME: join(here, "home"),
+	XDG_CONFIG_HOME: join(here, "config"),
+	PORT: ports[3000],
+	NO_COLOR: "1",
+	OMP_NUM_THREADS: "1",
+});
+
+function folderOf(name: string): string {
+	const folder = join(here, name);
+	mkdirSync(join(folder, name), { recursive: true });
+	symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+	return join(folder, name);
+}
+
+async function follow(name: string, steps: Step[], prepare: (folder: string) => void = () => undefined): Promise<void> {
+	const folder = folderOf(name);
+	prepare(folder);
+	const shell = new Shell(folder, environment(), join(folder, ".."));
+	const withPorts = (text: string) => text.replace(/\b300[01]\b/g, (port) => ports[port] as string);
+	let said = "";
+	const faults: string[] = [];
+	try {
+		for (const { kind, text, line } of steps) {
+			const missing = kind === "appear" ? missingFrom(said, withPorts(text)) : null;
+			if (missing !== null) faults.push(`line ${line} shows\n${missing}\nwhich is not in\n${said}`);
+			if (kind === "type") said = await shell.type(withPorts(text));
+			if (kind === "serve" && !running.has(text))
+				running.set(text, await serve(withPorts(text), folder, environment()));
+		}
+	} finally {
+		shell.close();
+	}
+	if (faults.length > 0) throw new Error(faults.join("\n\n"));
+}
+
+it("there is one for each of three people", () => {
+	expect(readdirSync(GUIDES).sort()).toEqual(["operator.md", "researcher.md", "shop-engineer.md"]);
+});
+
+const guide = (name: string) => stepsOf(join(GUIDES, `${name}.md`));
+
+test("the shop's engineer gets from orders to recommendations", () => follow("shop-engineer", guide("shop-engineer")));
+
+// On the same service, as the guide says for whoever has one.
+test("the researcher compares models and gets tables", () => follow("researcher", guide("researcher")));
+
+test("the README's lines lead from a file to recommendations", async () => {
+	// Nothing is served when somebody begins; what the guides before have deployed would be asked about.
+	await fetch(`http://127.0.0.1:${ports[3000]}/deployments/default`, { method: "DELETE" }).catch(() => undefined);
+
+	const lines = stepsOf(join(ROOT, "README.md")).filter(({ text }) => text.startsWith("valence import "));
+	expect(lines).toHaveLength(1);
+	await follow("readme", [{ kind: "serve", text: "valence start", line: 0 }, ...lines], writeMovies);
+});
+
+test("the operator starts, watches, backs up, restores and stops", async () => {
+	await endAll();
+	await follow("operator", guide("operator"));
+	expect(await Promise.all([...running.values()].map(({ end }) => end()))).toHaveLength(2);
+});
+
+/** The files that the README speaks of, in MovieLens's shape: each user likes one of three kinds of movies. */
+function writeMovies(folder: string): void {
+	const ratings = ["userId,movieId,rating,timestamp"];
+	for (let user = 1; user <= 90; user++)
+		for (let nth = 0; nth < 14; nth++) {
+			const movie = ([1, 101, 241][user % 3] as number) + ((user * 7 + nth * nth + nth) % 40);
+			ratings.push(`${user},${movie},${3 + (nth % 5) / 2},${1_500_000_000 + user * 100 + nth}`);
+		}
+	const movies = Array.from(
+		{ length: 300 },
+		(_, nth) => `${nth + 1},"Movie, The ${nth + 1} (1999)",Drama|Kind${nth % 3}`,
+	);
+	writeFileSync(join(folder, "ratings.csv"), `${ratings.join("\n")}\n`);
+	writeFileSync(join(folder, "titles.csv"), `${["movieId,title,genres", ...movies].join("\n")}\n`);
+}

@@ -1,0 +1,184 @@
+"""A preview says what an import would make of the first bytes."""
+
+import gzip
+import io
+import json
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from trainer.data.importing import Head, ImportRule, Preview, preview_files
+from trainer.data.importing import preview as preview_module
+from trainer.data.importing.preview import HEAD_BYTES
+
+RATINGS = "userId,movieId,rating,timestamp\n" + "".join(f"{n % 99},{n},4.5,964982703\n" for n in range(9_000))
+
+
+def preview(*files: tuple[str, str, bytes | str], rule: str = "{}") -> Preview:
+    heads = []
+    for role, name, given in files:
+        data = given.encode() if isinstance(given, str) else given
+        heads.append(Head(role, name, data[:HEAD_BYTES], len(data) < HEAD_BYTES))
+    return preview_files(heads, ImportRule.parse(rule))
+
+
+def roles(made: Preview, table: int = 0) -> dict[str, str]:
+    return {column.name: column.role for column in made.tables[table].columns}
+
+
+def test_columns_rows_and_dialect_of_the_beginning_of_a_file() -> None:
+    made = preview(("interactions", "ratings.csv", RATINGS))
+    [table] = made.tables
+    assert (table.format, table.separator, table.quote, table.encoding) == ("csv", ",", '"', "utf-8")
+    assert (table.header, table.first_line) == (True, 2)
+    assert roles(made) == {"userId": "user", "movieId": "item", "rating": "rating", "timestamp": "timestamp"}
+    assert table.columns[0].why == "'userId' is a usual name"
+    assert (len(table.rows), table.rows[1]) == (20, ["1", "1", "4.5", "964982703"])
+    assert (made.problems, made.warnings) == ([], [])  # the last line is cut, which is none of its faults
+
+
+def test_packed_files_whose_end_is_missing() -> None:
+    for packed in (gzip.compress(RATINGS.encode()), pa.compress(RATINGS.encode(), "zstd", asbytes=True)):
+        made = preview_files([Head("interactions", "ratings", packed[:20_000], is_whole=False)], ImportRule())
+        assert [len(table.rows) for table in made.tables] == [20]
+        assert made.problems == []
+    [damaged] = preview(("interactions", "ratings.csv.gz", b"\x1f\x8b\x08" + b"\xff" * HEAD_BYTES)).problems
+    assert damaged.code == "bad_gzip"
+
+
+def test_an_archive_by_the_members_at_its_beginning() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ml/links.csv", "movieId,imdbId\n1,2\n")
+        archive.writestr("ml/movies.csv", "movieId,title,genres\n1,One,A|B\n")
+        archive.writestr("ml/ratings.csv", RATINGS)
+    made = preview_files([Head("interactions", "ml.zip", file.getvalue()[:20_000], is_whole=False)], ImportRule())
+    assert [(table.name, table.role) for table in made.tables] == [
+        ("ml.zip: ml/movies.csv", "items"),
+        ("ml.zip: ml/ratings.csv", "interactions"),
+    ]
+    assert made.problems == []
+    assert [one.code for one in made.warnings] == ["not_shown"]
+
+
+def test_an_archive_whose_first_member_fills_its_beginning() -> None:
+    """As MovieLens' are: what the first member is nobody knows before the others are seen."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("ml/links.csv", "movieId,imdbId\n" + "".join(f"{n},{n}\n" for n in range(9_000)))
+        archive.writestr("ml/movies.csv", "movieId,title,genres\n1,One,A|B\n")
+        archive.writestr("ml/ratings.csv", RATINGS)
+    made = preview(("", "ml.zip", file.getvalue()))
+    assert (made.tables, made.problems) == ([], [])
+    assert [(one.code, one.file, "seen on import" in one.message) for one in made.warnings] == [
+        ("not_shown", "ml.zip", True)
+    ]
+
+
+def test_what_unpacks_to_more_than_is_shown_is_cut_behind_a_line() -> None:
+    text = "user,item\n" + "".join(f"u{n % 9},i{n % 8}\r\n" for n in range(300_000))
+    packed = gzip.compress(text.encode())
+    assert len(packed) < HEAD_BYTES < preview_module._MOST_UNPACKED < len(text)
+    for name, data in (("a.csv.gz", packed), ("a.zip", zipped(text))):
+        made = preview(("interactions", name, data))
+        assert ([len(table.rows) for table in made.tables], made.problems) == ([20], [])
+
+
+def zipped(text: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ratings.csv", text)
+    return file.getvalue()
+
+
+def test_a_quote_that_swallows_what_follows_is_named() -> None:
+    rows = "".join(f"u{n % 9},i{n}\n" for n in range(3_000))
+    made = preview(("interactions", "a.csv", f'user,item\nu1,i1\nu2,"i2\n{rows}'))
+    assert [(one.code, one.line) for one in made.problems] == [("unclosed_quote", 3)]
+
+
+def test_a_beginning_that_ends_within_a_cell_of_several_lines() -> None:
+    head = "user,item,text\n" + 'u,i,"two\nlines"\n' * 20 + 'u,i,"cut\nhere, and'
+    made = preview_files([Head("interactions", "a.csv", head.encode(), is_whole=False)], ImportRule())
+    assert (len(made.tables[0].rows), made.problems) == (20, [])
+    whole = preview(("interactions", "a.csv", head))
+    assert [(one.code, one.line) for one in whole.problems] == [("unclosed_quote", 42), ("ragged_row", 43)]
+
+
+def test_only_columns_that_an_import_looks_at_are_refused() -> None:
+    twice = "user,item,date,date\na,b,1,2\n"
+    assert preview(("interactions", "a.csv", twice)).problems == []
+    named = preview(("interactions", "a.csv", twice), rule='{"columns": {"timestamp": "when"}}')
+    assert [(one.code, "'when'" in one.message) for one in named.problems] == [("missing_column", True)]
+
+
+def test_roles_are_guessed_where_nobody_knows_them() -> None:
+    made = preview(
+        ("", "shop.csv", "sku,name,genre\n1,One,x\n"),
+        ("", "x.csv", "customer,sku\na,1\n"),
+        ("", "x.test.csv", "user,sku\na,1\n"),
+    )
+    assert {table.name: table.role for table in made.tables} == {
+        "shop.csv": "items",
+        "x.csv": "interactions",
+        "x.test.csv": "test",
+    }
+
+
+def test_columns_of_pairs_say_more_than_a_name_of_items() -> None:
+    ratings, titles = b"userId,movieId,rating\n1,2,5\n2,3,4\n", b"movieId,title\n2,Two\n3,Three\n"
+    made = preview(("", "Movies_and_TV.csv", ratings), ("", "films.csv", titles), ("", "movies.csv", titles))
+    assert {table.name: table.role for table in made.tables} == {
+        "Movies_and_TV.csv": "interactions",
+        "films.csv": "items",
+        "movies.csv": "items",
+    }
+
+
+def test_what_an_import_would_refuse_and_what_it_would_say() -> None:
+    text = "user,customer,item,date\na,b,c,yesterday\n"
+    made = preview(("interactions", "a.csv", text))
+    assert [(one.code, one.line) for one in made.problems] == [("ambiguous_column", 1)]
+    assert roles(made) == {"user": "", "customer": "", "item": "item", "date": "timestamp"}
+    assert [(one.code, one.column) for one in made.warnings] == [("bad_time", "date")]
+    mended = preview(("interactions", "a.csv", text), rule='{"columns": {"interactions": {"user": "customer"}}}')
+    assert mended.problems == []
+    assert mended.tables[0].columns[1].why == "named in the rule"
+    rows = preview(("interactions", "a.csv", "user,item\na,b\n,c\n d ,e,f\n"))
+    assert [(one.code, one.line) for one in rows.problems] == [("empty_id", 3), ("ragged_row", 4)]
+    titles = preview(("items", "i.csv", b"item,title\na,Caf\xe9\nb,x,y\n"))
+    assert titles.problems == []
+    assert [(one.code, one.line) for one in titles.warnings] == [("encoding", 0), ("ragged_row", 3)]
+
+
+def test_a_file_without_header_shows_its_cells_for_the_choice() -> None:
+    data = "1\t10\t5\t881250949\n1\t11\t3\t881250950\n"
+    made = preview(("interactions", "u.data.txt", data))
+    assert [one.code for one in made.problems] == ["no_header"]
+    assert ([column.name for column in made.tables[0].columns][:2], made.tables[0].header) == (
+        ["column 1", "column 2"],
+        False,
+    )
+    assert made.tables[0].rows[0] == ["1", "10", "5", "881250949"]
+    named = preview(("interactions", "u.data.txt", data), rule='{"columns": {"user": 1, "item": 2, "timestamp": 4}}')
+    assert (named.problems, named.tables[0].columns[3].role) == ([], "timestamp")
+
+
+def test_json_and_parquet(tmp_path: object) -> None:
+    array = json.dumps([{"user": {"id": n}, "item": f"i{n}"} for n in range(9_000)])
+    made = preview(("interactions", "a.json", array))
+    assert (made.tables[0].format, len(made.tables[0].rows), made.problems) == ("json-array", 20, [])
+    assert roles(made) == {"user.id": "user", "item": "item"}
+    file = io.BytesIO()
+    pa.parquet.write_table(pa.table({"user": ["a"], "item": ["b"]}), file)
+    assert roles(preview(("interactions", "a.parquet", file.getvalue()))) == {"user": "user", "item": "item"}
+    cut = preview_files([Head("interactions", "a.parquet", file.getvalue()[:100], is_whole=False)], ImportRule())
+    assert (cut.tables, cut.problems) == ([], [])
+    assert [(one.code, "at its end" in one.message) for one in cut.warnings] == [("not_shown", True)]
+
+
+def test_what_is_no_table_is_a_problem() -> None:
+    made = preview(("interactions", "a.db", b"SQLite format 3\0" + b"\0" * 100), ("items", "b.csv", b""))
+    assert [one.code for one in made.problems] == ["unsupported_format", "empty_file"]
+    assert made.tables == []
