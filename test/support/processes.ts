@@ -61,11 +61,8 @@ export function trainerChildren(artifacts: string): number[] {
 function isChild(pid: number, artifacts: string): boolean {
 	try {
 		const isZombie = /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-		return (
-			!isZombie &&
-			readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("trainer.child") &&
-			readFileSync(`/proc/${pid}/environ`, "utf8").includes(`VALENCE_ARTIFACTS=${artifacts}\0`)
-		);
+		const [title = ""] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+		return !isZombie && title.startsWith("trainer.child ") && title.endsWith(` of ${artifacts}`);
 	} catch {
 		return false; // it ended while we looked
 	}

@@ -43,11 +43,13 @@ LITTLE_MEMORY = "size = psutil.Process().memory_info().vms + (200 << 20); limit(
 LITTLE_DISK = "limit(resource.RLIMIT_FSIZE, 2000)"
 BROKEN_MODEL = "registry.get('popularity').fit = lambda *_: 1 / 0"
 CHILD = """
-import resource, sys, psutil
+import json, os, resource, sys, psutil
+from multiprocessing.connection import Connection
 from trainer import child, registry
 limit = lambda which, size: resource.setrlimit(which, (size, size))
+task = json.loads(sys.stdin.readline())
 {before}
-sys.exit(child.main(int(sys.argv[1])))
+child.main(task, Connection(int(sys.argv[1])), Connection(os.dup(2)), Connection(os.dup(0)))
 """
 
 
@@ -190,15 +192,12 @@ def test_it_ends_when_standard_input_closes(root: Path) -> None:
 
 
 PARENT = """
-import os, subprocess, sys
-read, write = os.pipe()
-child = subprocess.Popen([sys.executable, "-m", "trainer.child", str(write)], stdin=subprocess.PIPE, pass_fds=[write])
-child.stdin.write(sys.stdin.readline().encode())
-child.stdin.flush()
-os.close(write)
-for line in os.fdopen(read):
-    if '"Epoch"' in line:
-        print(child.pid, flush=True)
+import json, sys
+from pathlib import Path
+from trainer.server.children import Children
+task = json.loads(sys.stdin.readline())
+for event in Children(1, Path(task["artifacts"]), 1, 60).events(task["kind"], "key", task["spec"], lambda: True):
+    print(type(event).__name__, flush=True)
 """
 
 
@@ -210,7 +209,9 @@ def test_it_ends_when_its_parent_is_killed(root: Path) -> None:
         assert parent.stdout is not None
         parent.stdin.write(task(root, ENDLESS))
         parent.stdin.flush()
-        child = psutil.Process(int(parent.stdout.readline()))
+        assert any(line == "Epoch\n" for line in parent.stdout)  # it trains
+        below = psutil.Process(parent.pid).children(recursive=True)
+        (child,) = (one for one in below if one.cmdline()[0].startswith("trainer.child "))
         parent.kill()
         started = time.monotonic()
         while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:

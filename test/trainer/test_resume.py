@@ -46,7 +46,8 @@ def events_of(artifacts: Path, run_id: str, model: str, resume: list[str] | None
 
 
 def kill_child() -> None:
-    (child,) = [one for one in psutil.Process().children() if "trainer.child" in " ".join(one.cmdline())]
+    below = psutil.Process().children(recursive=True)
+    (child,) = [one for one in below if one.cmdline()[0].startswith("trainer.child ")]
     os.kill(child.pid, signal.SIGKILL)
 
 

@@ -1,12 +1,11 @@
 """The child process that does one piece of work: a training, an evaluation, an import or an export.
 
-`python -m trainer.child FD` reads one JSON line from standard input, writes events as JSON lines to descriptor FD, and
-ends when standard input closes: a dead parent never leaves a child behind.
+It writes events as JSON lines to one pipe and errors to another, and ends when its lifeline closes: a dead parent never
+leaves a child behind.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -16,10 +15,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+from setproctitle import setproctitle
 
 from . import device
 from .data.importing import Finished, ImportRule, Problem, Progress, SourceFile, import_dataset
@@ -130,10 +131,18 @@ def failure_of(error: BaseException, kind: str) -> Failed:
     return Failed("internal", f"{type(error).__name__}: {error}"[:500], "INTERNAL")
 
 
-def main(descriptor: int) -> int:
-    pipe = EventPipe(os.fdopen(descriptor, "w", encoding="utf-8"))
-    task = json.loads(sys.stdin.readline())
-    _end_with_stdin()
+def main(task: dict[str, Any], events: Connection, errors: Connection, lifeline: Connection) -> None:
+    """Ends the process: with status 0, or with 1 when its last event is why it failed."""
+    os.setsid()  # a Ctrl-C in the terminal is the server's to handle
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(errors.fileno(), sys.stderr.fileno())
+    setproctitle(f"trainer.child {task['kind']} of {task['artifacts']}")
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    with os.fdopen(events.fileno(), "w", encoding="utf-8", closefd=False) as stream:
+        sys.exit(_said(task, EventPipe(stream)))
+
+
+def _said(task: dict[str, Any], pipe: EventPipe) -> int:
     logging.basicConfig(level=logging.INFO, handlers=[_LogEvents(pipe)])
     logging.captureWarnings(capture=True)
     if task.get("threads"):
@@ -151,13 +160,6 @@ def main(descriptor: int) -> int:
     return 0
 
 
-def _end_with_stdin() -> None:
-    def watch(read: Callable[[], str]) -> None:
-        read()
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, args=(sys.stdin.read,), daemon=True).start()
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+def _end_with(lifeline: Connection) -> None:
+    lifeline.poll(None)  # nothing is ever sent: what can be read is its end
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,5 +1,6 @@
 """How the end of a child is told: by a stand-in for the child that ends in a chosen way."""
 
+import importlib
 import sys
 import threading
 from collections.abc import Callable
@@ -15,16 +16,24 @@ from trainer.server.children import Children
 HANG_SECONDS = 30
 
 
+STAND_IN = """
+import os, sys, time
+
+def main(task, events, errors, lifeline):
+    os.dup2(errors.fileno(), sys.stderr.fileno())
+    {script}
+"""
+
+
 @pytest.fixture
 def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Children]:
-    """Children whose process runs `script` once it has read its task; PIPE is the descriptor of its events."""
-    prelude = f"#!{sys.executable}\nimport os, sys, time\nPIPE = int(sys.argv[-1])\nsys.stdin.readline()\n"
+    """Children whose process runs `script`; `events` is the pipe of its events."""
 
     def start(script: str) -> Children:
-        program = tmp_path / "child"
-        program.write_text(prelude + script)
-        program.chmod(0o755)
-        monkeypatch.setattr(sys, "executable", str(program))
+        (tmp_path / "stand_in.py").write_text(STAND_IN.format(script=script))
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "stand_in", raising=False)
+        monkeypatch.setattr(children, "work", importlib.import_module("stand_in"))
         return Children(1, tmp_path, None, HANG_SECONDS)
 
     return start
@@ -32,7 +41,7 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Ch
 
 def test_what_it_says_after_its_last_event_is_kept(child: Callable[[str], Children]) -> None:
     heard: list[Event] = []
-    dying = child('os.close(PIPE); time.sleep(0.5); print("terminate called", file=sys.stderr); sys.exit(3)')
+    dying = child('events.close(); time.sleep(0.5); print("terminate called", file=sys.stderr); sys.exit(3)')
     with pytest.raises(TrainerCrashed, match="process of the evaluation ended with exit status 3"):
         heard.extend(dying.events("evaluate", "", {}, lambda: True))
     assert heard == [Log("warning", "terminate called")]

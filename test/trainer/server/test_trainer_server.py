@@ -116,8 +116,8 @@ def stub(server: tuple[subprocess.Popen[bytes], Stub]) -> Iterator[Stub]:
 def children_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return [
         child
-        for child in psutil.Process(process.pid).children()
-        if child.status() != psutil.STATUS_ZOMBIE and "trainer.child" in child.cmdline()
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.status() != psutil.STATUS_ZOMBIE and child.cmdline()[0].startswith("trainer.child ")
     ]
 
 

@@ -1,20 +1,26 @@
-"""Child processes of the server: start, relay their events, and make sure that they are gone."""
+"""Child processes of the server: start, relay their events, and make sure that they are gone.
+
+They are forked from a process that has loaded what they need and has no threads: PyTorch and its optimisers take
+seconds to load, which each child would spend before it starts to work.
+"""
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import os
 import queue
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing import connection, forkserver
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from .. import child as work
 from ..errors import WORK, Busy, NoFreeSlot, OutOfMemory, Stopping, TrainerCrashed, TrainerHung, ValenceError
 from ..events import Event, Failed, Log, from_line
 
@@ -25,12 +31,21 @@ SLOT_SECONDS = TERMINATE_SECONDS + 1
 HANG_SECONDS = 120.0
 POLL_SECONDS = 0.25
 _STOPPING = "the trainer is being stopped"
+_FORKED = multiprocessing.get_context("forkserver")
+_FORKED.set_forkserver_preload([work.__name__, "torch._dynamo"])  # the latter is what the first optimiser loads
+# The end of a process can be read once, and every start reads those of all that have ended.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def prepare() -> None:
+    """Starts the process that children are forked from, which loads what they need while nobody waits for it."""
+    forkserver.ensure_running()
 
 
 @dataclass(frozen=True)
 class _Child:
     kind: str
-    process: subprocess.Popen[bytes]
+    process: ForkServerProcess
     heard: queue.SimpleQueue[Event | None]
     stderr_reader: threading.Thread
     oom_kills: int  # of the control group, before it started
@@ -45,7 +60,7 @@ class Children:
         self._threads = threads
         self._hang_seconds = hang_seconds
         # Every child, and the key of the artifact that it makes or reads.
-        self._running: dict[subprocess.Popen[bytes], str] = {}
+        self._running: dict[ForkServerProcess, str] = {}
         self._is_stopping = False
 
     def events(self, kind: str, key: str, spec: dict[str, Any], is_wanted: Callable[[], bool]) -> Iterator[Event]:
@@ -78,32 +93,24 @@ class Children:
             time.sleep(POLL_SECONDS / 5)
 
     def _relay(self, kind: str, key: str, spec: dict[str, Any], is_wanted: Callable[[], bool]) -> Iterator[Event]:
-        read, write = os.pipe()
+        task = {"kind": kind, "artifacts": str(self._artifacts), "threads": self._threads, "spec": spec}
         kills = _oom_kills()
-        with subprocess.Popen(
-            [sys.executable, "-m", "trainer.child", str(write)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            pass_fds=[write],
-            cwd=Path(__file__).parents[2],
-            start_new_session=True,  # a Ctrl-C in the terminal is the server's to handle
-        ) as child:
-            os.close(write)
-            self._running[child] = key
+        (told, tells), (errors, error), (life, lifeline) = (_FORKED.Pipe(duplex=False) for _ in range(3))
+        with tells, error, life, _ONE_AT_A_TIME:  # the child's ends are its own
+            process = _FORKED.Process(target=work.main, args=(task, tells, error, life))
+            process.start()
+        self._running[process] = key
+        try:
             heard: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-            try:
-                task = {"kind": kind, "artifacts": str(self._artifacts), "threads": self._threads, "spec": spec}
-                assert child.stdin is not None  # noqa: S101 - asked for above
-                child.stdin.write(json.dumps(task).encode() + b"\n")
-                child.stdin.flush()
-                threading.Thread(target=_read_events, args=(read, heard), daemon=True).start()
-                stderr_reader = threading.Thread(target=_read_stderr, args=(child, heard), daemon=True)
-                stderr_reader.start()
-                yield from self._until_the_end(_Child(kind, child, heard, stderr_reader, kills), is_wanted)
-            finally:
-                _end(child)
-                self._running.pop(child, None)
+            threading.Thread(target=_read_events, args=(told, heard), daemon=True).start()
+            stderr_reader = threading.Thread(target=_read_stderr, args=(errors, heard), daemon=True)
+            stderr_reader.start()
+            yield from self._until_the_end(_Child(kind, process, heard, stderr_reader, kills), is_wanted)
+        finally:
+            _end(process)
+            self._running.pop(process, None)
+            process.close()
+            lifeline.close()
 
     def _until_the_end(self, child: _Child, is_wanted: Callable[[], bool]) -> Iterator[Event]:
         last_sign = time.monotonic()
@@ -131,12 +138,14 @@ class Children:
             error = ValenceError(failed.message, field=failed.field, code=failed.code)
             error.grpc_status = failed.grpc_status
             raise error
-        status = child.process.wait(timeout=30)
+        status = _status(child.process, 30)
         if status == 0:
             return
         if self._is_stopping:
             raise Stopping(_STOPPING)
         name, remedy = WORK[child.kind]
+        if status is None:
+            raise TrainerHung("it closed its pipe and did not end; the process was killed")
         if status == -signal.SIGKILL and _oom_kills() > child.oom_kills:
             raise OutOfMemory(f"the system ended the {name} for want of memory; try {remedy}")
         end = signal.Signals(-status).name if status < 0 else f"exit status {status}"
@@ -152,28 +161,34 @@ def _last_words(child: _Child) -> Iterator[Event]:
             yield event
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _status(process: ForkServerProcess, seconds: float) -> int | None:
+    """The exit status, a signal below 0; None when it has not ended in time."""
+    connection.wait([process.sentinel], seconds)
+    with _ONE_AT_A_TIME:
+        return process.exitcode
+
+
+def _end(process: ForkServerProcess) -> None:
     """SIGTERM first; SIGKILL also takes a process that is stopped or stuck."""
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(TERMINATE_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+    if _status(process, 0) is None:
+        process.terminate()
+        if _status(process, TERMINATE_SECONDS) is None:
+            process.kill()
+            while _status(process, TERMINATE_SECONDS) is None:
+                pass
 
 
-def _read_events(descriptor: int, heard: queue.SimpleQueue[Event | None]) -> None:
-    with os.fdopen(descriptor, encoding="utf-8") as stream:
+def _read_events(told: Connection, heard: queue.SimpleQueue[Event | None]) -> None:
+    with told, os.fdopen(told.fileno(), encoding="utf-8", closefd=False) as stream:
         for line in stream:
             heard.put(from_line(line))
     heard.put(None)
 
 
-def _read_stderr(child: subprocess.Popen[bytes], heard: queue.SimpleQueue[Event | None]) -> None:
-    assert child.stderr is not None  # noqa: S101 - asked for above
-    for line in child.stderr:
-        heard.put(Log("warning", line.decode(errors="replace").rstrip()[:2000]))
+def _read_stderr(errors: Connection, heard: queue.SimpleQueue[Event | None]) -> None:
+    with errors, os.fdopen(errors.fileno(), "rb", closefd=False) as stream:
+        for line in stream:
+            heard.put(Log("warning", line.decode(errors="replace").rstrip()[:2000]))
 
 
 def _oom_kills() -> int:

@@ -37,7 +37,7 @@ from ..storage import artifacts
 from ..storage.durable import sweep_temporary
 from . import trainer_messages as messages
 from . import uploads
-from .children import HANG_SECONDS, Children
+from .children import HANG_SECONDS, Children, prepare
 from .owners import Owners
 from .process import log_as_json, serve
 from .slots import Slots
@@ -292,6 +292,7 @@ def main() -> int:
     settings.artifacts.mkdir(parents=True, exist_ok=True)
     sweep_temporary(settings.artifacts)
     uploads.sweep(settings.artifacts)
+    prepare()
     servicer = TrainerServicer(settings)
     streams = settings.slots + IMPORT_SLOTS + EVALUATION_SLOTS + EXPORT_SLOTS + DOWNLOAD_SLOTS
     add = lambda server: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, server)  # noqa: E731
