@@ -38,7 +38,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def prepare() -> None:
-    """Starts the process that children are forked from, which loads what they need while nobody waits for it."""
+    """Starts the process that children are forked from while nobody waits for it; else the first child does."""
     forkserver.ensure_running()
 
 
