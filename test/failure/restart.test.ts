@@ -32,6 +32,12 @@ test("the api is killed with -9 and started again: the run goes on, and who foll
 	const port = await freePort();
 	const base = `http://127.0.0.1:${port}`;
 	const first = stack.startApi(port);
+	await until("the api answers", () =>
+		fetch(`${base}/healthz`).then(
+			({ ok }) => ok,
+			() => false,
+		),
+	);
 	stack.startWorker();
 	const run = await stack.launch();
 	const events: RunEvent[] = [];
