@@ -181,7 +181,7 @@ test("a person whose dataset is deleted is named nowhere any more", async () => 
 	// The first row is taken for the header, and the message quotes it; the file is named after a person, too.
 	const headless = await upload("headless", [`${PLAIN}${KANJI},x`, "a,b"], {}, `${PLAIN}.csv`);
 	const strict = await upload("strict", interactions(), {}, `${KANJI}.inter`);
-	const rows = Array.from({ length: 400_000 }, (_, n) => `${PERSONS[n % 2]}${n % 997}\titem ${n % 4_999}`);
+	const rows = Array.from({ length: 1_500_000 }, (_, n) => `${PERSONS[n % 2]}${n % 997}\titem ${n % 4_999}`);
 	const endless = await upload("endless", ["user_id\titem_id", ...rows], {}, "endless.inter");
 	await until("it is imported", async () => (await state(`/datasets/${endless}`)) === "RUNNING");
 	await call("POST", `/datasets/${endless}/cancel`);
