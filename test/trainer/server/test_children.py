@@ -1,19 +1,25 @@
 """How the end of a child is told: by a stand-in for the child that ends in a chosen way."""
 
+import ast
 import importlib
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
+import trainer
 from trainer.errors import Busy, OutOfMemory, Stopping, TrainerCrashed
 from trainer.events import Event, Log
 from trainer.server import children
 from trainer.server.children import Children
 
 HANG_SECONDS = 30
+TRAINER = Path(trainer.__file__).parents[1]
 
 
 STAND_IN = """
@@ -86,3 +92,28 @@ def test_what_is_worked_on_is_waited_for_and_nothing_else(
     wanted.clear()
     busy.wait_for([key])
     ending.join()
+
+
+LOADED = """
+import os, trainer.child, torch._dynamo
+print(sorted(open(f"/proc/self/task/{one}/comm").read().strip() for one in os.listdir("/proc/self/task")))
+"""
+
+
+def test_what_children_are_forked_from_has_no_threads() -> None:
+    # OpenBLAS ends its threads before a fork, jemalloc makes its own anew: both know how.
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", LOADED]
+    loaded = subprocess.run(command, env=environment, cwd=TRAINER, capture_output=True, text=True)
+    threads = [name for name in ast.literal_eval(loaded.stdout) if not name.startswith("jemalloc")]
+    assert len(threads) == 1, threads
+
+
+def test_when_what_children_are_forked_from_is_killed_the_next_child_starts_another(
+    child: Callable[[str], Children],
+) -> None:
+    saying = child('print("working", file=sys.stderr)')
+    assert list(saying.events("train", "", {}, lambda: True)) == [Log("warning", "working")]
+    (server,) = (one for one in psutil.Process().children() if "forkserver" in " ".join(one.cmdline()))
+    server.kill()
+    assert list(saying.events("train", "", {}, lambda: True)) == [Log("warning", "working")]

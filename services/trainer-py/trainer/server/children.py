@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver
 from multiprocessing.connection import Connection
@@ -30,6 +31,8 @@ SLOT_SECONDS = TERMINATE_SECONDS + 1
 # Longer than any legal step, an import's merge or a kernel's first compilation included.
 HANG_SECONDS = 120.0
 POLL_SECONDS = 0.25
+# What forks them, killed and started again.
+FORK_SECONDS = 30.0
 _STOPPING = "the trainer is being stopped"
 _FORKED = multiprocessing.get_context("forkserver")
 _FORKED.set_forkserver_preload([work.__name__, "torch._dynamo"])  # the latter is what the first optimiser loads
@@ -96,9 +99,8 @@ class Children:
         task = {"kind": kind, "artifacts": str(self._artifacts), "threads": self._threads, "spec": spec}
         kills = _oom_kills()
         (told, tells), (errors, error), (life, lifeline) = (_FORKED.Pipe(duplex=False) for _ in range(3))
-        with tells, error, life, _ONE_AT_A_TIME:  # the child's ends are its own
-            process = _FORKED.Process(target=work.main, args=(task, tells, error, life))
-            process.start()
+        with tells, error, life:  # the child's ends are its own
+            process = _forked(task, tells, error, life)
         self._running[process] = key
         try:
             heard: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -109,7 +111,6 @@ class Children:
         finally:
             _end(process)
             self._running.pop(process, None)
-            process.close()
             lifeline.close()
 
     def _until_the_end(self, child: _Child, is_wanted: Callable[[], bool]) -> Iterator[Event]:
@@ -159,6 +160,17 @@ def _last_words(child: _Child) -> Iterator[Event]:
         event = child.heard.get()
         if event is not None:
             yield event
+
+
+def _forked(*given: Any) -> ForkServerProcess:
+    deadline = time.monotonic() + FORK_SECONDS
+    while time.monotonic() < deadline:
+        with _ONE_AT_A_TIME, suppress(EOFError, ConnectionError):  # what forks has died; the next start finds that out
+            process = _FORKED.Process(target=work.main, args=given)
+            process.start()
+            return process
+        time.sleep(POLL_SECONDS)
+    raise TrainerCrashed("the process that starts the work is killed again and again")
 
 
 def _status(process: ForkServerProcess, seconds: float) -> int | None:
