@@ -13,6 +13,10 @@ const TRAINER = "services/trainer-py";
 const PEERS = "bench/peers";
 const PYTHON = join(ROOT, TRAINER, ".venv/bin/python");
 const STAMPS = join(ROOT, "node_modules/.valence-setup");
+/** In the environment, so that a new one is compiled again. */
+const COMPILED = `${TRAINER}/.venv/compiled`;
+const LOADED =
+	"from trainer.server import recommender_server, trainer_server; import torch._dynamo; trainer_server.registry.catalogue()";
 /** The workspaces that a user needs; `test` holds what only checks do. */
 const USED = [
 	"clients/typescript",
@@ -122,6 +126,16 @@ const stages = ({ forTests, withPeers }) => [
 					},
 				]
 			: []),
+		{
+			// Where Python may write no bytecode (PYTHONDONTWRITEBYTECODE), each process would compile all that it loads.
+			name: "Python bytecode",
+			inputs: [`${TRAINER}/requirements.txt`],
+			outputs: [COMPILED],
+			run: async () => {
+				await run(PYTHON, ["-c", LOADED], { cwd: join(ROOT, TRAINER), env: { PYTHONDONTWRITEBYTECODE: "" } });
+				writeFileSync(join(ROOT, COMPILED), "");
+			},
+		},
 		{
 			name: "dashboard",
 			inputs: [
