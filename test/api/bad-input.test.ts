@@ -163,7 +163,11 @@ const VALID: Record<string, object> = {
 	},
 	"PUT /experiments/{id}/keep": { checkpoints: "best", runs: 3 },
 	"POST /datasets/{id}/imports": {
-		rule: { columns: { user: "u" }, split: { kind: "ratio", ratios: [0.8, 0.1, 0.1], seed: 1 }, kCore: 2 },
+		rule: {
+			columns: { user: "u", files: { "a.csv": { item: 2 } } },
+			split: { kind: "ratio", ratios: [0.8, 0.1, 0.1], seed: 1 },
+			kCore: 2,
+		},
 		name: "n",
 	},
 	"POST /runs/{id}/evaluations": { checkpoint: AN_ID, split: "test", maskTest: "train", cutoffs: [20, 50] },
@@ -243,6 +247,8 @@ test("routes that take no body refuse one", async () => {
 });
 
 type Bad = [field: string, value: unknown, pointer: string];
+const manyFiles = (count: number) =>
+	Object.fromEntries(Array.from({ length: count }, (_, index) => [`${index}.csv`, { user: 1 }]));
 const FIELDS: Record<string, Bad[]> = {
 	"POST /experiments": [
 		["name", "", "/name"],
@@ -300,6 +306,18 @@ const FIELDS: Record<string, Bad[]> = {
 		["rule", { columns: { users: "u" } }, "/rule/columns/users"],
 		["rule", { split: { kind: "random" } }, "/rule/split/kind"],
 		["rule", { columns: { user: "a\u0000" } }, "/rule/columns/user"],
+		["rule", { columns: { files: [] } }, "/rule/columns/files"],
+		["rule", { columns: { files: null } }, "/rule/columns/files"],
+		["rule", { columns: { files: { "a.csv": "user" } } }, "/rule/columns/files/a.csv"],
+		["rule", { columns: { files: { "a.csv": { users: "u" } } } }, "/rule/columns/files/a.csv/users"],
+		["rule", { columns: { files: { "a.csv": { files: {} } } } }, "/rule/columns/files/a.csv/files"],
+		["rule", { columns: { files: { "a.zip: b/~c": { user: 0 } } } }, "/rule/columns/files/a.zip: b~1~0c/user"],
+		["rule", { columns: { files: { "a.csv": { tags: "x".repeat(201) } } } }, "/rule/columns/files/a.csv/tags"],
+		["rule", { columns: { files: { "": {} } } }, "/rule/columns/files/"],
+		["rule", { columns: { files: { "a/\nb": {} } } }, "/rule/columns/files/a~1\nb"],
+		["rule", { columns: { files: { "a\u0000": {} } } }, "/rule/columns/files/a\u0000"],
+		["rule", { columns: { files: { ["é".repeat(257)]: {} } } }, `/rule/columns/files/${"é".repeat(257)}`],
+		["rule", { columns: { files: manyFiles(65) } }, "/rule/columns/files"],
 		["name", "", "/name"],
 		["name", "x".repeat(201), "/name"],
 		["name", null, "/name"],

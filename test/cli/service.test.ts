@@ -144,6 +144,31 @@ it("names the file whose import cannot begin, and the place of what is wrong", a
 	expect([status, stderr]).toEqual([3, expect.stringContaining("/interactions")]);
 });
 
+it("sends the columns that are typed: of all files, of a part, and of one file or table of an archive", async () => {
+	const files = ["2023.orders.csv", "shop.zip"].map((name) => join(cli.folder, name));
+	for (const file of files) writeFileSync(file, "a,b\n1,2\n");
+	const typed = [
+		"rating=stars",
+		"items.title=name",
+		"2023.orders.csv:user=customer",
+		"2023.orders.csv:item=3",
+		"shop.zip: a.b: clicks.csv:item=p.q",
+	];
+	const { status, stdout, stderr } = await valence("import", ...files, "--preview", "--columns", typed.join(","));
+	// The one problem that the trainer here finds in any file.
+	expect([status, stderr, stdout]).toEqual([1, "", expect.stringContaining("the id is empty")]);
+	expect(JSON.parse(api.trainer.previewed?.ruleJson ?? "")).toEqual({
+		columns: {
+			rating: "stars",
+			items: { title: "name" },
+			files: {
+				"2023.orders.csv": { user: "customer", item: 3 },
+				"shop.zip: a.b: clicks.csv": { item: "p.q" },
+			},
+		},
+	});
+});
+
 it("takes users to export from a file, and leaves a file that is there alone", async () => {
 	const out = join(cli.folder, "lists.csv");
 	writeFileSync(out, "mine");

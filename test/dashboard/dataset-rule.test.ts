@@ -43,6 +43,7 @@ it.each([
 it.each([
 	{},
 	{ columns: { user: "uid", title: "name" }, minRating: 3.5, kCore: 5, skipBadRows: true },
+	{ columns: { user: "uid", items: { item: "sku" }, files: { "shop.zip: a.csv": { item: 2 } } } },
 	{ split: { kind: "ratio", ratios: [0.7, 0.1, 0.2], seed: 0 } },
 ])("writes the rule %j into the form, from where it comes back", (rule) => {
 	expect(parseRule(textsOf(rule))).toEqual({ rule, problems: {} });

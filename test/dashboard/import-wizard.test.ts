@@ -8,6 +8,7 @@ import {
 	ruleWith,
 	withColumn,
 	withFiles,
+	withoutFiles,
 } from "../../services/dashboard/src/import-wizard";
 
 const column = (name: string, role: PreviewedColumn["role"]) => ({ name, role, why: "" });
@@ -94,26 +95,43 @@ it("keeps the last of the files of one name, and says which were replaced", () =
 
 it("takes a pressed column for its role, by name where it has one of its own and else by place", () => {
 	const one = withColumn({}, file, 1, "item");
-	expect(one).toEqual({ interactions: { item: "sku" } });
-	expect(withColumn(one, file, 2, "rating")).toEqual({ interactions: { item: "sku", rating: 3 } });
+	expect(one).toEqual({ "sales.csv": { item: "sku" } });
+	expect(withColumn(one, file, 2, "rating")).toEqual({ "sales.csv": { item: "sku", rating: 3 } });
 	expect(withColumn({}, { ...file, dialect: { ...dialect, header: false } }, 0, "user")).toEqual({
-		interactions: { user: 1 },
+		"sales.csv": { user: 1 },
 	});
 });
 
 it("gives a role to one column and a column one role, and takes back what was said", () => {
 	const one = withColumn({}, file, 1, "item");
-	expect(withColumn(one, file, 0, "item")).toEqual({ interactions: { item: "customer" } });
-	expect(withColumn(one, file, 1, "user")).toEqual({ interactions: { user: "sku" } });
+	expect(withColumn(one, file, 0, "item")).toEqual({ "sales.csv": { item: "customer" } });
+	expect(withColumn(one, file, 1, "user")).toEqual({ "sales.csv": { user: "sku" } });
 	expect(withColumn(one, file, 1, null)).toEqual({});
-	expect(withColumn(one, { ...file, role: "items" }, 1, "title")).toEqual({ ...one, items: { title: "sku" } });
+	// Taken for something else meanwhile, it is the same file.
+	expect(withColumn(one, { ...file, role: "items" }, 1, "title")).toEqual({ "sales.csv": { title: "sku" } });
 });
 
-it("says in the rule what holds for the files of one role beside what holds for all", () => {
-	const choices = { items: { title: "name" } };
+it("says it of that file alone, though another has the same role, and of each table of an archive", () => {
+	const one = withColumn({}, file, 1, "item");
+	const archived = { ...file, file: "shop.zip", name: "shop.zip: sales.csv" };
+	const both = withColumn(one, archived, 0, "item");
+	expect(both).toEqual({ "sales.csv": { item: "sku" }, "shop.zip: sales.csv": { item: "customer" } });
+	expect(withColumn(both, file, 1, null)).toEqual({ "shop.zip: sales.csv": { item: "customer" } });
+	const odd = withColumn({}, { ...file, name: "__proto__" }, 1, "item");
+	expect(JSON.stringify(ruleWith({}, odd))).toBe('{"columns":{"files":{"__proto__":{"item":"sku"}}}}');
+});
+
+it("forgets what was said of a file in whose place another has come", () => {
+	const said = { "shop.zip": { item: 1 }, "shop.zip: a.csv": { item: 2 }, "shop.zip2": { item: 3 } };
+	expect(withoutFiles(said, ["shop.zip", "other.csv"])).toEqual({ "shop.zip2": { item: 3 } });
+	expect(withoutFiles(said, [])).toEqual(said);
+});
+
+it("says in the rule what holds for one file beside what holds for all", () => {
+	const choices = { "titles.csv": { title: "name" } };
 	expect(ruleWith({ kCore: 5 }, {})).toEqual({ kCore: 5 });
 	expect(ruleWith({ columns: { user: "u" }, kCore: 5 }, choices)).toEqual({
-		columns: { user: "u", items: { title: "name" } },
+		columns: { user: "u", files: { "titles.csv": { title: "name" } } },
 		kCore: 5,
 	});
 });

@@ -96,14 +96,24 @@ export function dataSteps(valence: Valence) {
 	it("says which column is missing, and reads the file anew when one is pressed", async () => {
 		const { page, home } = valence;
 		const sales = join(home, "sales.csv");
+		const clicks = join(home, "clicks.csv");
 		writeFileSync(sales, "customer,thing\nann,x\nbob,y\n");
+		writeFileSync(clicks, "customer,thing,product\nann,1,x\nbob,2,y\n");
 		await valence.open("/datasets");
-		await page.locator('input[type="file"]').setInputFiles(sales);
+		await page.locator('input[type="file"]').setInputFiles([sales, clicks]);
 		await page.getByText("Press the column of sales.csv that holds the items.").waitFor();
 		expect(await page.getByRole("button", { name: "Import", exact: true }).isDisabled()).toBe(true);
-		await page.getByRole("button", { name: /^thing\s*not used$/ }).click();
+		const of = (file: string) => page.getByRole("region", { name: `Beginning of ${file}` });
+		await of("sales.csv")
+			.getByRole("button", { name: /^thing\s*not used$/ })
+			.click();
 		await page.getByRole("menuitem", { name: "The item" }).click();
-		await page.getByRole("button", { name: /^thing\s*item$/ }).waitFor();
+		await of("sales.csv")
+			.getByRole("button", { name: /^thing\s*item$/ })
+			.waitFor();
+		// Said of that file alone.
+		for (const column of [/^thing\s*not used$/, /^product\s*item$/])
+			expect(await of("clicks.csv").getByRole("button", { name: column }).isVisible()).toBe(true);
 		expect(await page.getByRole("button", { name: "Import", exact: true }).isEnabled()).toBe(true);
 	}, 60_000);
 

@@ -211,7 +211,7 @@ def test_it_ends_when_its_parent_is_killed(root: Path) -> None:
         parent.stdin.flush()
         assert any(line == "Epoch\n" for line in parent.stdout)  # it trains
         below = psutil.Process(parent.pid).children(recursive=True)
-        (child,) = (one for one in below if one.cmdline()[0].startswith("trainer.child "))
+        (child,) = (one for one in below if " ".join(one.cmdline()).startswith("trainer.child "))
         parent.kill()
         started = time.monotonic()
         while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:

@@ -47,7 +47,7 @@ def events_of(artifacts: Path, run_id: str, model: str, resume: list[str] | None
 
 def kill_child() -> None:
     below = psutil.Process().children(recursive=True)
-    (child,) = [one for one in below if one.cmdline()[0].startswith("trainer.child ")]
+    (child,) = [one for one in below if " ".join(one.cmdline()).startswith("trainer.child ")]
     os.kill(child.pid, signal.SIGKILL)
 
 

@@ -5,7 +5,7 @@ type Columns = NonNullable<ImportRule["columns"]>;
 export const COLUMNS = ["user", "item", "rating", "timestamp", "title", "tags"] as const satisfies (keyof Columns)[];
 
 export interface RuleTexts {
-	/** Also what a rule says of the files of one role, which the form does not show. */
+	/** Also what a rule says of one role or one file, which the form does not show. */
 	columns: Columns;
 	/** "0.8, 0.1, 0.1" */
 	ratios: string;

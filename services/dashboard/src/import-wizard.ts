@@ -32,7 +32,7 @@ export function roleToSend({ file, role }: Dropped, preview: Preview | undefined
 	return role ?? (tables.length === 1 ? tables[0]?.role : undefined) ?? roleOf(file.name);
 }
 
-/** Columns that somebody has chosen, by the role of the file and their own; a header name, or a position from 1. */
+/** Columns that somebody has chosen, by the name of their table and by role; a header name, or a position from 1. */
 export type ColumnChoices = Record<string, Record<string, string | number>>;
 
 export const dropped = (files: File[]): Dropped[] => files.map((file) => ({ file, role: null }));
@@ -59,15 +59,21 @@ export function withColumn(
 	const name = file.columns[index]?.name ?? "";
 	const isAlone = file.dialect.header && file.columns.filter((column) => column.name === name).length === 1;
 	const column = isAlone ? name : index + 1;
-	const kept = Object.entries(choices[file.role] ?? {}).filter(([taken, of]) => taken !== role && of !== column);
+	const kept = Object.entries(choices[file.name] ?? {}).filter(([taken, of]) => taken !== role && of !== column);
 	const own = Object.fromEntries(role === null ? kept : [...kept, [role, column]]);
-	const { [file.role]: _, ...others } = choices;
-	return Object.keys(own).length > 0 ? { ...others, [file.role]: own } : others;
+	const { [file.name]: _, ...others } = choices;
+	return Object.keys(own).length > 0 ? { ...others, [file.name]: own } : others;
 }
 
-/** The columns of a rule: what the form says of all files, what was clicked of those of one role. */
+/** Without what was said of these files and of the tables in them: others have come in their place. */
+export const withoutFiles = (choices: ColumnChoices, files: string[]): ColumnChoices =>
+	Object.fromEntries(
+		Object.entries(choices).filter(([name]) => !files.some((file) => name === file || name.startsWith(`${file}: `))),
+	);
+
+/** The columns of a rule: what the form says of all files, what was clicked of each. */
 export const ruleWith = (rule: ImportRule, choices: ColumnChoices): ImportRule =>
-	Object.keys(choices).length === 0 ? rule : { ...rule, columns: { ...rule.columns, ...choices } };
+	Object.keys(choices).length === 0 ? rule : { ...rule, columns: { ...rule.columns, files: choices } };
 
 /** "CSV, separated by semicolons, windows-1252, gzip" */
 export function dialectSentence({

@@ -82,6 +82,31 @@ test("the same bytes and rule answer 200 with the dataset there is, and leave no
 	expect(await strays()).toEqual([]);
 });
 
+test("names of files tell datasets apart where the rule goes by them, and only there", async () => {
+	const named = (columns: object, ...names: [string, string]) =>
+		upload(
+			["name", "named"],
+			["rule", JSON.stringify({ columns })],
+			["interactions", "who,what\nn,1\n", names[0]],
+			["interactions", "what,who\n2,n\n", names[1]],
+		);
+	const first = { "a.csv": { user: 1, item: 2 }, "b.csv": { user: 2, item: 1 } };
+	const second = { "b.csv": { item: 1, user: 2 }, "a.csv": { item: 2, user: 1 } };
+	const one = await named({ files: first }, "a.csv", "b.csv");
+	expect([one.status, one.body.rule.columns]).toEqual([202, { files: first }]);
+	const same = await named({ files: second }, "a.csv", "b.csv");
+	expect([same.status, same.body.id]).toEqual([200, one.body.id]);
+	// Each file is read by what is said of the other.
+	const swapped = await named({ files: first }, "b.csv", "a.csv");
+	expect([swapped.status, swapped.body.digest === one.body.digest]).toEqual([202, false]);
+	const other = await named({ files: { ...first, "b.csv": { user: 2, item: 2 } } }, "a.csv", "b.csv");
+	expect([other.status, other.body.digest === one.body.digest]).toEqual([202, false]);
+	const general = await named({ user: 1, item: 2 }, "a.csv", "b.csv");
+	const renamed = await named({ user: 1, item: 2 }, "b.csv", "c.csv");
+	expect([general.status, renamed.status, renamed.body.id]).toEqual([202, 200, general.body.id]);
+	expect(await strays()).toEqual([]);
+});
+
 test("equal uploads at the same time make one dataset", async () => {
 	const replies = await Promise.all(
 		Array.from({ length: 8 }, () => upload(["name", "race"], ["interactions", "user,item\nr,1\n", "r.csv"])),
@@ -473,6 +498,7 @@ test("lists hide failed and cancelled imports that made nothing, until they are 
 
 const file = ["interactions", ROWS, "a.csv"] as Parts[number];
 const withRule = (rule: string): Parts => [["name", "x"], ["rule", rule], file];
+const withFiles = (files: unknown) => withRule(JSON.stringify({ columns: { files } }));
 test.each<[string, string, Parts]>([
 	["no name", "/name", [file]],
 	["an empty name", "/name", [["name", ""], file]],
@@ -493,6 +519,11 @@ test.each<[string, string, Parts]>([
 	["a rule that is no object", "/rule", withRule("[]")],
 	["an unknown rule", "/rule/minratin", withRule('{"minratin": 3}')],
 	["an unknown column", "/rule/columns/users", withRule('{"columns": {"users": "u"}}')],
+	["an unknown column of a file", "/rule/columns/files/a.csv/users", withFiles({ "a.csv": { users: "u" } })],
+	["a file without a name", "/rule/columns/files/", withFiles({ "": { user: "u" } })],
+	["a NUL in the name of a file", "/rule/columns/files/a\u0000", withFiles({ "a\u0000": { user: "u" } })],
+	["a long name of a file", `/rule/columns/files/${"x".repeat(513)}`, withFiles({ ["x".repeat(513)]: {} })],
+	["a list of files", "/rule/columns/files", withFiles([])],
 	["a prototype in the rule", "/rule/__proto__", withRule('{"__proto__": {"kCore": 2}}')],
 	["a number as text", "/rule/kCore", withRule('{"kCore": "5"}')],
 	["a number that is none", "/rule/minRating", withRule('{"minRating": 1e999}')],

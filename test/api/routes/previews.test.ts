@@ -12,7 +12,8 @@ async function preview(...parts: Parameters<typeof form>): Promise<Reply> {
 }
 
 test("hands the first 64 KiB of each file on and shows what the trainer makes of them; nothing is stored", async () => {
-	const rule = { columns: { user: 1, items: { item: "sku", title: 3 } }, minRating: 4 };
+	const files64 = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`${index}.zip: é/b.csv`, { user: 2 }]));
+	const rule = { columns: { user: 1, items: { item: "sku", title: 3 }, files: files64 }, minRating: 4 };
 	const big = "u,i\n".repeat(50_000);
 	const { status, body } = await preview(
 		["rule", JSON.stringify(rule)],
@@ -61,6 +62,8 @@ test.each([
 	[[["rule", '{"columns": {"user": 0}}']], "/rule/columns/user", "out_of_range"],
 	[[["rule", '{"columns": {"user": 1.5}}']], "/rule/columns/user", "wrong_type"],
 	[[["rule", '{"columns": {"items": {"sku": "x"}}}']], "/rule/columns/items/sku", "unknown_field"],
+	[[["rule", '{"columns": {"files": {"a.csv": {"sku": 1}}}}']], "/rule/columns/files/a.csv/sku", "unknown_field"],
+	[[["rule", '{"columns": {"files": {"a\\tb": {}}}}']], "/rule/columns/files/a\tb", "bad_format"],
 ] as [Parameters<typeof form>, string, string][])("refuses %j at %s", async (parts, pointer, code) => {
 	const { status, body } = await preview(...parts);
 	expect([status, body.code]).toEqual([400, "invalid_request"]);

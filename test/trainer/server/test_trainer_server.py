@@ -117,7 +117,7 @@ def children_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process(process.pid).children(recursive=True)
-        if child.status() != psutil.STATUS_ZOMBIE and child.cmdline()[0].startswith("trainer.child ")
+        if child.status() != psutil.STATUS_ZOMBIE and " ".join(child.cmdline()).startswith("trainer.child ")
     ]
 
 

@@ -35,9 +35,12 @@ export const FAILED_IMPORT = {
 	job: { state: { in: ["FAILED", "CANCELLED"] } },
 } satisfies Prisma.DatasetWhereInput;
 
-/** What makes two imports the same: the bytes of their files and the rule, with its split. */
-export const digestOf = (files: StoredFile[], rule: ImportRule) =>
-	digest({ files: files.map(({ role, sha256 }) => `${role} ${sha256}`).sort(), rule });
+/** What makes two imports the same: the bytes of their files, their names where the rule goes by them, and the rule, with its split. */
+export const digestOf = (files: StoredFile[], rule: ImportRule) => {
+	const isByName = rule.columns?.files !== undefined;
+	const known = files.map(({ role, sha256, displayName }) => `${role} ${sha256}${isByName ? ` ${displayName}` : ""}`);
+	return digest({ files: known.sort(), rule });
+};
 
 /** Where the trainer keeps what an import makes. */
 export const datasetKey = (digest: string) => `datasets/${digest}`;

@@ -2,7 +2,7 @@
 import { type Static, Type } from "@fastify/type-provider-typebox";
 import { Ajv, type ErrorObject } from "ajv";
 import { ApiError } from "../http/errors.js";
-import { isText, problemOf } from "../http/validation.js";
+import { isId, isText, problemOf } from "../http/validation.js";
 
 const PARTS = ["train", "valid", "test"];
 export const ROLES = ["interactions", ...PARTS, "items"];
@@ -20,14 +20,36 @@ const Column = Type.Optional(
 );
 const strict = { additionalProperties: false };
 const COLUMNS = { user: Column, item: Column, rating: Column, timestamp: Column, title: Column, tags: Column };
-const OfFile = Type.Optional(
-	Type.Object(COLUMNS, { title: "ColumnsOfFiles", ...strict, description: "For the files of this role alone." }),
-);
+const OfFiles = Type.Object(COLUMNS, {
+	title: "ColumnsOfFiles",
+	...strict,
+	description: "For the files of one role alone, or for one file.",
+});
+const OfRole = Type.Optional(OfFiles);
+/** Names are the callers' own, as ids are. */
+const OfNames = Type.Unsafe<Record<string, Static<typeof OfFiles>>>({
+	type: "object",
+	propertyNames: { type: "string", format: "id" },
+	additionalProperties: OfFiles,
+	maxProperties: 64,
+	description:
+		"For one file by its name as it is given, or for one table of an archive by the name that a preview shows. It goes " +
+		"before what is said of its role, and that before what is said of all.",
+	examples: [{ "orders.csv": { user: "customer" }, "shop.zip: clicks.csv": { user: 1 } }],
+});
 export const ImportRule = Type.Object(
 	{
 		columns: Type.Optional(
 			Type.Object(
-				{ ...COLUMNS, interactions: OfFile, train: OfFile, valid: OfFile, test: OfFile, items: OfFile },
+				{
+					...COLUMNS,
+					interactions: OfRole,
+					train: OfRole,
+					valid: OfRole,
+					test: OfRole,
+					items: OfRole,
+					files: Type.Optional(OfNames),
+				},
 				strict,
 			),
 		),
@@ -48,7 +70,7 @@ export const ImportRule = Type.Object(
 	{ title: "ImportRule", ...strict },
 );
 export type ImportRule = Static<typeof ImportRule>;
-const check = new Ajv({ strict: false, strictNumbers: true, formats: { text: isText } }).compile(ImportRule);
+const check = new Ajv({ strict: false, strictNumbers: true, formats: { id: isId, text: isText } }).compile(ImportRule);
 
 export const wrong = (pointer: string, code: string, message: string) =>
 	new ApiError("invalid_request", `${pointer} ${message}.`, [{ pointer, code, message }]);

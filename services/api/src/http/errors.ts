@@ -81,7 +81,7 @@ export const ERRORS = {
 	empty_file: [422, "A file holds nothing", "Upload the file again."],
 	line_too_long: [422, "A line is longer than any row may be", "Look for a missing line end or quote."],
 	missing_column: [422, "A column is not there", "Name the columns in `rule.columns`."],
-	missing_file: [422, "A file is not there", "Give interactions, or train and test."],
+	missing_file: [422, "A file is not there", "Give interactions, or train and test, and what the rule names."],
 	not_utf8: [422, "A file is not UTF-8", "Save it as UTF-8."],
 	too_large: [422, "A file unpacks to too much", "Split it."],
 	truncated_gzip: [422, "A file ends in the middle of its gzip data", "Upload the whole file."],

@@ -10,7 +10,7 @@ const CONTROL = /[\u0000-\u001f\u007f]/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Ids are the caller's own strings: any Unicode that can be stored, 1 to 512 bytes, no control characters. */
-const isId = (text: string) =>
+export const isId = (text: string) =>
 	text.length > 0 && Buffer.byteLength(text) <= MOST_ID_BYTES && !CONTROL.test(text) && text.isWellFormed();
 /** PostgreSQL stores no NUL, UTF-8 has no lone surrogates. */
 export const isText = (text: string) => !text.includes("\u0000") && text.isWellFormed();
@@ -39,7 +39,9 @@ export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpP
 		if (httpPart !== "body") readText(schema, data);
 		const problem = unstorable(data, "");
 		if (problem) return { error: [problem] as never };
-		return check(data) ? { value: data } : { error: check.errors as never };
+		if (check(data)) return { value: data };
+		// What is wrong with a name is said before this.
+		return { error: check.errors?.filter(({ keyword }) => keyword !== "propertyNames") as never };
 	};
 };
 
@@ -89,7 +91,7 @@ const MEANING: Record<string, (error: ErrorObject) => [code: string, message: st
 
 /** What a validation error means to the caller: a JSON pointer into the part of the request, a code, a sentence. */
 export function problemOf(error: ErrorObject, part = ""): Problem {
-	const last = error.params.additionalProperty ?? error.params.missingProperty;
+	const last = error.propertyName ?? error.params.additionalProperty ?? error.params.missingProperty;
 	const [code, message] = MEANING[error.keyword]?.(error) ?? ["out_of_range", error.message ?? "is not valid"];
 	const tail = last === undefined ? "" : `/${escaped(String(last))}`;
 	return { pointer: `${part}${error.instancePath}${tail}` || "/", code, message };

@@ -1,6 +1,7 @@
 // valence import FILE...: files of any kind become a dataset; --preview shows first how they would be read.
 
 import { statSync } from "node:fs";
+import { basename } from "node:path";
 import type { Preview } from "@valence/client";
 import { quoted } from "@valence/supervisor/paths";
 import { bold, count, dim, progress, red, say, size, step, table } from "@valence/supervisor/terminal";
@@ -8,7 +9,7 @@ import type { Argv } from "yargs";
 import { sayDataset } from "../answers.js";
 import { countOf, listOf, MOST_SEED, numberOf, pairOf, pathOf } from "../arguments.js";
 import { STATUS, wrongUsage } from "../failure.js";
-import { filesOf, nameOf, ROLES, type RoleFile } from "../file-roles.js";
+import { filesOf, nameOf, ROLES, type Role, type RoleFile } from "../file-roles.js";
 import { short } from "../finding.js";
 import { formOf, preview, problemsOf, type Rule, settled, untilImported } from "../importing.js";
 import { remoteOptions, withService } from "../service.js";
@@ -43,7 +44,7 @@ export const importFiles = (line: Argv) =>
 					type: "string",
 					requiresArg: true,
 					coerce: perhaps(columnsOf),
-					describe: `Which columns, as user=customer,item=sku,items.title=name, or by place as user=1; also ${COLUMNS.slice(2).join(", ")}`,
+					describe: `Which columns, as user=customer,item=sku,items.title=name, of one file as orders.csv:item=product, or by place as user=1; also ${COLUMNS.slice(2).join(", ")}`,
 				})
 				.option("interactions", part("A file of interactions, whatever its name"))
 				.option("train", part("A file to train on, whatever its name"))
@@ -81,7 +82,8 @@ export const importFiles = (line: Argv) =>
 				.example("$0 import ratings.csv", "one file, split by chance into train, valid and test")
 				.example("$0 import ml-latest-small.zip --preview", "how it would be read")
 				.example("$0 import ml.train.inter ml.test.inter ml.item", "parts by their names")
-				.example("$0 import sales.csv --columns user=customer,item=sku", "columns by name"),
+				.example("$0 import sales.csv --columns user=customer,item=sku", "columns by name")
+				.example("$0 import a.csv b.csv --columns a.csv:item=sku,b.csv:item=product", "each file by its own"),
 		(options) => {
 			const given = (options.files ?? []).map(pathOf);
 			const parts = ROLES.flatMap((role) =>
@@ -90,6 +92,7 @@ export const importFiles = (line: Argv) =>
 			for (const { path } of parts) filesOf([path]);
 			const files = [...filesOf(given), ...parts];
 			if (files.length === 0) throw wrongUsage("a file is needed, for example: valence import ratings.csv");
+			refuseUnknown(options.columns, files);
 			const name = options.name ?? nameOf(given, files);
 			const rule = ruleOf(options);
 			return withService(options, async (api) => {
@@ -143,24 +146,38 @@ function ruleOf({ columns, ratios, seed, ...options }: RuleOptions): Rule {
 	return Object.fromEntries(Object.entries(rule).filter(([, value]) => value !== undefined));
 }
 
-/** user=customer for every file, items.title=name for the files of one part; whole numbers are positions, from 1. */
+/**
+ * user=customer for every file, items.title=name for the files of one part, orders.csv:user=customer for one file, whose
+ * name may hold dots and colons; whole numbers are positions, from 1.
+ */
 function columnsOf(text: string): Columns {
 	const columns: Columns = {};
 	for (const one of listOf(text)) {
 		const [place, column] = pairOf("--columns", one);
-		const [part, name] = place.includes(".") ? (place.split(".") as [string, string]) : [null, place];
-		if (!COLUMNS.includes(name) || (part !== null && !ROLES.some((role) => role === part)))
+		const [, file, part, name = ""] = /^(?:(.+):|([^.]*)\.)?([^.:]*)$/.exec(place) ?? [];
+		if (!COLUMNS.includes(name) || (part !== undefined && !ROLES.some((role) => role === part)))
 			throw wrongUsage(
-				`--columns knows ${COLUMNS.join(", ")}, for one part as items.title, not ${place}; it is written user=customer,item=sku`,
+				`--columns knows ${COLUMNS.join(", ")}, for one part as items.title, for one file as orders.csv:title, not ${place}; it is written user=customer,item=sku`,
 			);
-		const value = /^[1-9]\d{0,4}$/.test(column) ? Number(column) : column;
-		if (part === null) columns[name] = value;
-		else columns[part] = { ...(columns[part] as Named | undefined), [name]: value };
+		const said = { [name]: /^[1-9]\d{0,4}$/.test(column) ? Number(column) : column };
+		if (file !== undefined) columns.files = { ...columns.files, [file]: { ...columns.files?.[file], ...said } };
+		else if (part !== undefined) columns[part as Role] = { ...columns[part as Role], ...said };
+		else Object.assign(columns, said);
 	}
 	return columns;
 }
 type Named = Record<string, string | number>;
-type Columns = Record<string, string | number | Named>;
+type Columns = { [role in Role]?: Named } & { files?: Record<string, Named> };
+
+/** Before anything is sent; what is called `shop.zip: orders.csv` lies in an archive, into which the service looks. */
+function refuseUnknown(columns: Columns | undefined, files: RoleFile[]): void {
+	const names = files.map(({ path }) => basename(path));
+	const isThere = (name: string) => names.some((one) => name === one || name.startsWith(`${one}: `));
+	const unknown = Object.keys(columns?.files ?? {}).find((name) => !isThere(name));
+	if (unknown === undefined) return;
+	const more = names.length > 20 ? ` and ${names.length - 20} more` : "";
+	throw wrongUsage(`--columns names ${unknown}, but the files are ${names.slice(0, 20).join(", ")}${more}`);
+}
 
 function ratiosOf(text: string): number[] {
 	const ratios = listOf(text).map((one) => numberOf("--ratios", one));

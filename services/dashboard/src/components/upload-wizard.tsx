@@ -18,6 +18,7 @@ import {
 	ruleWith,
 	withColumn,
 	withFiles,
+	withoutFiles,
 } from "../import-wizard";
 import { keys, usePreview } from "../queries";
 import { Panel } from "./facts";
@@ -69,6 +70,7 @@ export function UploadWizard({ onImported }: { onImported: (dataset: Dataset) =>
 		const taken = withFiles(files, added);
 		setFiles(taken.files);
 		setReplaced(taken.replaced);
+		setChoices(withoutFiles(choices, taken.replaced));
 	};
 	const start = () => {
 		send.reset();

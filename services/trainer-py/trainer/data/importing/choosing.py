@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...errors import BadDataset
 from .header import Chosen, columns_of
@@ -15,18 +15,36 @@ _OF_INTERACTIONS = ("user", "item", "rating", "timestamp")
 _OF_ITEMS = ("item", "title", "tags")
 
 
-def chosen_of(table: Table, rule: ImportRule, item_column: str) -> tuple[dict[str, Chosen], list[BadDataset]]:
+def misnamed(rule: ImportRule, tables: Sequence[str], unseen: Sequence[str] = ()) -> Iterator[BadDataset]:
+    """Refusals of what the rule names and is no table here. `unseen`: files of which not every table is known."""
+    for name in rule.columns.files or {}:
+        if name in tables or any(name == file or name.startswith(f"{file}: ") for file in unseen):
+            continue
+        place = f"rule.columns.files.{name}"
+        there = ", ".join(tables[:20]) + (f" and {len(tables) - 20} more" if len(tables) > 20 else "")
+        message = f"{place}: no table is called so; there is {there or 'none'}"
+        yield BadDataset(message, code="missing_file", field=place)
+
+
+def is_dispensable(table: Table, rule: ImportRule) -> bool:
+    """What is wrong with it as a whole refuses no import: nobody has said that its titles are needed."""
+    return table.role == "items" and table.is_member and table.name not in (rule.columns.files or {})
+
+
+def chosen_of(
+    table: Table, rule: ImportRule, item_columns: Sequence[str]
+) -> tuple[dict[str, Chosen], list[BadDataset]]:
     """Every column that is found, and what refuses the table: a column that is needed, or that the rule names, is not
-    there. `item_column`: what the interactions call their items."""
+    there. `item_columns`: what the interactions call their items."""
     chosen: dict[str, Chosen] = {}
     wrong = []
-    asked = rule.columns.of(table.role)
+    asked = rule.columns.of(table.role, table.name)
     needed = {"user", "item", *(("title", "tags") if table.role == "items" else ())}
     needed |= {"rating"} if rule.min_rating is not None else set()
     for column in _OF_ITEMS if table.role == "items" else _OF_INTERACTIONS:
         try:
             chosen |= columns_of(
-                table.header, table.role, rule.columns, table.published, (column,), table.name, item_column
+                table.header, table.role, rule.columns, table.published, (column,), table.name, item_columns
             )
         except BadDataset as error:
             if column in needed or getattr(asked, column) is not None:

@@ -126,23 +126,23 @@ def columns_of(
     published: FileColumns | None,
     wanted: Sequence[str],
     name: str,
-    item_column: str = "",
+    item_columns: Sequence[str] = (),
 ) -> dict[str, Chosen]:
-    """Which column holds what: of `wanted` those the role of the file needs must be there. `item_column`: what the file
-    of interactions calls its items, which settles a choice.
+    """Which column holds what: of `wanted` those the role of the file needs must be there. `name`: of the table.
+    `item_columns`: what the tables of interactions call their items, which settles a choice.
 
     Raises BadDataset: missing_column, ambiguous_column."""
-    asked = columns.of(role)
+    asked = columns.of(role, name)
     needed = NEEDED.get(role, ("user", "item"))
     chosen: dict[str, Chosen] = {}
     for column in wanted:
-        value = getattr(asked, column)
+        value, place = getattr(asked, column), columns.place(role, name, column)
         if value is not None:
-            chosen[column] = _asked(header, value, name, f"rule.{columns.place(role, column)}")
+            chosen[column] = _asked(header, value, name, f"rule.{place}")
         elif not header.is_named and published is not None and getattr(published, column) is not None:
             chosen[column] = Chosen(getattr(published, column) - 1, "the published form of this file")
         else:
-            positions = _recognised(header, column, role, item_column)
+            positions = _recognised(header, column, role, item_columns)
             spellings = {header.names[position] for position in positions}
             if len(spellings) > 1 and column in ("user", "item"):
                 both = " and ".join(repr(header.names[position]) for position in positions)
@@ -162,7 +162,7 @@ def columns_of(
                     code="missing_column",
                     field=f"rule.columns.{column}",
                 )
-        _refuse_repeated(header, chosen.get(column), name, column)
+        _refuse_repeated(header, chosen.get(column), name, place)
     return chosen
 
 
@@ -181,13 +181,14 @@ def _asked(header: Header, value: str | int, name: str, field: str) -> Chosen:
     )
 
 
-def _recognised(header: Header, column: str, role: str, item_column: str) -> list[int]:
+def _recognised(header: Header, column: str, role: str, item_columns: Sequence[str]) -> list[int]:
     names = list(header.names)
     if column not in ("user", "item"):
         return preferred(column, names)[:1]
     positions = identifying(column, names)
     if role == "items" and column == "item":
-        same = [place for place, spelt in enumerate(names) if item_column and compact(spelt) == compact(item_column)]
+        called = set(map(compact, item_columns))
+        same = [place for place, spelt in enumerate(names) if spelt and compact(spelt) in called]
         if same:
             return same
         bare = [place for place, spelt in enumerate(names) if compact(spelt) == "id"]
@@ -198,15 +199,15 @@ def _recognised(header: Header, column: str, role: str, item_column: str) -> lis
     return positions
 
 
-def _refuse_repeated(header: Header, chosen: Chosen | None, name: str, column: str) -> None:
+def _refuse_repeated(header: Header, chosen: Chosen | None, name: str, place: str) -> None:
     if chosen is None or not header.is_named or chosen.why.startswith("position"):
         return
     spelt = header.names[chosen.position]
     if header.names.count(spelt) > 1:
         raise BadDataset(
-            f"{name}: line 1 names the column {spelt!r} twice; rename one, or give its position, columns.{column}",
+            f"{name}: line 1 names the column {spelt!r} twice; rename one, or give its position, {place}",
             code="missing_column",
-            field=f"rule.columns.{column}",
+            field=f"rule.{place}",
         )
 
 

@@ -13,7 +13,7 @@ from .unpacking import Scratch, head_of, uncompressed
 
 @dataclass(frozen=True)
 class SourceFile:
-    """role: interactions, train, valid, test or items; display_name is for messages only."""
+    """role: interactions, train, valid, test or items; display_name: what messages and the rule call it."""
 
     role: str
     path: Path

@@ -20,7 +20,7 @@ from ...storage.durable import TEMPORARY
 from .. import dataset
 from ..dataset import PARTS, Dataset, IdMap
 from ..tags import Tags
-from .choosing import chosen_of, warnings_of
+from .choosing import chosen_of, is_dispensable, misnamed, warnings_of
 from .header import Chosen
 from .matrices import Pairs
 from .members import SourceFile
@@ -181,17 +181,20 @@ def _read(
             raise
         way_out = f"{error.message}; unpack the archive and upload each of its files as what it is"
         raise BadDataset(way_out, code=error.code, field=error.field) from None
-    total, done, item_column = sum(size for _, size in tables) or 1, 0, ""
+    for unknown in misnamed(rule, [table.name for table, _ in tables]):
+        raise unknown
+    total, done = sum(size for _, size in tables) or 1, 0
+    item_columns: list[str] = []
     for table, size in tables:
-        chosen, wrong = chosen_of(table, rule, item_column)
+        chosen, wrong = chosen_of(table, rule, item_columns)
         if wrong:
-            if not table.is_dispensable:
+            if not is_dispensable(table, rule):
                 raise wrong[0]
             yield tally.warn("left_out", table.name, wrong[0].message)
             continue
         taken.append(table)
         if table.role != "items" and table.header.is_named:
-            item_column = table.header.names[chosen["item"].position]
+            item_columns.append(table.header.names[chosen["item"].position])
         yield from (tally.warn(code, table.name, message) for code, message in warnings_of(table))
         for told in _taken(table, chosen, rule, scratch, tally, pairs, described):
             yield (

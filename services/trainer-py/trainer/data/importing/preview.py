@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import BadDataset
 from .checks import time_form
-from .choosing import chosen_of, warnings_of
+from .choosing import chosen_of, is_dispensable, misnamed, warnings_of
 from .header import Chosen, columns_of
 from .layouts import role_of
 from .members import SourceFile
@@ -77,7 +77,8 @@ class Preview:
 def preview_files(heads: list[Head], rule: ImportRule) -> Preview:
     """Never raises for what the files hold: that is told, in `problems` what an import would refuse."""
     told = Preview()
-    item_column = ""
+    item_columns: list[str] = []
+    unseen: list[str] = []
     with tempfile.TemporaryDirectory(prefix="valence-preview-") as folder:
         for number, head in enumerate(
             sorted(heads, key=lambda one: (one.role or role_of(one.display_name)) == "items")
@@ -89,15 +90,20 @@ def preview_files(heads: list[Head], rule: ImportRule) -> Preview:
             scratch = Scratch(place, _MOST_UNPACKED, cuts=True, is_prefix=not head.is_whole)
             try:
                 for table in _tables(head, path, rule, scratch):
-                    chosen = _preview(table, head, rule, item_column, told, scratch)
+                    chosen = _preview(table, head, rule, item_columns, told, scratch)
                     if table.role != "items" and "item" in chosen and table.header.is_named:
-                        item_column = table.header.names[chosen["item"].position]
+                        item_columns.append(table.header.names[chosen["item"].position])
             except BadDataset as error:
                 told.problems.append(Problem(error.code, head.display_name, 0, "", error.message))
+                unseen.append(head.display_name)
+            if scratch.not_shown:
+                unseen.append(head.display_name)
             for name, left_out in scratch.left_out.items():
                 told.warnings.append(Problem("left_out", name, 0, "", left_out_message(left_out)))
             for message in scratch.not_shown.values():
                 told.warnings.append(Problem("not_shown", head.display_name, 0, "", message))
+    unknown = misnamed(rule, [table.name for table in told.tables], unseen)
+    told.problems += [Problem(error.code, "", 0, "", error.message) for error in unknown]
     return told
 
 
@@ -116,25 +122,25 @@ def _tables(head: Head, path: Path, rule: ImportRule, scratch: Scratch) -> Itera
         # Books.csv may hold what people thought of books.
         with suppress(BadDataset):
             pairs = under("interactions")
-            columns_of(pairs[0].header, "interactions", rule.columns, None, ("user", "item"), "")
+            columns_of(pairs[0].header, "interactions", rule.columns, None, ("user", "item"), pairs[0].name)
             tables = pairs
     elif guessed is None and len(tables) == 1:
         names = list(tables[0].header.names)
         try:
-            columns_of(tables[0].header, "interactions", rule.columns, None, ("user", "item"), "")
+            columns_of(tables[0].header, "interactions", rule.columns, None, ("user", "item"), tables[0].name)
         except BadDataset:
             as_items = under("items")
-            found, _ = chosen_of(as_items[0], rule, "")
+            found, _ = chosen_of(as_items[0], rule, ())
             if "item" in found and len(found) > 1 and not any(compact(name).startswith("user") for name in names):
                 tables = as_items
     yield from tables
 
 
 def _preview(
-    table: Table, head: Head, rule: ImportRule, item_column: str, told: Preview, scratch: Scratch
+    table: Table, head: Head, rule: ImportRule, item_columns: list[str], told: Preview, scratch: Scratch
 ) -> dict[str, Chosen]:
-    chosen, wrong = chosen_of(table, rule, item_column)
-    if wrong and table.is_dispensable:
+    chosen, wrong = chosen_of(table, rule, item_columns)
+    if wrong and is_dispensable(table, rule):
         _warn(told, "left_out", table, 0, "", wrong[0].message)
     else:
         told.problems += [

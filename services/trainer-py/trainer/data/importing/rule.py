@@ -11,6 +11,8 @@ from ...errors import InvalidRequest
 ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 # Counted from 1.
 ColumnPosition = Annotated[int, Field(ge=1, le=10_000)]
+# As previews and problems show it; its bytes are counted where the rule comes in.
+TableName = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class _Strict(BaseModel):
@@ -37,22 +39,35 @@ def _given(columns: FileColumns) -> dict[str, str | int]:
 
 
 class Columns(FileColumns):
-    """What holds for every file, and what for the files of one role."""
+    """What holds for every file, for the files of one role, and for one table: the narrowest that says it counts.
+
+    files  by the name of the file, or of the table in an archive, `shop.zip: orders.csv`"""
 
     interactions: FileColumns | None = None
     train: FileColumns | None = None
     valid: FileColumns | None = None
     test: FileColumns | None = None
     items: FileColumns | None = None
+    files: Annotated[dict[TableName, FileColumns], Field(max_length=64)] | None = None
 
-    def of(self, role: str) -> FileColumns:
-        own: FileColumns | None = getattr(self, role, None)
-        return (own or FileColumns()).over(self)
+    def of(self, role: str, name: str) -> FileColumns:
+        asked: FileColumns = self
+        for _, own in reversed(self._own(role, name)):
+            asked = own.over(asked)
+        return asked
 
-    def place(self, role: str, column: str) -> str:
-        """Where the rule names this column: `columns.items.title`, or `columns.title`."""
-        own: FileColumns | None = getattr(self, role, None)
-        return f"columns.{role}.{column}" if own and getattr(own, column) is not None else f"columns.{column}"
+    def place(self, role: str, name: str, column: str) -> str:
+        """Where the rule names this column: `columns.files.a.csv.title`, `columns.items.title`, or `columns.title`."""
+        said = (place for place, own in self._own(role, name) if getattr(own, column) is not None)
+        return f"{next(said, 'columns')}.{column}"
+
+    def _own(self, role: str, name: str) -> list[tuple[str, FileColumns]]:
+        """What is not said of every file, and where, the narrowest first."""
+        found = (
+            (f"columns.files.{name}", (self.files or {}).get(name)),
+            (f"columns.{role}", getattr(self, role, None)),
+        )
+        return [(place, own) for place, own in found if own is not None]
 
 
 class RatioSplit(_Strict):
@@ -91,5 +106,5 @@ class ImportRule(_Strict):
             return cls.model_validate_json(text or "{}")
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(["rule", *(str(part) for part in first["loc"])])
+            place = ".".join(["rule", *(str(part) for part in first["loc"])]).removesuffix(".[key]")
             raise InvalidRequest(f"{place}: {first['msg']}", field=place) from None

@@ -62,11 +62,6 @@ class Table:
         return any(around in self.compression.split("+") for around in ("zip", "tar"))
 
     @property
-    def is_dispensable(self) -> bool:
-        """What is wrong with it as a whole refuses no import."""
-        return self.role == "items" and self.is_member
-
-    @property
     def unit(self) -> str:
         """What a row's number counts in this format."""
         return {"parquet": "row", "json-array": "element"}.get(self.format, "line")
@@ -107,7 +102,7 @@ def _text(
     published = layout.columns if layout else None
     complaint = None
     try:
-        header = header_of(found, role, columns.of(role), published, name)
+        header = header_of(found, role, columns.of(role, name), published, name)
     except BadDataset as error:
         header, complaint = Header.numbered(found.width), error
     plain, dialect = text.path, found.dialect
