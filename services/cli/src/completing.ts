@@ -3,7 +3,6 @@ import { type Client, connect } from "@valence/client";
 import { harmless } from "@valence/supervisor/terminal";
 import { readContexts, targetOf } from "./contexts.js";
 import { BEST, LATEST, short } from "./finding.js";
-import { fieldsOf } from "./model-fields.js";
 
 /** Whoever presses Tab does not wait longer than this for a service. */
 const PATIENCE_MS = 1_500;
@@ -61,7 +60,7 @@ const datasetNames = async (api: Client) => {
 const modelNames = async (api: Client) => (await api.get("/models")).items.map(({ name }) => name);
 const fieldNames = async (api: Client) => {
 	const { items } = await api.get("/models");
-	return [...new Set(items.flatMap((model) => Object.keys(fieldsOf(model))))].map((field) => `${field}=`);
+	return [...new Set(items.flatMap((model) => Object.keys(model.configSchema.properties)))].map((field) => `${field}=`);
 };
 const experimentNames = async (api: Client) => {
 	const { items } = await api.get("/experiments", { query: { limit: 200 } });

@@ -7,7 +7,6 @@ import { Board } from "../board.js";
 import { sayComparison } from "../comparison.js";
 import { Failure, STATUS, wrongUsage } from "../failure.js";
 import { findDataset, short } from "../finding.js";
-import { fieldsOf } from "../model-fields.js";
 import { remoteOptions, withService } from "../service.js";
 import { watch } from "../watching.js";
 
@@ -82,7 +81,7 @@ export function requestsOf(names: string[], known: Model[], set: string[], grid:
 			const [place, value] = pairOf(option, text);
 			const [one, field] = place.includes(".") ? (place.split(/\.(.*)/) as [string, string]) : [null, place];
 			const having = models.filter(
-				(model) => (one === null || model.name === one) && Object.hasOwn(fieldsOf(model), field),
+				(model) => (one === null || model.name === one) && Object.hasOwn(model.configSchema.properties, field),
 			);
 			if (having.length === 0) throw wrongUsage(`${option} ${text}: ${nobodyHas(models, one, field)}`);
 			for (const { name } of having) (found.get(name) as Record<string, unknown>)[field] = read(value);
@@ -102,7 +101,10 @@ function nobodyHas(models: Model[], one: string | null, field: string): string {
 	const asked = one === null ? models : models.filter(({ name }) => name === one);
 	if (asked.length === 0) return `${one} is not trained here`;
 	return asked
-		.map((model) => `${model.name} has no field ${field}; it has ${Object.keys(fieldsOf(model)).join(", ") || "none"}`)
+		.map(
+			(model) =>
+				`${model.name} has no field ${field}; it has ${Object.keys(model.configSchema.properties).join(", ") || "none"}`,
+		)
 		.join("\n");
 }
 
