@@ -144,6 +144,17 @@ it("names the file whose import cannot begin, and the place of what is wrong", a
 	expect([status, stderr]).toEqual([3, expect.stringContaining("/interactions")]);
 });
 
+it("imports the service's own sample, as the page does", async () => {
+	const begun = await api.call("POST", "/datasets/sample", undefined, { authorization: `Bearer ${KEY}` });
+	const { id } = begun.body;
+	await api.app.prisma.job.update({ where: { id }, data: { state: "SUCCEEDED", finishedAt: new Date() } });
+	await api.app.prisma.dataset.update({ where: { id }, data: { artifactKey: `datasets/${id}`, splitDigest: id } });
+	const asked = await valence("import", "--sample", "--json");
+	expect([asked.status, asked.stderr, JSON.parse(asked.stdout)]).toMatchObject([0, "", { id, name: "sample" }]);
+	expect((await valence("import", "--sample")).stdout).toMatch(/sample [0-9a-f]{8} is here already\n/);
+	expect(api.trainer.samples).toBe(1);
+});
+
 it("takes users to export from a file, and leaves a file that is there alone", async () => {
 	const out = join(cli.folder, "lists.csv");
 	writeFileSync(out, "mine");

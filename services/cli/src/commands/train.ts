@@ -1,5 +1,5 @@
 // valence train MODEL...: an experiment on a dataset, followed to its end when that is wanted.
-import type { Client, ExperimentDetail, Model, NewExperiment, Run } from "@valence/client";
+import type { Client, ExperimentDetail, Model, NewExperiment } from "@valence/client";
 import { bold, count, dim, say } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { listOf, pairOf, readValue, seedsOf } from "../arguments.js";
@@ -8,7 +8,7 @@ import { sayComparison } from "../comparison.js";
 import { Failure, STATUS, wrongUsage } from "../failure.js";
 import { findDataset, short } from "../finding.js";
 import { remoteOptions, withService } from "../service.js";
-import { watch } from "../watching.js";
+import { watchExperiment } from "../watching.js";
 
 type ModelRequest = NewExperiment["models"][number];
 
@@ -116,12 +116,7 @@ async function follow(api: Client, begun: ExperimentDetail): Promise<ExperimentD
 		say(`\n  The service goes on; ${bold("valence runs")} shows how far it is.`);
 		process.exit(STATUS.interrupted);
 	});
-	const hasSeeds = new Set(begun.runs.map(({ seed }) => seed)).size > 1;
-	const names = new Map(begun.runs.map((run) => [run.id, nameOf(run, hasSeeds)]));
-	const experimentOf = new Map(begun.runs.map((run) => [run.id, begun.id]));
-	const metric = `valid.recall@${begun.protocol.cutoffs[0]}`;
-	await watch(api, { runs: begun.runs, names, experimentOf, metric }, board);
-	const done = await api.get("/experiments/{id}", { path: { id: begun.id } });
+	const done = await watchExperiment(api, begun, board);
 	sayComparison([done]);
 	const failed = done.runs.filter(({ state }) => state !== "SUCCEEDED").length;
 	if (failed > 0)
@@ -129,5 +124,3 @@ async function follow(api: Client, begun: ExperimentDetail): Promise<ExperimentD
 	say(`\n  Next: ${bold("valence deploy best")}`);
 	return done;
 }
-
-const nameOf = ({ model, seed }: Run, hasSeeds: boolean) => (hasSeeds ? `${model} seed ${seed}` : model);
