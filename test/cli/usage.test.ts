@@ -93,6 +93,7 @@ it.each([
 	[["paper", "table2", "--dataset", "../x"], "--dataset takes a name"],
 	[["paper", "table2", "--dataset", "x", "--url", "host:1"], "host:1 is no address"],
 	[["paper", "table2", "--dataset", "x", "--key", "k"], "--key goes with --url"],
+	[["paper", "table2", "--dataset", "x", "--url", "http://a", "--context", "b"], "--context does not go with --url"],
 	[["paper", "table2", "--dataset", "x", "--sedes", "1"], "sedes is not known here"],
 	[["stop", "now"], "now is not known here"],
 ])("refuses %j with status 2", async (argv, message) => {
