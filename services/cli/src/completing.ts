@@ -37,6 +37,7 @@ function listFor(
 		return Promise.resolve([...Object.keys(readContexts().contexts), ...(command === "contexts" ? ["local"] : [])]);
 	if (before === "--on") return ask(datasetNames);
 	if (before === "--model") return ask(modelNames);
+	if (before === "--deployment" || (command === "deploy" && before === "--as")) return ask(deploymentNames);
 	if (command === "train" && ["--set", "--grid"].includes(before)) return ask(fieldNames);
 	if (before.startsWith("--") || current.startsWith("-") || place < 2) return null;
 	if (command === "train") return ask(modelNames);
@@ -57,6 +58,7 @@ const datasetNames = async (api: Client) => {
 	const { items } = await api.get("/datasets", { query: { state: "SUCCEEDED", limit: 200 } });
 	return [LATEST, ...new Set(items.map(({ name }) => name))];
 };
+const deploymentNames = async (api: Client) => (await api.get("/deployments")).items.map(({ name }) => name);
 const modelNames = async (api: Client) => (await api.get("/models")).items.map(({ name }) => name);
 const fieldNames = async (api: Client) => {
 	const { items } = await api.get("/models");
