@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { filesOf } from "../services/cli/src/import-folder.js";
+import { filesOf } from "../services/cli/src/file-roles.js";
 import { bold, dim, say } from "../services/supervisor/src/terminal.js";
 import { onWish } from "../services/supervisor/src/wish.js";
 import { askPython, Bench } from "./http/bench.js";
@@ -18,7 +18,7 @@ import { type Results, type Row, readResults, rowsOfRepeats, type SubjectName, w
 
 /** False when a subject has failed; peers that are not installed are no failure. */
 async function main(options: Options): Promise<boolean> {
-	if (options.data) await filesOf(options.data); // before anything starts
+	if (options.data) filesOf([options.data]); // before anything starts
 	const python = await askPython(["-c", "import platform; print(platform.python_version())"]);
 	const machine = thisMachine(python.trim());
 	const reason = options.only.some(isPeer) ? await installPeers() : null;

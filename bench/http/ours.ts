@@ -1,4 +1,4 @@
-// Valence as a user runs it: the embedded stack of npm start, with one checkpoint deployed as default.
+// Valence as a user runs it: the embedded stack of valence start, with one checkpoint deployed as default.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

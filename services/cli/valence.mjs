@@ -30,7 +30,7 @@ async function answeredUnbuilt() {
 	}
 	if (asksHelp) {
 		console.log(
-			"valence COMMAND\n\nNothing is set up yet: npm run setup does it, as does every command, for example valence demo.\n" +
+			"valence COMMAND\n\nNothing is set up yet: npm run setup does it, as does every command, for example npx valence demo.\n" +
 				"Then valence --help lists the commands, as docs/cli.md does; valence doctor says what this machine lacks.",
 		);
 		return true;

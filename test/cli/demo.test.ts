@@ -67,10 +67,10 @@ test("a folder that is none, and an option that is none, are refused before anyt
 		});
 		return [status, stdout + stderr];
 	};
-	expect(demo("--data", "/nonexistent")).toEqual([1, expect.stringContaining("/nonexistent cannot be read")]);
-	expect(demo("--data", home)).toEqual([1, expect.stringContaining("holds no .inter or .inter.gz file")]);
+	expect(demo("--data", "/nonexistent")).toEqual([2, expect.stringContaining("/nonexistent is not there")]);
+	expect(demo("--data", home)).toEqual([1, expect.stringContaining("holds no table")]);
 	expect(demo("--dataset", "x")).toEqual([2, expect.stringContaining("dataset is not known here")]);
-	expect(demo("--help")).toEqual([0, expect.stringContaining("A folder of RecBole files instead")]);
+	expect(demo("--help")).toEqual([0, expect.stringContaining("A folder of files of your own instead")]);
 });
 
 test("two at once both end well, each with its own home and ports", async () => {

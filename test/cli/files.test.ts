@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { filesOf, nameOf, type Role, roleOf } from "../../services/cli/src/file-roles.js";
-import { formOf } from "../../services/cli/src/importing.js";
 
 it.each<[string, Role]>([
 	["ratings.csv", "interactions"],
@@ -43,21 +42,9 @@ it("takes a folder by the tables in it, and names the dataset after it", () => {
 		["shop.train.csv", "train"],
 	]);
 	expect(nameOf([folder], files)).toBe("shop");
+	for (const name of ["shop.inter.gz", "shop.item", "shop.topics.json"]) writeFileSync(join(folder, name), "");
+	expect(filesOf([folder]).map(({ path }) => path.slice(folder.length + 1))).toEqual(["shop.inter.gz", "shop.item"]);
 	const one = join(folder, "shop.train.csv");
 	expect(nameOf([one], filesOf([one]))).toBe("shop");
 	expect(() => filesOf([join(folder, "gone.csv")])).toThrow("gone.csv is not there");
-});
-
-it("sends fields before files, whole, or their first 64 KiB for a preview", async () => {
-	const path = join(mkdtempSync(join(tmpdir(), "valence-files-")), "big.csv");
-	writeFileSync(path, "x".repeat(100_000));
-	const sizes = async (most?: number) => {
-		const form = await formOf({ name: "big", rule: { kCore: 5 } }, [{ path, role: "interactions" }], most);
-		expect([...form.keys()]).toEqual(["name", "rule", "interactions"]);
-		expect(form.get("rule")).toBe('{"kCore":5}');
-		const file = form.get("interactions") as File;
-		return [file.name, file.size];
-	};
-	expect(await sizes()).toEqual(["big.csv", 100_000]);
-	expect(await sizes(65_536)).toEqual(["big.csv", 65_536]);
 });

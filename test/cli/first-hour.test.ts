@@ -75,6 +75,19 @@ test("five lines lead from a file to recommendations, and stop ends what start b
 	expect(published).toMatch(/users +80\n/);
 	expect(published).toContain("with a title");
 
+	expect(await valence("import", "--sample")).toMatch(/sample [0-9a-f]{8}\n\n {2}users +2,000\n/);
+	const refused = async (lines: string[], ...args: string[]) => {
+		writeFileSync(join(cli.folder, "wrong.csv"), `${lines.join("\n")}\n`);
+		return cli.valence(["import", "wrong.csv", ...args]);
+	};
+	const unnamed = await refused(["who,what", "ann,tea", "bob,rye"]);
+	expect([unnamed.status, unnamed.stderr]).toEqual([1, expect.stringContaining("name it with --columns user=…")]);
+	expect(unnamed.stderr).not.toContain("in the rule");
+	const ragged = await refused(["user,item", "ann,tea", "bob"]);
+	expect([ragged.status, ragged.stderr]).toEqual([1, expect.stringContaining("ask for --skip-bad-rows\n")]);
+	const headless = await refused(["7,tea", "8,rye"], "--preview");
+	expect([headless.status, headless.stdout]).toEqual([1, expect.stringMatching(/1: --columns user=1,item=2; or add/)]);
+
 	expect(await valence("stop")).toContain("Stopped what served");
 	expect((await cli.valence(["runs"])).status).toBe(4);
 });

@@ -3,6 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Dataset, RunDetail } from "@valence/client";
+import { decimals, ranks, summarise } from "../../services/cli/src/figures.js";
 import type { PlannedRow } from "../../services/cli/src/paper/plan.js";
 import type { Recipe } from "../../services/cli/src/paper/recipe.js";
 import {
@@ -17,7 +18,7 @@ import {
 	runsOfFiles,
 	withEarlierRows,
 } from "../../services/cli/src/paper/results.js";
-import { chosenPoint, decimals, ranks, summarise } from "../../services/cli/src/paper/sheets.js";
+import { chosenPoint } from "../../services/cli/src/paper/sheets.js";
 import { csvOf, latexOf, markdownOf, writeResults } from "../../services/cli/src/paper/tables.js";
 
 const figure = (mean: number) => ({ mean, deviation: null, n: 1 });

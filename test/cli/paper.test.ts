@@ -1,37 +1,26 @@
 // valence paper as its users run it, on the built-in sample: a table, and the same table again without training.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { commandLine } from "../support/command-line.js";
+import { removeHomesIn } from "../support/homes.js";
 
-const MAIN = fileURLToPath(new URL("../../services/cli/dist/main.js", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "valence-paper-"));
+const { folder, valence } = commandLine();
 const out = join(folder, "out");
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => removeHomesIn(folder));
 
-async function paper(...args: string[]): Promise<{ status: number; output: string }> {
-	const { DATABASE_URL: _, REDIS_URL: __, ...env } = process.env;
-	const child = spawn(process.execPath, [MAIN, "paper", "table2", "--dataset", "sample", "--seeds", "1", ...args], {
-		cwd: folder,
-		// No datasets beside the checkout are needed.
-		env: { ...env, VALENCE_HOME: join(folder, "home"), INIT_CWD: folder },
-		stdio: ["ignore", "pipe", "pipe"],
-	});
-	let output = "";
-	for (const stream of [child.stdout, child.stderr]) {
-		stream.on("data", (chunk) => {
-			output += chunk;
-		});
-	}
-	const [status] = await once(child, "exit");
-	return { status, output };
+async function paper(
+	args: string[],
+	env: Record<string, string> = {},
+): Promise<{ status: number | null; output: string }> {
+	// No datasets beside the checkout are needed.
+	const shared = ["paper", "table2", "--dataset", "sample", "--seeds", "1", "--data", folder, "--out", "out"];
+	const { status, stdout, stderr } = await valence([...shared, ...args], env);
+	return { status, output: stdout + stderr };
 }
 const file = (ending: string) => readFileSync(join(out, `table2-sample.${ending}`), "utf8");
 
 test("trains and prints; again it only prints; another model joins the table", async () => {
-	const first = await paper("--models", "popularity,ease", "--data", folder, "--out", "out");
+	const first = await paper(["--models", "popularity,ease"]);
 	expect(first).toMatchObject({ status: 0, output: expect.stringContaining("2 runs: 2 new\n") });
 	expect(first.output).toMatch(/✓ EASE seed 1 {2}validation Recall@20 0\.\d{4}/);
 	expect(first.output).toMatch(/EASE( +0\.\d{4}){4} +\d[\d.]* s +\d+ MiB\n {2}Popularity( +0\.\d{4}){4}/);
@@ -42,7 +31,9 @@ test("trains and prints; again it only prints; another model joins the table", a
 	expect(made.slice(0, 3).every((text) => text.includes(protocol.hash))).toBe(true);
 	expect(rows[0].points[0].runs[0].peakMemoryBytes).toBeGreaterThan(2 ** 20);
 
-	const again = await paper("--models", "ease,itemknn", "--data", folder, "--out", "out");
+	// The service of its own does it, also where another one is named for all commands.
+	const elsewhere = { VALENCE_URL: "http://127.0.0.1:9" };
+	const again = await paper(["--models", "ease,itemknn", "--context", "local"], elsewhere);
 	expect(again).toMatchObject({
 		status: 0,
 		output: expect.stringContaining("2 runs: 1 new, 1 done before, 0 under way"),

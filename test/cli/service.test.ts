@@ -1,5 +1,5 @@
 // Commands against the api with a fake trainer and recommender: what they find, print, refuse, and hand to programs.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startApi, type TestApi } from "../support/api.js";
 import { commandLine } from "../support/command-line.js";
@@ -167,6 +167,38 @@ it("sends the columns that are typed: of all files, of a part, and of one file o
 			},
 		},
 	});
+});
+
+it("imports the service's own sample, as the page does", async () => {
+	const begun = await api.call("POST", "/datasets/sample", undefined, { authorization: `Bearer ${KEY}` });
+	const { id } = begun.body;
+	await api.app.prisma.job.update({ where: { id }, data: { state: "SUCCEEDED", finishedAt: new Date() } });
+	await api.app.prisma.dataset.update({ where: { id }, data: { artifactKey: `datasets/${id}`, splitDigest: id } });
+	const asked = await valence("import", "--sample", "--json");
+	expect([asked.status, asked.stderr, JSON.parse(asked.stdout)]).toMatchObject([0, "", { id, name: "sample" }]);
+	expect((await valence("import", "--sample")).stdout).toMatch(/sample [0-9a-f]{8} is here already\n/);
+	expect(api.trainer.samples).toBe(1);
+});
+
+it("reproduces the paper on the service that is named, as every other command speaks to it", async () => {
+	const paper = async (args: string[], env: Record<string, string> = {}) => {
+		const asked = await cli.valence(["paper", "table2", "--dataset", "sample", "--models", "ease", ...args], env);
+		return [asked.status, asked.stderr];
+	};
+	// It got as far as the catalogue, which wants the key.
+	const reached = [1, expect.stringContaining("the service does not know ease; it knows valid, popularity")];
+	expect(await paper([], { VALENCE_URL: url, VALENCE_API_KEY: KEY })).toEqual(reached);
+	expect(await paper(["--url", url, "--key", KEY])).toEqual(reached);
+	expect(await paper(["--url", url], { VALENCE_API_KEY: KEY })).toEqual(reached);
+	await cli.valence(["login", url, KEY, "--name", "lab"]);
+	expect(await paper([])).toEqual(reached);
+	await cli.valence(["contexts", "--use", "local"]);
+	expect(await paper(["--context", "lab"])).toEqual(reached);
+	const refused = await paper(["--url", url, "--key", "wrong"], { VALENCE_API_KEY: KEY });
+	expect(refused).toEqual([3, expect.stringContaining(`The service at ${url} (--url) does not take the key given.`)]);
+	expect(await paper(["--context", "gone"])).toEqual([2, expect.stringContaining("there is no context gone")]);
+	await cli.valence(["contexts", "--remove", "lab"]);
+	expect(existsSync(join(cli.folder, "home"))).toBe(false); // none of its own was started
 });
 
 it("takes users to export from a file, and leaves a file that is there alone", async () => {

@@ -69,6 +69,10 @@ it.each([
 	[["deploy"], "it is used as valence deploy <run>"],
 	[["deploy", "a", "b"], "b is not known here"],
 	[["import"], "a file is needed, for example: valence import ratings.csv"],
+	[["import", "README.md", "--sample"], "--sample stands in place of files"],
+	[["import", "--sample", "--k-core", "5"], "--sample does not go with --k-core"],
+	[["import", "--sample", "--preview"], "--sample does not go with --preview"],
+	[["contexts", "--use", "a", "--remove", "b"], "--remove does not go with --use"],
 	[["import", "no-such.csv"], "no-such.csv is not there"],
 	[["import", "README.md", "--columns", "user"], "--columns takes FIELD=VALUE, not user"],
 	[["import", "README.md", "--columns", "who=x"], "--columns knows user, item, rating"],
@@ -97,6 +101,7 @@ it.each([
 	[["paper", "table2", "--dataset", "../x"], "--dataset takes a name"],
 	[["paper", "table2", "--dataset", "x", "--url", "host:1"], "host:1 is no address"],
 	[["paper", "table2", "--dataset", "x", "--key", "k"], "--key goes with --url"],
+	[["paper", "table2", "--dataset", "x", "--url", "http://a", "--context", "b"], "--context does not go with --url"],
 	[["paper", "table2", "--dataset", "x", "--sedes", "1"], "sedes is not known here"],
 	[["stop", "now"], "now is not known here"],
 ])("refuses %j with status 2", async (argv, message) => {

@@ -21,7 +21,9 @@ import Fastify, { type FastifyInstance } from "fastify";
 import type { Config } from "../../services/api/src/config.js";
 import type { Disk } from "../../services/api/src/generated/proto/trainer/v1/trainer.js";
 import { RemoteError } from "../../services/api/src/grpc.js";
+import cataloguePlugin from "../../services/api/src/plugins/catalogue.js";
 import trainerPlugin from "../../services/api/src/plugins/trainer.js";
+import modelsRoute from "../../services/api/src/routes/models.js";
 import { timings } from "../../services/api/src/timings.js";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { Process, trainerChildren, until } from "../support/processes.js";
@@ -38,7 +40,7 @@ let app: FastifyInstance;
 async function connect(address: string, unaryCall = 10_000): Promise<FastifyInstance> {
 	const connected = Fastify();
 	connected.decorate("config", { trainerAddress: address, timings: { ...timings(1), unaryCall } } as Config);
-	await connected.register(trainerPlugin);
+	for (const plugin of [trainerPlugin, cataloguePlugin, modelsRoute]) await connected.register(plugin);
 	await connected.ready();
 	return connected;
 }
@@ -118,10 +120,15 @@ async function drain(stream: AsyncIterable<unknown>): Promise<unknown[]> {
 	return messages;
 }
 
-test("the catalogue arrives with the schema of each configuration", async () => {
+test("the catalogue is answered with all that the trainer says of each configuration", async () => {
 	const { models } = await app.trainer.listModels();
 	expect(models.map(({ name }) => name)).toEqual(expect.arrayContaining(["macridvae", "popularity", "valid"]));
-	for (const { configSchemaJson } of models) expect(JSON.parse(configSchemaJson)).toMatchObject({ type: "object" });
+	const said = models.map(({ configSchemaJson, ...model }) => ({
+		...model,
+		configSchema: JSON.parse(configSchemaJson),
+	}));
+	expect((await app.inject("/models")).json()).toEqual({ items: said });
+	for (const { configSchema } of said) expect(configSchema).toMatchObject({ type: "object", title: expect.anything() });
 });
 
 test("a rule between two fields is a problem of the configuration that breaks it", async () => {

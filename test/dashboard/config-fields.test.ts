@@ -15,6 +15,7 @@ describe("a field of the form", () => {
 		expect(parseField(k, "4")).toEqual({ value: 4 });
 		expect(parseField({ type: "boolean" }, "false")).toEqual({ value: false });
 		expect(parseField({ type: "string", enum: ["code", "off"] }, "off")).toEqual({ value: "off" });
+		expect(parseField({ type: "integer", enum: [1, 2] }, "2")).toEqual({ value: 2 });
 		expect(parseField({ type: "number", exclusiveMinimum: 0 }, "1e-3")).toEqual({ value: 0.001 });
 	});
 	it.each([
@@ -86,7 +87,7 @@ it("asks first for what the model says matters, in its order; for all where it s
 	];
 	expect(names(fieldsOf({ configSchema: { properties, "x-first": ["c", "a"] } }))).toEqual([["c", "a"], ["b"]]);
 	expect(names(fieldsOf({ configSchema: { properties } }))).toEqual([["a", "b", "c"], []]);
-	expect(names(fieldsOf({ configSchema: {} }))).toEqual([[], []]);
+	expect(names(fieldsOf({ configSchema: { properties: {} } }))).toEqual([[], []]);
 });
 
 it("marks a field that differs between models that both have it", () => {

@@ -24,7 +24,7 @@ export function modelSteps(valence: Valence) {
 				dataset: datasets.items.find(({ name }) => name.startsWith("sample"))?.id as string,
 				models: models.items.map(({ name, configSchema: { properties } }) => ({
 					model: name,
-					params: typeof properties === "object" && properties && "epochs" in properties ? { epochs: 1 } : {},
+					params: "epochs" in properties ? { epochs: 1 } : {},
 				})),
 			},
 		});

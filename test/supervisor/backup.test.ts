@@ -456,7 +456,7 @@ test("a home in which a restore was killed does not start, and restores again", 
 	await expect(startStack({ home: killed, port: 0 })).rejects.toThrow("beginning of a restore that did not finish");
 	const again = await run("restore", [OFFLINE], env);
 	expect(again).toEqual({ status: 0, said: expect.stringContaining("was killed here") });
-	expect(again.said).toContain(`VALENCE_HOME='${killed}' npm start`);
+	expect(again.said).toContain(`VALENCE_HOME='${killed}' npx valence start`);
 	await expectSame(env, OFFLINE);
 });
 

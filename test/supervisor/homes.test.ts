@@ -99,7 +99,7 @@ test.each(cases)(
 		const copy = join(folder, "copy");
 		execFileSync("cp", ["-a", home, copy]);
 		expect(await refusal(copy, options)).toMatch(
-			/is a copy of the home .*\/home, which is still there[\s\S]*npm run backup[\s\S]*npm run restore/,
+			/is a copy of the home .*\/home, which is still there[\s\S]*npx valence backup[\s\S]*npx valence restore/,
 		);
 		expect(await refusal(copy, { ...options, isNew: true })).toContain("is a copy of the home");
 		const fourth = await Holder.start(home, options);
@@ -152,7 +152,7 @@ test("a home whose database is gone says so and starts empty only when told", as
 	renameSync(join(home, "postgres"), away);
 	writeFileSync(join(home, "last-backup.json"), JSON.stringify({ file: "/backups/one.valence", at: "2026-11-25" }));
 	expect(await refusal(home)).toMatch(
-		/database of .*home is not there[\s\S]*\/backups\/one\.valence[\s\S]*npm start -- --new/,
+		/database of .*home is not there[\s\S]*\/backups\/one\.valence[\s\S]*npx valence start --new/,
 	);
 	renameSync(away, join(home, "postgres"));
 	const second = await Holder.start(home);
@@ -206,7 +206,7 @@ test.each([
 		writeFileSync(join(home, "last-backup.json"), JSON.stringify({ file: "/backups/two.valence", at: "2026-11-25" }));
 		const said = await refusal(home);
 		expect(said).toContain(words);
-		expect(said).toContain("npm run restore -- FILE (the last backup is /backups/two.valence of 2026-11-25)");
+		expect(said).toContain("npx valence restore FILE (the last backup is /backups/two.valence of 2026-11-25)");
 		writeFileSync(version, "18\n");
 		const second = await Holder.start(home);
 		expect(await second.values()).toEqual([6]);

@@ -42,7 +42,7 @@ class Start {
 
 	static async up(): Promise<Start> {
 		const start = new Start({ PORT: String(await freePort()) });
-		await until(`it is up:\n${start.output}`, () => start.output.includes("Ctrl-C or npm stop"), 120);
+		await until(`it is up:\n${start.output}`, () => start.output.includes("Ctrl-C or npx valence stop"), 120);
 		return start;
 	}
 
@@ -165,9 +165,12 @@ test("npm stop takes no arguments, and finds a service whose lock was lost", asy
 	await until("nothing is left", () => living().length === 0, 20);
 });
 
-test("a second npm stop says that nothing runs", () => {
+test.each([
+	["npm", "stop"],
+	["npx", "valence", "stop"],
+])("a second stop says that nothing runs: %s", (command, ...words) => {
 	const env = { ...process.env, VALENCE_HOME: home };
-	const { status, stdout } = spawnSync("npm", ["stop"], { encoding: "utf8", env });
+	const { status, stdout } = spawnSync(command, words, { encoding: "utf8", env });
 	expect([status, stdout]).toEqual([0, expect.stringContaining(`Nothing runs on ${home}.`)]);
 });
 

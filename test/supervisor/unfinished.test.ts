@@ -63,7 +63,7 @@ test("a lock leaves an unfinished restore, and no folder that was not there", ()
 	expect(() => lockArtifacts(artifacts)).toThrow(`process ${process.pid} is restoring into ${artifacts}`);
 	lock.release();
 	expect(findUnfinished(artifacts)).toMatchObject(GIVEN);
-	expect(() => refuseUnfinished(artifacts)).toThrow("run it again: npm run restore -- /b.valence");
+	expect(() => refuseUnfinished(artifacts)).toThrow("run it again: npx valence restore /b.valence");
 	const next = lockArtifacts(artifacts);
 	clear(artifacts);
 	next.release();

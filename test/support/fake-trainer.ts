@@ -58,6 +58,8 @@ const MODELS: Model[] = [
 const EXPORT_CHUNK = 64 << 10;
 
 export interface FakeTrainer extends FakeServer {
+	/** Its catalogue. */
+	models: Model[];
 	/** Bytes of every staged file that is still there, by key. */
 	uploads: Map<string, number>;
 	/** The last preview that was asked for. */
@@ -95,6 +97,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 	let paused = false;
 	let awake = () => {};
 	const state = {
+		models: MODELS,
 		uploads: new Map<string, number>(),
 		previewed: null as FakeTrainer["previewed"],
 		deleted: [] as string[],
@@ -122,7 +125,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 	const server = await listen(TrainerServiceService, {
 		listModels(_call: ServerUnaryCall<ListModelsRequest, ListModelsResponse>, done: sendUnaryData<ListModelsResponse>) {
 			state.listed++;
-			done(null, { models: MODELS, torchVersion: "2.13.0+cpu", device: "cpu", codeVersion: "0.1.0" });
+			done(null, { models: state.models, torchVersion: "2.13.0+cpu", device: "cpu", codeVersion: "0.1.0" });
 		},
 		/** Cosine attention needs two interests: a rule between fields, which the schema does not hold. */
 		checkConfigurations(

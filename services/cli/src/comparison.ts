@@ -1,8 +1,8 @@
 // Runs beside each other: what differs only by its seed is one line with its mean, best in bold, second underlined.
 import type { ExperimentDetail, Run } from "@valence/client";
 import { bold, dim, duration, say, table, underlined } from "@valence/supervisor/terminal";
+import { decimals, type Figure, ranks, summarise } from "./figures.js";
 import { titleOf } from "./metrics.js";
-import { decimals, type Figure, ranks, summarise } from "./paper/sheets.js";
 import { isOpen } from "./watching.js";
 
 export interface Line {

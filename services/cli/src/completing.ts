@@ -3,7 +3,6 @@ import { type Client, connect } from "@valence/client";
 import { harmless } from "@valence/supervisor/terminal";
 import { readContexts, targetOf } from "./contexts.js";
 import { BEST, LATEST, short } from "./finding.js";
-import { fieldsOf } from "./model-fields.js";
 
 /** Whoever presses Tab does not wait longer than this for a service. */
 const PATIENCE_MS = 1_500;
@@ -38,6 +37,7 @@ function listFor(
 		return Promise.resolve([...Object.keys(readContexts().contexts), ...(command === "contexts" ? ["local"] : [])]);
 	if (before === "--on") return ask(datasetNames);
 	if (before === "--model") return ask(modelNames);
+	if (before === "--deployment" || (command === "deploy" && before === "--as")) return ask(deploymentNames);
 	if (command === "train" && ["--set", "--grid"].includes(before)) return ask(fieldNames);
 	if (before.startsWith("--") || current.startsWith("-") || place < 2) return null;
 	if (command === "train") return ask(modelNames);
@@ -58,10 +58,11 @@ const datasetNames = async (api: Client) => {
 	const { items } = await api.get("/datasets", { query: { state: "SUCCEEDED", limit: 200 } });
 	return [LATEST, ...new Set(items.map(({ name }) => name))];
 };
+const deploymentNames = async (api: Client) => (await api.get("/deployments")).items.map(({ name }) => name);
 const modelNames = async (api: Client) => (await api.get("/models")).items.map(({ name }) => name);
 const fieldNames = async (api: Client) => {
 	const { items } = await api.get("/models");
-	return [...new Set(items.flatMap((model) => Object.keys(fieldsOf(model))))].map((field) => `${field}=`);
+	return [...new Set(items.flatMap((model) => Object.keys(model.configSchema.properties)))].map((field) => `${field}=`);
 };
 const experimentNames = async (api: Client) => {
 	const { items } = await api.get("/experiments", { query: { limit: 200 } });

@@ -1,25 +1,26 @@
 // The demo: the main job from an empty machine to recommendations, all of it through the HTTP API.
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, connect, type ExperimentDetail, Problem, type Run } from "@valence/client";
 import { takeDemoHome } from "@valence/supervisor/demo-home";
 import { DEFAULT_HOME, quoted } from "@valence/supervisor/paths";
 import { type Stack, startStack } from "@valence/supervisor/stack";
-import { bold, dim, duration, progress, say, step, table } from "@valence/supervisor/terminal";
+import { bold, dim, say, step, table } from "@valence/supervisor/terminal";
 import { onWish } from "@valence/supervisor/wish";
 import { sayDataset, sayList, titleOf } from "./answers.js";
 import { pairOf, readValue } from "./arguments.js";
-import { STATUS } from "./failure.js";
-import { filesOf, importFolder, writeSample } from "./import-folder.js";
+import { Board } from "./board.js";
+import { Failure, STATUS } from "./failure.js";
+import { filesOf } from "./file-roles.js";
+import { importFolder, writeSample } from "./import-folder.js";
 import * as metrics from "./metrics.js";
+import { watchExperiment } from "./watching.js";
 
 /** Small enough for a minute and a half on two cores; chosen on the sample's validation split. */
 const SAMPLE_PARAMS = { k: 4, epochs: 40, patience: 6, learning_rate: 0.005, train_batch_size: 256 };
 /** Of the sample, and of Citeulike-a; any other dataset shows its first users. */
 const PEOPLE = { sample: ["user-0007", "user-0042", "user-1234"], given: ["0", "635", "4179"] };
 const SHOWN_PEOPLE = 3;
-const POLL_MS = 500;
 
 interface Options {
 	data: string | undefined;
@@ -33,12 +34,13 @@ export async function play(options: Options): Promise<void> {
 	// Before anything starts.
 	const given = Object.fromEntries((options.set ?? []).map((text) => pairOf("--set", text)));
 	const params = Object.fromEntries(Object.entries(given).map(([field, text]) => [field, readValue(text)]));
-	if (options.data) await filesOf(options.data);
+	if (options.data) filesOf([options.data]);
 	const home = takeDemoHome(join(DEFAULT_HOME, "demo"));
 	// What others may look into, or what another database names, is not the demo's to remove.
 	if (options.keep || process.env.DATABASE_URL) home.keep();
 	let stack: Stack | null = null;
 	let stopping: Promise<void> | null = null;
+	const board = new Board();
 	const stop = async () => {
 		await stack?.stop();
 		home.end();
@@ -48,6 +50,7 @@ export async function play(options: Options): Promise<void> {
 			stack?.kill();
 			process.exit(STATUS.interrupted);
 		}
+		board.close();
 		say(`\n${dim("stopping …")}`);
 		// Before everything has started there is nothing to wait for: whatever is there ends with us.
 		if (!stack) process.exit(STATUS.interrupted);
@@ -62,10 +65,12 @@ export async function play(options: Options): Promise<void> {
 		const broke = stack.broken.then((error) => {
 			throw error;
 		});
-		await Promise.race([tour(connect(stack.url), home.home, options, params), broke]);
+		await Promise.race([tour(connect(stack.url), home.home, options, params, board), broke]);
 		if (options.keep) {
 			say(`\nStill running: ${bold(`${stack.url}/ui/`)} (Ctrl-C stops it)`);
-			say(`Its data stays in ${home.home}; ${bold(`VALENCE_HOME=${quoted(home.home)} npm start`)} opens it again.`);
+			say(
+				`Its data stays in ${home.home}; ${bold(`VALENCE_HOME=${quoted(home.home)} npx valence start`)} opens it again.`,
+			);
 			await broke;
 		}
 	} catch (error) {
@@ -80,11 +85,17 @@ export async function play(options: Options): Promise<void> {
 		await step(home.isKept ? "Shut everything down" : "Shut everything down and clear up", () => stopping ?? stop());
 	}
 	if (!options.keep)
-		say(`\nThe dashboard with all this: ${bold("npm run demo -- --keep")} leaves it open and says where.`);
-	say(`With data of your own: ${bold("npm start")}, then open ${bold("http://127.0.0.1:3000/ui/")}\n`);
+		say(`\nThe dashboard with all this: ${bold("npx valence demo --keep")} leaves it open and says where.`);
+	say(`With data of your own: ${bold("npx valence start")}, then open ${bold("http://127.0.0.1:3000/ui/")}\n`);
 }
 
-async function tour(api: Client, home: string, options: Options, set: Record<string, unknown>): Promise<void> {
+async function tour(
+	api: Client,
+	home: string,
+	options: Options,
+	set: Record<string, unknown>,
+	board: Board,
+): Promise<void> {
 	const folder = options.data ?? join(home, "sample");
 	if (!options.data) {
 		await step("Generate the sample (made up, with planted topics)", () => writeSample(folder));
@@ -96,7 +107,9 @@ async function tour(api: Client, home: string, options: Options, set: Record<str
 	const params = { ...(options.data ? {} : SAMPLE_PARAMS), ...set };
 	const models = [{ model: "valid", params }, { model: "popularity" }];
 	const body = { name: "Demo", dataset: dataset.id, models, seeds: [options.seed] };
-	const done = await watch(api, await api.post("/experiments", { body }));
+	const done = await watchExperiment(api, await api.post("/experiments", { body }), board);
+	const failed = done.runs.find((run) => run.state !== "SUCCEEDED");
+	if (failed) throw new Failure(`the run of ${failed.model} ended ${failed.state}: ${failed.error?.message ?? ""}`);
 	say();
 	const names = Object.keys(done.runs[0]?.metrics ?? {})
 		.filter((name) => /^test\.(recall|ndcg)@/.test(name))
@@ -146,37 +159,6 @@ async function show(api: Client, person: string): Promise<boolean> {
 		if (error instanceof Problem && error.status === 404) return false;
 		throw error;
 	}
-}
-
-async function watch(api: Client, started: ExperimentDetail): Promise<ExperimentDetail> {
-	const bar = progress();
-	let experiment = started;
-	try {
-		while (["QUEUED", "RUNNING"].includes(experiment.state)) {
-			await sleep(POLL_MS);
-			experiment = await api.get("/experiments/{id}", { path: { id: started.id } });
-			const run = experiment.runs[0] as Run;
-			if (run.state === "RUNNING") bar.update(run.progress, await describe(api, run));
-		}
-		const run = experiment.runs[0] as Run;
-		bar.update(1, `best validation Recall@20 ${run.bestValue?.toFixed(4) ?? "-"} in epoch ${run.bestEpoch ?? "-"}`);
-	} finally {
-		bar.stop();
-	}
-	const failed = experiment.runs.find((run) => run.state !== "SUCCEEDED");
-	if (failed) throw new Error(`the run of ${failed.model} ended ${failed.state}: ${failed.error?.message ?? ""}`);
-	return experiment;
-}
-
-async function describe(api: Client, run: Run): Promise<string> {
-	if (run.epoch === 0) return "starting";
-	const { series } = await api.get("/runs/{id}/metrics", { path: { id: run.id } });
-	// The answer about the run is older than its metrics, which may be of the next epoch already.
-	const last = (split: string, name: string) =>
-		series.find((one) => one.split === split && one.name === name)?.points.findLast(({ epoch }) => epoch === run.epoch)
-			?.value;
-	const left = run.secondsLeft === null ? "" : `  at most ${duration(run.secondsLeft)} left`;
-	return `epoch ${run.epoch}/${run.maxEpochs}  loss ${last("train", "loss")?.toFixed(2) ?? "-"}  validation Recall@20 ${last("valid", "recall@20")?.toFixed(4) ?? "-"}${left}`;
 }
 
 async function writeResults(

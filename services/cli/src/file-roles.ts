@@ -24,6 +24,8 @@ const WORDS: [Role, RegExp][] = [
 ];
 /** Of a folder only what may hold a table is taken. */
 const TABLE = /\.(csv|tsv|txt|dat|data|inter|item|json|jsonl|ndjson|parquet)(\.(gz|zst))?$|\.(zip|tar|tgz)$/i;
+/** A folder in RecBole's form says with its endings what belongs to the dataset. */
+const RECBOLE = /\.(inter|item)(\.(gz|zst))?$/i;
 
 /** What published folders hold beside their interactions and items. */
 const BESIDE = /^(\.|(readme|licen[cs]e|links|tags|users?|genome[-_].*)\.)/i;
@@ -47,8 +49,11 @@ export function filesOf(paths: string[]): RoleFile[] {
 		const found = statSync(path, { throwIfNoEntry: false });
 		if (!found) throw wrongUsage(`${path} is not there`);
 		if (!found.isDirectory()) return [{ path, role: roleOf(path), isGuess: true }];
-		const names = readdirSync(path).filter((name) => TABLE.test(name) && !BESIDE.test(name));
-		if (names.length === 0) throw new Failure(`${path} holds no table: no .csv, .tsv, .inter, .json, .parquet or .zip`);
+		const tables = readdirSync(path).filter((name) => TABLE.test(name) && !BESIDE.test(name));
+		if (tables.length === 0)
+			throw new Failure(`${path} holds no table: no .csv, .tsv, .inter, .json, .parquet or .zip`);
+		const recbole = tables.filter((name) => RECBOLE.test(name));
+		const names = recbole.some((name) => /\.inter/i.test(name)) ? recbole : tables;
 		return names.sort().map((name) => ({ path: join(path, name), role: roleOf(name), isGuess: true }));
 	});
 }

@@ -2,7 +2,7 @@
 import { openAsBlob } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client, Dataset, ImportProgress, Preview } from "@valence/client";
+import type { Client, Dataset, ImportProgress, ImportRule, Preview } from "@valence/client";
 import type { Progress } from "@valence/supervisor/terminal";
 import { Failure } from "./failure.js";
 import { ROLES, type Role, type RoleFile } from "./file-roles.js";
@@ -12,11 +12,9 @@ const POLL_MS = 300;
 const PREVIEW_BYTES = 64 * 1024;
 const MOST_PREVIEWED = 20;
 
-export type Rule = Record<string, unknown>;
-
 /** The multipart body that the service takes: fields before files, of each file no more than its first bytes. */
 export async function formOf(
-	{ name, rule }: { name?: string; rule: Rule },
+	{ name, rule }: { name?: string; rule: ImportRule },
 	files: { path: string; role: Role | "file" }[],
 	most = Number.POSITIVE_INFINITY,
 ): Promise<FormData> {
@@ -30,12 +28,23 @@ export async function formOf(
 	return form;
 }
 
-/** What to type next, by the code of the import's error. */
-const WAY_OUT: Record<string, string> = {
-	missing_column: "Name them, for example --columns user=customer,item=sku; --preview shows what is in the files.",
-	bad_rows: "--skip-bad-rows leaves them out.",
-	dataset_too_small: "Lower --k-core or --min-rating, or bring more data.",
-};
+/** The import of the files, begun, or the dataset that the same files have made before. */
+export const upload = async (api: Client, about: { name: string; rule: ImportRule }, files: RoleFile[]) =>
+	api.post("/datasets", { body: await formOf(about, await settled(api, about.rule, files)) });
+
+/** What the service says to do names parts of a rule; here they are options. */
+const inOptions = (message: string) =>
+	message
+		.replace(/rule=(\{"columns": .*?\}\}+)/g, (_, rule) => `--columns ${placesOf(JSON.parse(rule).columns)}`)
+		.replace(/(?:in the rule, )?columns\.([\w.]+)/g, "with --columns $1=…")
+		.replaceAll("skipBadRows", "--skip-bad-rows")
+		.replaceAll("minRating", "--min-rating")
+		.replaceAll("kCore", "--k-core");
+
+const placesOf = (columns: object, part = ""): string =>
+	Object.entries(columns)
+		.map(([name, place]) => (typeof place === "object" ? placesOf(place, `${name}.`) : `${part}${name}=${place}`))
+		.join(",");
 
 /** Until it is final; throws with every problem when the import fails. */
 export async function untilImported(api: Client, begun: Dataset, bar?: Progress): Promise<Dataset> {
@@ -50,9 +59,11 @@ export async function untilImported(api: Client, begun: Dataset, bar?: Progress)
 		bar?.stop();
 	}
 	if (dataset.state === "SUCCEEDED") return dataset;
-	const { code = "", message = dataset.state.toLowerCase() } = dataset.error ?? {};
-	const way = WAY_OUT[code];
-	throw new Failure([`the import failed: ${message}`, ...problemsOf(dataset), ...(way ? [way] : [])].join("\n"));
+	const message = dataset.error?.message ?? dataset.state.toLowerCase();
+	const { kCore, minRating } = dataset.rule;
+	const hasLimits = dataset.error?.code === "dataset_too_small" && (kCore ?? minRating) !== undefined;
+	const way = hasLimits ? ["Lower --k-core or --min-rating, or bring more data."] : [];
+	throw new Failure([`the import failed: ${inOptions(message)}`, ...problemsOf(dataset), ...way].join("\n"));
 }
 
 const inWords = ({ stage, rowsRead }: ImportProgress) =>
@@ -67,19 +78,19 @@ type Misread = Pick<Dataset["problems"][number], "file" | "line" | "message">;
 export function problemsOf({ problems, problemsTotal }: { problems: Misread[]; problemsTotal: number }): string[] {
 	const shown = problems
 		.slice(0, MOST_SHOWN)
-		.map(({ file, line, message }) => (line > 0 ? `  ${file}:${line}: ${message}` : `  ${message}`));
+		.map(({ file, line, message }) => (line > 0 ? `  ${file}:${line}: ` : "  ") + inOptions(message));
 	const more = problemsTotal - shown.length;
 	return more > 0 ? [...shown, `  and ${more.toLocaleString("en")} more`] : shown;
 }
 
 /** How the service would read the first 64 KiB of each file, and as what where only a name says it; nothing is stored. */
-export async function preview(api: Client, rule: Rule, files: RoleFile[]): Promise<Preview> {
+export async function preview(api: Client, rule: ImportRule, files: RoleFile[]): Promise<Preview> {
 	const asked = files.map(({ path, role, isGuess }) => ({ path, role: isGuess ? ("file" as const) : role }));
 	return api.post("/datasets/preview", { body: await formOf({ rule }, asked, PREVIEW_BYTES) });
 }
 
 /** The files, each guess replaced by what the service sees in the file, where it can tell. */
-export async function settled(api: Client, rule: Rule, files: RoleFile[]): Promise<RoleFile[]> {
+async function settled(api: Client, rule: ImportRule, files: RoleFile[]): Promise<RoleFile[]> {
 	if (files.length === 1 || files.length > MOST_PREVIEWED || !files.some(({ isGuess }) => isGuess)) return files;
 	const seen = await preview(api, rule, files);
 	const names = files.map(({ path }) => basename(path));

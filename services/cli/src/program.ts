@@ -134,6 +134,7 @@ function inOurWords(message: string, [command = ""]: string[]): string {
 		.replace(/^Unknown arguments?: (.*)$/, "$1 is not known here")
 		.replace(/^Missing required arguments?: (.*)$/, "--$1 is needed")
 		.replace(/^Not enough arguments following: (.*)$/, "--$1 takes a value")
+		.replace(/^Arguments (\S+) and (\S+) are mutually exclusive$/, "--$1 does not go with --$2")
 		.replace(/^Missing dependent arguments:\s+(\S+) -> (\S+)$/, "--$1 goes with --$2");
 }
 

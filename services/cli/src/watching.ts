@@ -1,6 +1,6 @@
 // Waits until every wanted run is final, and says on the way what runs and how well.
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, Problem, type Run } from "@valence/client";
+import { type Client, type ExperimentDetail, Problem, type Run } from "@valence/client";
 import { dim, duration, green, red } from "@valence/supervisor/terminal";
 import type { Board } from "./board.js";
 import { titleOf } from "./metrics.js";
@@ -38,6 +38,17 @@ export async function watch(api: Client, watched: Watched, board: Board): Promis
 	}
 	board.clear();
 	return given.map((run) => runs.get(run.id) as Run);
+}
+
+/** All runs of one experiment; returns it as it is then. */
+export async function watchExperiment(api: Client, begun: ExperimentDetail, board: Board): Promise<ExperimentDetail> {
+	const { id, runs, protocol } = begun;
+	const hasSeeds = new Set(runs.map(({ seed }) => seed)).size > 1;
+	const nameOf = ({ model, seed }: Run) => (hasSeeds ? `${model} seed ${seed}` : model);
+	const names = new Map(runs.map((run) => [run.id, nameOf(run)]));
+	const experimentOf = new Map(runs.map((run) => [run.id, id]));
+	await watch(api, { runs, names, experimentOf, metric: `valid.recall@${protocol.cutoffs[0]}` }, board);
+	return api.get("/experiments/{id}", { path: { id } });
 }
 
 /** Brings the runs up to date and says what is new. */

@@ -1,33 +1,14 @@
 // A model's configuration as form fields: text in, checked values out, and what differs between runs. Ajv would check
 // the whole of JSON Schema, but it compiles code while running, which the page's policy forbids.
 
-import type { Model, Run } from "@valence/client";
+import type { ConfigField, Model, Run } from "@valence/client";
 import { plain } from "./format";
 
-/** What the dashboard knows of JSON Schema. */
-export interface FieldSchema {
-	type?: string;
-	enum?: string[];
-	default?: unknown;
-	description?: string;
-	minimum?: number;
-	maximum?: number;
-	exclusiveMinimum?: number;
-	exclusiveMaximum?: number;
-}
-interface ConfigSchema {
-	properties?: Record<string, FieldSchema>;
-	/** Fields that the model says matter first. */
-	"x-first"?: string[];
-}
-
-export const propertiesOf = ({ configSchema }: Pick<Model, "configSchema">) =>
-	(configSchema as ConfigSchema).properties ?? {};
-
 /** The value a text stands for, or why it cannot be. Empty text means the default. */
-export function parseField(schema: FieldSchema, text: string): { value: unknown } | { problem: string } {
+export function parseField(schema: ConfigField, text: string): { value: unknown } | { problem: string } {
 	if (schema.enum) {
-		return schema.enum.includes(text) ? { value: text } : { problem: `one of ${schema.enum.join(", ")}` };
+		const at = schema.enum.map(plain).indexOf(text);
+		return at >= 0 ? { value: schema.enum[at] } : { problem: `one of ${schema.enum.map(plain).join(", ")}` };
 	}
 	if (schema.type === "boolean") {
 		return text === "true" || text === "false" ? { value: text === "true" } : { problem: "true or false" };
@@ -47,7 +28,7 @@ export function parseField(schema: FieldSchema, text: string): { value: unknown 
 }
 
 /** One value goes into params, several separated by commas into the grid. */
-export function parseFields(properties: Record<string, FieldSchema>, texts: Record<string, string>) {
+export function parseFields(properties: Record<string, ConfigField>, texts: Record<string, string>) {
 	const params: Record<string, unknown> = {};
 	const grid: Record<string, unknown[]> = {};
 	const problems: Record<string, string> = {};
@@ -67,7 +48,7 @@ export function parseFields(properties: Record<string, FieldSchema>, texts: Reco
 	return { params, grid, problems };
 }
 
-export const boundsOf = (schema: FieldSchema): string => {
+export const boundsOf = (schema: ConfigField): string => {
 	const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = schema;
 	const low = minimum ?? (exclusiveMinimum === undefined ? undefined : `above ${exclusiveMinimum}`);
 	const high = maximum ?? (exclusiveMaximum === undefined ? undefined : `below ${exclusiveMaximum}`);
@@ -111,12 +92,11 @@ export const groupLabelOf = (group: Pick<Run, "model" | "config">, telling: Tell
 export const labelOf = (run: Pick<Run, "model" | "seed" | "config">, telling: Telling) =>
 	`${groupLabelOf(run, telling)} seed ${run.seed}`;
 
-type Named = [name: string, schema: FieldSchema];
+type Named = [name: string, schema: ConfigField];
 
 /** Fields that the model says matter first, in its order, and the others; all of them where it says nothing. */
 export function fieldsOf(model: Pick<Model, "configSchema">): { first: Named[]; rest: Named[] } {
-	const properties = propertiesOf(model);
-	const { "x-first": named = [] } = model.configSchema as ConfigSchema;
+	const { properties, "x-first": named = [] } = model.configSchema;
 	const all = Object.entries(properties);
 	if (named.length === 0) return { first: all, rest: [] };
 	const first = named.flatMap((name): Named[] => (properties[name] ? [[name, properties[name]]] : []));

@@ -1,4 +1,4 @@
-// Runs a stack until it is told to stop: by a signal, by npm stop, by its terminal, or because it cannot go on.
+// Runs a stack until it is told to stop: by a signal, by valence stop, by its terminal, or because it cannot go on.
 import { existsSync, renameSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { artifactsOf } from "./artifacts.js";
@@ -57,7 +57,7 @@ export async function runForever({ onStarted, ...options }: Forever = {}): Promi
 			void stop(1);
 		});
 		say(
-			`\n  dashboard  ${bold(`${address}/ui/`)}\n  API        ${address}/docs\n  data       ${DEFAULT_HOME}\n  artifacts  ${artifactsOf(DEFAULT_HOME, process.env)}\n  database   ${databasePlace(stack)}\n  logs       ${DEFAULT_HOME}/logs\n\n  Ctrl-C or npm stop stops it. In another terminal: ${bold("npx valence import FILE")}, or open the dashboard.`,
+			`\n  dashboard  ${bold(`${address}/ui/`)}\n  API        ${address}/docs\n  data       ${DEFAULT_HOME}\n  artifacts  ${artifactsOf(DEFAULT_HOME, process.env)}\n  database   ${databasePlace(stack)}\n  logs       ${DEFAULT_HOME}/logs\n\n  Ctrl-C or npx valence stop stops it. In another terminal: ${bold("npx valence import FILE")}, or open the dashboard.`,
 		);
 		onStarted?.(stack);
 	} catch (error) {

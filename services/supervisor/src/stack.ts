@@ -26,7 +26,7 @@ export interface StackOptions {
 	/** 0 takes a free one. */
 	port: number;
 	env?: Record<string, string>;
-	/** How the TypeScript processes are started; `npm run dev` watches the sources instead. */
+	/** How the TypeScript processes are started; `valence dev` watches the sources instead. */
 	node?: (entry: "server" | "worker") => { command: string; arguments: string[] };
 	tell?: (message: string) => void;
 	/** As of `startPostgres`. */

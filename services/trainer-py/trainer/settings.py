@@ -39,7 +39,7 @@ def read(listen_variable: str, default_listen: str, environment: Mapping[str, st
     if Path(artifacts, *_UNFINISHED).exists():
         raise BadSetting(
             f"VALENCE_ARTIFACTS names {artifacts}, which holds the beginning of a restore that did not finish; "
-            "run npm run restore again with the same file and database"
+            "run npx valence restore again with the same file and database"
         )
     listen = environment.get(listen_variable) or default_listen
     if not (match := _ADDRESS.fullmatch(listen)) or int(match[2]) > 65535:

@@ -28,3 +28,29 @@ test("the catalogue comes from the trainer, is kept for a while, and outlives it
 	still.mockRestore();
 	expect(answer.body).toEqual(first.body);
 });
+
+/** Words of JSON Schema that no model of ours uses, and some that nobody knows. */
+const STRANGE = {
+	$defs: { Size: { enum: [1, "two", null, true], title: "Size" } },
+	type: "object",
+	title: "StrangeConfig",
+	"x-first": ["size"],
+	"x-more": { deep: [{ er: null }] },
+	properties: {
+		size: { $ref: "#/$defs/Size", default: 1, deprecated: true, "x-unit": ["rows"] },
+		rate: { anyOf: [{ type: "number", minimum: 1e-12 }, { type: "null" }], default: null, examples: [0.5] },
+		title: { type: "string", enum: ["", "é"], default: "", title: "Title", minLength: 0 },
+		exact: { type: "integer", minimum: -(2 ** 53 - 1), exclusiveMaximum: 1e21, default: [1, { a: false }] },
+		open: {},
+	},
+};
+
+test("nothing that a model says of its configuration is dropped or changed", async () => {
+	const strange = await startApi();
+	const [model] = strange.trainer.models;
+	if (!model) throw new Error("the fake trainer has no model");
+	strange.trainer.models = [{ ...model, configSchemaJson: JSON.stringify(STRANGE) }];
+	const { status, body } = await strange.call("GET", "/models");
+	expect([status, body.items[0].configSchema]).toEqual([200, STRANGE]);
+	await strange.close();
+});

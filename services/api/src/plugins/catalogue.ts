@@ -10,7 +10,7 @@ import { problemOf } from "../http/validation.js";
 const FRESH_MS = 30_000;
 
 export interface CatalogueEntry extends Omit<Model, "configSchemaJson"> {
-	configSchema: { properties?: Record<string, { default?: unknown }> };
+	configSchema: { properties: Record<string, { default?: unknown }> };
 	validate: ValidateFunction;
 }
 export interface Catalogue {
@@ -68,10 +68,7 @@ export default fp(
 				]);
 			},
 			resolve(model, params, pointer) {
-				const defaults = Object.entries(model.configSchema.properties ?? {}).map(([name, field]) => [
-					name,
-					field.default,
-				]);
+				const defaults = Object.entries(model.configSchema.properties).map(([name, field]) => [name, field.default]);
 				const config = { ...Object.fromEntries(defaults), ...params };
 				if (model.validate(config)) return { config, problems: [] };
 				return { config, problems: (model.validate.errors ?? []).map((error) => problemOf(error, pointer)) };

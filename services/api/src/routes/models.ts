@@ -1,6 +1,36 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import { listOf, problems } from "../http/schemas.js";
 
+const Bound = Type.Optional(Type.Number());
+/** What forms and tables ask of a field; whatever else JSON Schema says of it passes as the model wrote it. */
+const ConfigField = Type.Object(
+	{
+		type: Type.Optional(Type.String({ description: "Of its value: integer, number, boolean or string." })),
+		description: Type.Optional(Type.String()),
+		default: Type.Optional(Type.Unknown()),
+		enum: Type.Optional(Type.Array(Type.Unknown(), { description: "All values that it takes." })),
+		minimum: Bound,
+		maximum: Bound,
+		exclusiveMinimum: Bound,
+		exclusiveMaximum: Bound,
+	},
+	{
+		title: "ConfigField",
+		description: "A field of a model's configuration, in JSON Schema.",
+		additionalProperties: true,
+	},
+);
+const ConfigSchema = Type.Object(
+	{
+		properties: Type.Record(Type.String(), ConfigField),
+		"x-first": Type.Optional(
+			Type.Array(Type.String(), {
+				description: "Fields worth choosing before all others, in the order to ask for them; without it all are.",
+			}),
+		),
+	},
+	{ title: "ConfigSchema", description: "JSON Schema of the configuration.", additionalProperties: true },
+);
 const Model = Type.Object(
 	{
 		name: Type.String(),
@@ -10,11 +40,7 @@ const Model = Type.Object(
 		family: Type.String(),
 		summary: Type.String(),
 		capabilities: Type.Array(Type.String()),
-		configSchema: Type.Unsafe<object>({
-			type: "object",
-			additionalProperties: true,
-			description: "JSON Schema of the configuration.",
-		}),
+		configSchema: ConfigSchema,
 	},
 	{ title: "Model" },
 );

@@ -13,7 +13,7 @@ export const demo = (line: Argv) =>
 					type: "string",
 					requiresArg: true,
 					coerce: (path?: string) => (path === undefined ? undefined : pathOf(path)),
-					describe: "A folder of RecBole files instead: NAME.inter, or NAME.train.inter, .valid., .test.",
+					describe: "A folder of files of your own instead, as valence import takes it",
 				})
 				.option("keep", { type: "boolean", describe: "Stay open, and leave the home on the disk" })
 				.option("set", {

@@ -2,7 +2,7 @@
 
 import { statSync } from "node:fs";
 import { basename } from "node:path";
-import type { Preview } from "@valence/client";
+import type { ImportRule, Preview } from "@valence/client";
 import { quoted } from "@valence/supervisor/paths";
 import { bold, count, dim, progress, red, say, size, step, table } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
@@ -11,10 +11,13 @@ import { countOf, listOf, MOST_SEED, numberOf, pairOf, pathOf } from "../argumen
 import { STATUS, wrongUsage } from "../failure.js";
 import { filesOf, nameOf, ROLES, type Role, type RoleFile } from "../file-roles.js";
 import { short } from "../finding.js";
-import { formOf, preview, problemsOf, type Rule, settled, untilImported } from "../importing.js";
+import { preview, problemsOf, untilImported, upload } from "../importing.js";
 import { remoteOptions, withService } from "../service.js";
 
 const COLUMNS = ["user", "item", "rating", "timestamp", "title", "tags"];
+
+const READING = ["preview", "name", "columns", "skip-bad-rows"];
+const TAKEN = ["min-rating", "k-core", "ratios", "seed"];
 
 const perhaps =
 	<T>(read: (text: string) => T) =>
@@ -34,6 +37,7 @@ export const importFiles = (line: Argv) =>
 					array: true,
 					describe: "Tables or archives, or a folder of them; names with train, valid, test or items say the part",
 				})
+				.option("sample", { type: "boolean", describe: "The service's own generated data instead of a file" })
 				.option("preview", { type: "boolean", describe: "Show how they would be read; store nothing" })
 				.option("name", {
 					type: "string",
@@ -76,14 +80,16 @@ export const importFiles = (line: Argv) =>
 					describe: "Of the split [42]",
 				})
 				.option("skip-bad-rows", { type: "boolean", describe: "Leave out rows that cannot be read" })
-				.group(["preview", "name", "columns", "skip-bad-rows"], "Reading:")
+				.group(["sample", ...READING], "Reading:")
 				.group([...ROLES], "Parts:")
-				.group(["min-rating", "k-core", "ratios", "seed"], "What is taken:")
+				.conflicts("sample", [...READING, ...ROLES, ...TAKEN])
+				.group(TAKEN, "What is taken:")
 				.example("$0 import ratings.csv", "one file, split by chance into train, valid and test")
 				.example("$0 import ml-latest-small.zip --preview", "how it would be read")
 				.example("$0 import ml.train.inter ml.test.inter ml.item", "parts by their names")
 				.example("$0 import sales.csv --columns user=customer,item=sku", "columns by name")
-				.example("$0 import a.csv b.csv --columns a.csv:item=sku,b.csv:item=product", "each file by its own"),
+				.example("$0 import a.csv b.csv --columns a.csv:item=sku,b.csv:item=product", "each file by its own")
+				.example("$0 import --sample", "2,000 made-up users, to try things on"),
 		(options) => {
 			const given = (options.files ?? []).map(pathOf);
 			const parts = ROLES.flatMap((role) =>
@@ -91,7 +97,9 @@ export const importFiles = (line: Argv) =>
 			);
 			for (const { path } of parts) filesOf([path]);
 			const files = [...filesOf(given), ...parts];
-			if (files.length === 0) throw wrongUsage("a file is needed, for example: valence import ratings.csv");
+			if (options.sample && files.length > 0) throw wrongUsage("--sample stands in place of files");
+			if (!options.sample && files.length === 0)
+				throw wrongUsage("a file is needed, for example: valence import ratings.csv, or --sample");
 			refuseUnknown(options.columns, files);
 			const name = options.name ?? nameOf(given, files);
 			const rule = ruleOf(options);
@@ -104,14 +112,15 @@ export const importFiles = (line: Argv) =>
 					return seen;
 				}
 				const bytes = files.reduce((sum, { path }) => sum + statSync(path).size, 0);
-				const begun = await step(`Upload ${count(files.length, "file")}, ${size(bytes)}`, async () =>
-					api.post("/datasets", { body: await formOf({ name, rule }, await settled(api, rule, files)) }),
-				);
+				const begun = options.sample
+					? await step("Ask for the sample", () => api.post("/datasets/sample"))
+					: await step(`Upload ${count(files.length, "file")}, ${size(bytes)}`, () =>
+							upload(api, { name, rule }, files),
+						);
 				const isNew = begun.state !== "SUCCEEDED";
 				const dataset = await untilImported(api, begun, isNew ? progress() : undefined);
-				say(
-					`\n  ${bold(dataset.name)} ${dim(short(dataset.id))}${isNew ? "" : " is here already, from the same files"}\n`,
-				);
+				const here = options.sample ? " is here already" : " is here already, from the same files";
+				say(`\n  ${bold(dataset.name)} ${dim(short(dataset.id))}${isNew ? "" : here}\n`);
 				sayDataset(dataset);
 				for (const problem of problemsOf(dataset)) say(problem);
 				// What is here already need not be what `latest` means.
@@ -131,7 +140,7 @@ interface RuleOptions {
 	"skip-bad-rows"?: boolean | undefined;
 }
 
-function ruleOf({ columns, ratios, seed, ...options }: RuleOptions): Rule {
+function ruleOf({ columns, ratios, seed, ...options }: RuleOptions): ImportRule {
 	const split =
 		ratios || seed !== undefined
 			? { kind: "ratio", ...(ratios && { ratios }), ...(seed !== undefined && { seed }) }
@@ -208,10 +217,12 @@ function sayPreview({ files, problems, warnings }: Awaited<ReturnType<typeof pre
 	}
 	for (const warning of misread(warnings)) say(`  !${warning.slice(1)}`);
 	for (const problem of misread(problems)) say(`${red("  ✗")}${problem.slice(1)}`);
+	// Of all but rows, which come after the header, a problem says itself what to do.
+	const ofRows = problems.some(({ line }) => line > 1);
 	say(
 		problems.length === 0
 			? "\n  Nothing is stored. Without --preview it is imported."
-			: "\n  An import would refuse this; --columns names columns, --skip-bad-rows leaves out rows.",
+			: `\n  An import would refuse this${ofRows ? "; --skip-bad-rows leaves out such rows" : ""}.`,
 	);
 }
 const misread = (problems: Preview["problems"]) => problemsOf({ problems, problemsTotal: problems.length });

@@ -1,9 +1,8 @@
 // valence models: the catalogue, and one model with its fields.
-import type { Model } from "@valence/client";
+import type { ConfigField, Model } from "@valence/client";
 import { bold, dim, facts, say, table } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { wrongUsage } from "../failure.js";
-import { type Field, fieldsOf } from "../model-fields.js";
 import { remoteOptions, withService } from "../service.js";
 
 export const models = (line: Argv) =>
@@ -44,7 +43,7 @@ function sayModel(model: Model): void {
 		["can", model.capabilities.join(", ") || "–"],
 		["paper", model.paperUrl],
 	]);
-	const fields = Object.entries(fieldsOf(model));
+	const fields = Object.entries(model.configSchema.properties);
 	if (fields.length === 0) {
 		say("\n  It has no fields.");
 		return;
@@ -62,7 +61,7 @@ function sayModel(model: Model): void {
 	);
 }
 
-function boundsOf(field: Field): string {
+function boundsOf(field: ConfigField): string {
 	if (field.enum) return field.enum.map(String).join(", ");
 	const low = field.minimum ?? field.exclusiveMinimum;
 	const high = field.maximum ?? field.exclusiveMaximum;

@@ -2,7 +2,7 @@
 import { RESULTS } from "@valence/supervisor/paths";
 import type { Argv } from "yargs";
 import { listOf, pathOf, seedsOf } from "../arguments.js";
-import { addressOf } from "../contexts.js";
+import { addressOf, type Target, targetOf } from "../contexts.js";
 import { wrongUsage } from "../failure.js";
 import { recipeNames } from "../paper/recipe-names.js";
 
@@ -38,13 +38,24 @@ export const paper = (line: Argv) =>
 					coerce: (text?: string) => (text === undefined ? undefined : listOf(text)),
 					describe: "Only these models of the recipe, as a,b; the other lines of the files stay",
 				})
+				.option("context", {
+					type: "string",
+					requiresArg: true,
+					conflicts: "url",
+					describe: "Which service: a name given at valence login; local: one of its own",
+				})
 				.option("url", {
 					type: "string",
 					requiresArg: true,
 					coerce: (text?: string) => (text === undefined ? undefined : addressOf(text)),
-					describe: "A running service; without it one is started, its data in .valence/paper",
+					describe: "A service by its address",
 				})
-				.option("key", { type: "string", requiresArg: true, implies: "url", describe: "API key of that service" })
+				.option("key", {
+					type: "string",
+					requiresArg: true,
+					implies: "url",
+					describe: "API key of the service at --url; VALENCE_API_KEY without it",
+				})
 				.option("out", {
 					type: "string",
 					requiresArg: true,
@@ -59,13 +70,27 @@ export const paper = (line: Argv) =>
 				})
 				.example("$0 paper table2 --dataset sample --seeds 1 --models popularity,ease", "half a minute, no data needed")
 				.epilogue(
-					"Finished runs are not done again: the same command goes on where it stopped, and only prints once all is there. Delete .valence/paper to start anew.",
+					"Where no service is named, by options, VALENCE_URL or valence login, it starts one of its own, whose data lies in .valence/paper; delete that to start anew. Finished runs are not done again: the same command goes on where it stopped, and only prints once all is there.",
 				),
 		async (options) => {
+			const service = serviceOf(options);
 			const { Reproduction } = await import("../paper/reproduction.js");
-			await new Reproduction(options).run();
+			await new Reproduction({ ...options, service }).run();
 		},
 	);
+
+interface Named {
+	context: string | undefined;
+	url: string | undefined;
+	key: string | undefined;
+}
+
+/** The one that is named; null where a service of its own does the work. */
+function serviceOf({ context, url, key = process.env.VALENCE_API_KEY }: Named): Target | null {
+	if (url !== undefined) return { url, ...(key && { key }), from: "--url", isLocal: false };
+	const found = targetOf(context);
+	return found.isLocal ? null : found;
+}
 
 function datasetName(text: string): string {
 	if (/[/\\]|^\.*$/.test(text)) throw wrongUsage("--dataset takes a name; its folder is given by --data");

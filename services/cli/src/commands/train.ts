@@ -1,5 +1,5 @@
 // valence train MODEL...: an experiment on a dataset, followed to its end when that is wanted.
-import type { Client, ExperimentDetail, Model, NewExperiment, Run } from "@valence/client";
+import type { Client, ExperimentDetail, Model, NewExperiment } from "@valence/client";
 import { bold, count, dim, say } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { listOf, pairOf, readValue, seedsOf } from "../arguments.js";
@@ -7,9 +7,8 @@ import { Board } from "../board.js";
 import { sayComparison } from "../comparison.js";
 import { Failure, STATUS, wrongUsage } from "../failure.js";
 import { findDataset, short } from "../finding.js";
-import { fieldsOf } from "../model-fields.js";
 import { remoteOptions, withService } from "../service.js";
-import { watch } from "../watching.js";
+import { watchExperiment } from "../watching.js";
 
 type ModelRequest = NewExperiment["models"][number];
 
@@ -82,7 +81,7 @@ export function requestsOf(names: string[], known: Model[], set: string[], grid:
 			const [place, value] = pairOf(option, text);
 			const [one, field] = place.includes(".") ? (place.split(/\.(.*)/) as [string, string]) : [null, place];
 			const having = models.filter(
-				(model) => (one === null || model.name === one) && Object.hasOwn(fieldsOf(model), field),
+				(model) => (one === null || model.name === one) && Object.hasOwn(model.configSchema.properties, field),
 			);
 			if (having.length === 0) throw wrongUsage(`${option} ${text}: ${nobodyHas(models, one, field)}`);
 			for (const { name } of having) (found.get(name) as Record<string, unknown>)[field] = read(value);
@@ -102,7 +101,10 @@ function nobodyHas(models: Model[], one: string | null, field: string): string {
 	const asked = one === null ? models : models.filter(({ name }) => name === one);
 	if (asked.length === 0) return `${one} is not trained here`;
 	return asked
-		.map((model) => `${model.name} has no field ${field}; it has ${Object.keys(fieldsOf(model)).join(", ") || "none"}`)
+		.map(
+			(model) =>
+				`${model.name} has no field ${field}; it has ${Object.keys(model.configSchema.properties).join(", ") || "none"}`,
+		)
 		.join("\n");
 }
 
@@ -114,12 +116,7 @@ async function follow(api: Client, begun: ExperimentDetail): Promise<ExperimentD
 		say(`\n  The service goes on; ${bold("valence runs")} shows how far it is.`);
 		process.exit(STATUS.interrupted);
 	});
-	const hasSeeds = new Set(begun.runs.map(({ seed }) => seed)).size > 1;
-	const names = new Map(begun.runs.map((run) => [run.id, nameOf(run, hasSeeds)]));
-	const experimentOf = new Map(begun.runs.map((run) => [run.id, begun.id]));
-	const metric = `valid.recall@${begun.protocol.cutoffs[0]}`;
-	await watch(api, { runs: begun.runs, names, experimentOf, metric }, board);
-	const done = await api.get("/experiments/{id}", { path: { id: begun.id } });
+	const done = await watchExperiment(api, begun, board);
 	sayComparison([done]);
 	const failed = done.runs.filter(({ state }) => state !== "SUCCEEDED").length;
 	if (failed > 0)
@@ -127,5 +124,3 @@ async function follow(api: Client, begun: ExperimentDetail): Promise<ExperimentD
 	say(`\n  Next: ${bold("valence deploy best")}`);
 	return done;
 }
-
-const nameOf = ({ model, seed }: Run, hasSeeds: boolean) => (hasSeeds ? `${model} seed ${seed}` : model);

@@ -2,7 +2,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Model } from "@valence/client";
 import { measures } from "../metrics.js";
-import { fieldsOf } from "../model-fields.js";
 import type { Params, Recipe, Row, Setting } from "./recipe.js";
 
 export interface Point {
@@ -70,7 +69,7 @@ function planRow(
 	setting: Setting | undefined,
 	problems: Set<string>,
 ): PlannedRow {
-	const fields = fieldsOf(model);
+	const fields = model.configSchema.properties;
 	const defaults = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.default]));
 	const points = combinations(row.grid).map((chosen) => {
 		const params = { ...setting?.params, ...row.params, ...chosen };

@@ -7,7 +7,9 @@ import { type Stack, startStack } from "@valence/supervisor/stack";
 import { bold, dim, say, step } from "@valence/supervisor/terminal";
 import { onWish } from "@valence/supervisor/wish";
 import { Board } from "../board.js";
+import type { Target } from "../contexts.js";
 import { Failure, STATUS } from "../failure.js";
+import { explained } from "../service.js";
 import { checkMetrics, selectRows } from "./plan.js";
 import { readRecipe, readSettings } from "./recipe.js";
 import { findFolder, reproduce } from "./reproduce.js";
@@ -22,8 +24,8 @@ export interface Options {
 	seeds: number[] | undefined;
 	models: string[] | undefined;
 	data: string | undefined;
-	url: string | undefined;
-	key: string | undefined;
+	/** Null: one of this command's own. */
+	service: Target | null;
 	out: string;
 	/** Whether runs that results files of `out` hold count as done. */
 	reuse?: boolean | undefined;
@@ -50,25 +52,24 @@ export class Reproduction {
 			// Requests that fail because we are stopping are no news.
 			if (this.stopping) await new Promise(() => undefined);
 			await this.stop();
-			throw inWords(error);
+			throw inWords(error, this.options.service);
 		}
 	}
 
 	/** Returns how many rows lack a run. */
 	private async reproduce(): Promise<number> {
-		const { recipe: name, dataset, seeds, models, data, out, key, reuse } = this.options;
+		const { recipe: name, dataset, seeds, models, data, out, service, reuse } = this.options;
 		const whole = readRecipe(name);
 		const recipe = selectRows({ ...whole, seeds: seeds ?? whole.seeds }, models ?? null);
 		checkMetrics(recipe);
 		const folder = findFolder(dataset, data ?? null, HOME);
 		const settings = readSettings(dataset);
 		say(`\n${bold(`${recipe.title} on ${dataset}`)}\n`);
-		const own = this.options.url === undefined;
-		const url = this.options.url ?? (await this.ownService());
-		say(dim(`  dashboard ${url}/ui/`));
+		const url = service?.url ?? (await this.ownService());
+		say(dim(`  dashboard ${url}/ui/${service ? `  (${service.from})` : ""}`));
 		const broke = this.stack?.broken.then((error) => Promise.reject(error));
-		const task = { recipe, settings, folder, own, url, reuse: reuse ? out : null, board: this.board };
-		const work = reproduce(connect(url, key), task);
+		const task = { recipe, settings, folder, own: service === null, url, reuse: reuse ? out : null, board: this.board };
+		const work = reproduce(connect(url, service?.key), task);
 		const results = await (broke ? Promise.race([work, broke]) : work);
 		const all = withEarlierRows(results, readResults(out, whole.name, results.dataset.name), whole);
 		print(all);
@@ -106,7 +107,7 @@ export class Reproduction {
 			.replace(/--key[= ]\S+/, "--key …");
 		this.stopping.finally(() => {
 			const rest =
-				this.options.url === undefined
+				this.options.service === null
 					? "What is finished is kept."
 					: "The service goes on without this command; its dashboard cancels what is under way.";
 			say(`${rest} The same command goes on from here:\n  valence ${given}`);
@@ -115,10 +116,11 @@ export class Reproduction {
 	}
 }
 
-function inWords(error: unknown): unknown {
+function inWords(error: unknown, service: Target | null): unknown {
 	if (error instanceof HomeTaken)
 		return new Failure(`${error.message}\nanother valence paper is at work there; wait for it or stop it`);
-	if (error instanceof Problem)
-		return new Failure(error.detail, error.status === 0 ? STATUS.unreachable : STATUS.refused);
-	return error;
+	if (!(error instanceof Problem)) return error;
+	return service
+		? explained(error, service)
+		: new Failure(error.detail, error.status === 0 ? STATUS.unreachable : STATUS.refused);
 }

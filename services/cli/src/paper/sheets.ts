@@ -1,6 +1,7 @@
 // Results in the paper's layout, before they become text: a table, or one table a metric over the values of a field; and
 // the lines under it that say under which rules, on what and where its numbers came about.
-import { lowerIsBetter, titleOf } from "../metrics.js";
+import { type Figure, ranks, summarise } from "../figures.js";
+import { titleOf } from "../metrics.js";
 import type { PointResult, Results, RowResult, RunResult } from "./results.js";
 
 export interface Cell {
@@ -74,22 +75,6 @@ export function costOf({ runs }: PointResult): Cost {
 	};
 }
 
-export interface Figure {
-	mean: number;
-	/** Sample deviation over the seeds; null of one. */
-	deviation: number | null;
-	n: number;
-}
-
-/** Null when there is no number at all. */
-export function summarise(values: (number | null | undefined)[]): Figure | null {
-	const known = values.filter((value): value is number => typeof value === "number" && Number.isFinite(value));
-	if (known.length === 0) return null;
-	const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
-	const squares = known.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-	return { mean, deviation: known.length > 1 ? Math.sqrt(squares / (known.length - 1)) : null, n: known.length };
-}
-
 export const figureOf = (runs: RunResult[], metric: string) => summarise(runs.map((run) => run.metrics[metric]));
 
 /** The point whose mean on validation is best: a grid is chosen without looking at test. */
@@ -97,19 +82,6 @@ export function chosenPoint(points: PointResult[]): PointResult {
 	const value = (point: PointResult) => summarise(point.runs.map((run) => run.bestValidation))?.mean ?? -Infinity;
 	return points.reduce((best, point) => (value(point) > value(best) ? point : best));
 }
-
-/** 1 for the best and 2 for the runner-up as printed, so that equal figures share a place; null for the others. */
-export function ranks(figures: (Figure | null)[], metric: string): (1 | 2 | null)[] {
-	const printed = figures.map((figure) => (figure ? Number(figure.mean.toFixed(4)) : null));
-	const direction = lowerIsBetter(metric) ? 1 : -1;
-	const [first, second] = [...new Set(printed)].filter((value) => value !== null).sort((a, b) => direction * (a - b));
-	return printed.map((value) => (value === null ? null : value === first ? 1 : value === second ? 2 : null));
-}
-
-export const decimals = (figure: Figure | null, plusMinus = " ± ") =>
-	figure
-		? `${figure.mean.toFixed(4)}${figure.deviation === null ? "" : `${plusMinus}${figure.deviation.toFixed(4)}`}`
-		: "–";
 
 export function proofOf(results: Results): string[] {
 	const { dataset, protocol, rows } = results;

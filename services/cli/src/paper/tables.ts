@@ -1,18 +1,9 @@
 // Results as text: on the terminal, as GitHub's Markdown, as CSV and as LaTeX; and the four files of a recipe on a dataset.
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { bold, dim, duration, say, table, underlined } from "@valence/supervisor/terminal";
+import { decimals } from "../figures.js";
 import { type Results, stemOf } from "./results.js";
-import {
-	type Cell,
-	costOf,
-	decimals,
-	failuresOf,
-	figureOf,
-	machinesOf,
-	proofOf,
-	type Sheet,
-	sheetsOf,
-} from "./sheets.js";
+import { type Cell, costOf, failuresOf, figureOf, machinesOf, proofOf, type Sheet, sheetsOf } from "./sheets.js";
 
 const WRITERS = {
 	md: markdownOf,

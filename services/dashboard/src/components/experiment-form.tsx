@@ -5,7 +5,7 @@ import { type Model, Problem } from "@valence/client";
 import { type ReactNode, useState } from "react";
 import { useNavigate, useSearchParams } from "react-router";
 import { api } from "../api";
-import { parseFields, propertiesOf } from "../config-fields";
+import { parseFields } from "../config-fields";
 import { count, duration } from "../format";
 import { type KeepTexts, keepSentence, requestOf, runsProblem } from "../keep";
 import { askedOf, precedentSentence, secondsOfAll } from "../precedent";
@@ -44,10 +44,7 @@ export function ExperimentForm({ catalogue, datasets }: Props) {
 	});
 	const [keep, setKeep] = useState<KeepTexts>({ checkpoints: "best+last", runs: "" });
 	const modelNamed = (name: string | null) => catalogue.find((one) => one.name === name);
-	const fieldsNamed = (name: string) => {
-		const model = modelNamed(name);
-		return model ? propertiesOf(model) : {};
-	};
+	const fieldsNamed = (name: string) => modelNamed(name)?.configSchema.properties ?? {};
 	const usual = modelNamed("valid") ?? catalogue[0];
 	const [choices, setChoices] = useState<Choice[]>([
 		{ id: 0, model: (modelNamed(search.get("model")) ?? usual)?.name ?? "", texts: {} },

@@ -1,19 +1,18 @@
 import { Anchor, Button, Group, Stack, Text } from "@mantine/core";
-import type { Model } from "@valence/client";
+import type { ConfigField, Model } from "@valence/client";
 import { Link } from "react-router";
-import type { FieldSchema } from "../config-fields";
-import { boundsOf, propertiesOf } from "../config-fields";
+import { boundsOf } from "../config-fields";
 import { plain } from "../format";
 import { Capabilities } from "./capabilities";
 import { DataTable } from "./data-table";
 import { Panel } from "./facts";
 
-const allowed = (schema: FieldSchema) =>
-	schema.enum?.join(", ") ?? (schema.type === "boolean" ? "true, false" : boundsOf(schema));
+const allowed = (schema: ConfigField) =>
+	schema.enum?.map(plain).join(", ") ?? (schema.type === "boolean" ? "true, false" : boundsOf(schema));
 
 /** What a model is and can do, where it comes from, what of it can be configured. */
 export function ModelCard({ model }: { model: Model }) {
-	const fields = Object.entries(propertiesOf(model));
+	const fields = Object.entries(model.configSchema.properties);
 	return (
 		<Panel title={model.title} actions={<Capabilities of={model.capabilities} />}>
 			<Stack gap="xs">

@@ -1,8 +1,7 @@
 import { ActionIcon, Group, MultiSelect, SimpleGrid, Text, TextInput } from "@mantine/core";
 import { TrashIcon } from "@radix-ui/react-icons";
-import type { Model } from "@valence/client";
+import type { ConfigField, Model } from "@valence/client";
 import { type ReactNode, useState } from "react";
-import type { FieldSchema } from "../config-fields";
 import { boundsOf, fieldsOf } from "../config-fields";
 import { plain } from "../format";
 import { Capabilities } from "./capabilities";
@@ -107,7 +106,7 @@ function Rest({ count, set, isWrong, children }: RestProps) {
 
 interface FieldProps {
 	name: string;
-	schema: FieldSchema;
+	schema: ConfigField;
 	text: string;
 	onText: (text: string) => void;
 	problem: ReactNode;
@@ -115,7 +114,7 @@ interface FieldProps {
 
 function Field({ name, schema, text, onText, problem }: FieldProps) {
 	const bounds = schema.enum ? "" : boundsOf(schema);
-	const options = schema.enum ?? (schema.type === "boolean" ? ["true", "false"] : null);
+	const options = schema.enum?.map(plain) ?? (schema.type === "boolean" ? ["true", "false"] : null);
 	const shared = {
 		label: name,
 		description: [schema.description, bounds && `(${bounds})`].filter(Boolean).join(" "),

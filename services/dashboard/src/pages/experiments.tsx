@@ -81,7 +81,7 @@ export function ExperimentsPage() {
 									<Anchor component={Link} to="/datasets" underline="always">
 										Upload a dataset
 									</Anchor>{" "}
-									first, or stop this service and run <Code>npm run demo</Code>.
+									first, or stop this service and run <Code>npx valence demo</Code>.
 								</>
 							)}
 						</EmptyState>

@@ -110,7 +110,7 @@ function tell(file: string, { counts, tables, missing }: Manifest, seconds: numb
 	say(`
   ${file}
   ${size(statSync(file).size)} in ${seconds.toFixed(1)} s, verified: ${count(counts.datasets, "dataset")}, ${count(counts.runs, "run")}, ${count(counts.checkpoints, "checkpoint")}, ${count(rows, "row")} in all
-  restore it with: npm run restore -- ${quoted(file)}`);
+  restore it with: npx valence restore ${quoted(file)}`);
 	if (missing.length === 0) return;
 	const lines = missing.map(({ key, problem }) => `  ${key}: ${problem}`);
 	complain(

@@ -145,7 +145,7 @@ function tell(target: Place, { missing }: Manifest, seconds: number): void {
 	}
 	const home = process.env.VALENCE_HOME ? `VALENCE_HOME=${quoted(process.env.VALENCE_HOME)} ` : "";
 	const next = target.isEmbedded
-		? `${home}npm start`
+		? `${home}npx valence start`
 		: `start Valence with this DATABASE_URL and VALENCE_ARTIFACTS=${target.artifacts}`;
 	say(`  next: ${bold(next)}; runs that were under way go on by themselves`);
 }

@@ -81,7 +81,7 @@ export function refuseUnfinished(artifacts: string): void {
 	const owner = ownerOf(join(artifacts, FOLDER));
 	if (owner) throw new Error(`process ${owner.pid} is restoring ${mark.file} into ${artifacts}`);
 	throw new Error(
-		`${artifacts} holds the beginning of a restore that did not finish; run it again: npm run restore -- ${quoted(mark.file)}`,
+		`${artifacts} holds the beginning of a restore that did not finish; run it again: npx valence restore ${quoted(mark.file)}`,
 	);
 }
 

@@ -32,7 +32,7 @@ export function readHomeId(home: string): HomeId | null {
 		return { ...read, id: read.id, path: read.path, hasDatabase: read.hasDatabase === true };
 	}
 	throw new Error(
-		`${path} is damaged: it must hold {"id": "<uuid>", "path": "...", "hasDatabase": true}. With the database inside the home (a folder postgres) delete the file, and the home gets a new id; else put it back: npm run homes lists the ids of databases outside.`,
+		`${path} is damaged: it must hold {"id": "<uuid>", "path": "...", "hasDatabase": true}. With the database inside the home (a folder postgres) delete the file, and the home gets a new id; else put it back: npx valence homes lists the ids of databases outside.`,
 	);
 }
 
@@ -76,7 +76,7 @@ export function holdsArtifacts(home: string): boolean {
 	});
 }
 
-/** The newest backup that was made of it, as npm run backup noted it. */
+/** The newest backup that was made of it, as valence backup noted it. */
 export function lastBackup(home: string): { file: string; at: string } | null {
 	try {
 		const { file, at } = JSON.parse(readFileSync(join(home, "last-backup.json"), "utf8"));

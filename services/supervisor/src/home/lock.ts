@@ -18,7 +18,7 @@ export class HomeTaken extends Error {
 		readonly owner: Owner,
 	) {
 		super(
-			`${home} is in use by process ${owner.pid}${owner.address ? `, which serves ${owner.address}` : ""}; npm stop ends it`,
+			`${home} is in use by process ${owner.pid}${owner.address ? `, which serves ${owner.address}` : ""}; npx valence stop ends it`,
 		);
 	}
 }

@@ -103,7 +103,7 @@ export async function placeOf(home: string, options: PlaceOptions = {}): Promise
 		folder: wanted,
 		account,
 		description: isOutside
-			? `${wanted}, as user ${account.name} cannot enter the home; a copy of the home does not hold it, npm run backup does`
+			? `${wanted}, as user ${account.name} cannot enter the home; a copy of the home does not hold it, npx valence backup does`
 			: wanted,
 		settle: () => settle(real, wanted, isOutside),
 	};
@@ -160,8 +160,8 @@ const copyOf = (home: string, other: string) =>
 	new Error(
 		`${home} is a copy of the home ${other}, which is still there: two services would be one and the same.
 Nothing has been started or changed. What this copy is for decides what to do:
-  a second Valence with the same data   in the first one: npm run backup -- FILE; then here, with this home moved away
-                                        or another one named by VALENCE_HOME: npm run restore -- FILE
+  a second Valence with the same data   in the first one: npx valence backup FILE; then here, with this home moved away
+                                        or another one named by VALENCE_HOME: npx valence restore FILE
   to take the place of the first one    move or rename ${other}, then start again`,
 	);
 
@@ -173,10 +173,10 @@ function refuseGone(home: string, known: HomeId | null): void {
 	throw new Error(
 		`The database of ${home} is not there: it should lie in ${looked}${others}.
 Nothing has been started or changed; checkpoints and datasets still lie in ${join(home, "artifacts")}. Either
-  bring its folder back (as root, npm run homes lists those that lie outside homes), or set DATABASE_URL if it lies
+  bring its folder back (as root, npx valence homes lists those that lie outside homes), or set DATABASE_URL if it lies
   on a server of yours
-  restore a backup${backupOf(home)}: move this home away, then npm run restore -- FILE
-  begin with an empty database: ${startOn(home)} -- --new`,
+  restore a backup${backupOf(home)}: move this home away, then npx valence restore FILE
+  begin with an empty database: ${startOn(home)} --new`,
 	);
 }
 
@@ -187,19 +187,20 @@ function refuseOtherMajor(home: string, folder: string, { major }: Binaries): vo
 		`The database in ${folder} was written by PostgreSQL ${written}; this version of Valence brings PostgreSQL ${major}, which cannot read it.
 Nothing has been started or changed. Either
   go back to the version of Valence that brings PostgreSQL ${written}
-  or take the data over: with that version npm run backup -- FILE, then with this one, into an empty home,
-  npm run restore -- FILE${backupOf(home)}`,
+  or take the data over: with that version npx valence backup FILE, then with this one, into an empty home,
+  npx valence restore FILE${backupOf(home)}`,
 	);
 }
 
-const startOn = (home: string) => (home === DEFAULT_HOME ? "npm start" : `VALENCE_HOME=${quoted(home)} npm start`);
+const startOn = (home: string) =>
+	home === DEFAULT_HOME ? "npx valence start" : `VALENCE_HOME=${quoted(home)} npx valence start`;
 
 /** The lock of the home may be lost or damaged; whose server it is, the processes still tell. */
 function refuseRunning(home: string, folder: string): void {
 	const supervisor = supervisorOf(join(folder, "data"));
 	if (supervisor === null) return;
 	throw new Error(
-		`The database of ${home} is in use: process ${supervisor} keeps its server running. Nothing has been started or changed; npm stop ends it.`,
+		`The database of ${home} is in use: process ${supervisor} keeps its server running. Nothing has been started or changed; npx valence stop ends it.`,
 	);
 }
 
@@ -239,8 +240,8 @@ function refuseTornCopy(home: string, folder: string, { inode }: HomeId): void {
 		`The database in ${folder} is a copy that was made while PostgreSQL was running, or after a crash: it may be torn.
 Nothing has been started or changed. Either
   stop the first one, copy the home again and start here
-  or restore a backup into an empty home: npm run restore -- FILE
-  or, if nothing ran while it was copied: ${startOn(home)} -- --trust-copy`,
+  or restore a backup into an empty home: npx valence restore FILE
+  or, if nothing ran while it was copied: ${startOn(home)} --trust-copy`,
 	);
 }
 

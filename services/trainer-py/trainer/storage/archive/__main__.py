@@ -1,4 +1,4 @@
-"""What `npm run backup` and `npm run restore` call: `python -m trainer.storage.archive pack | check | unpack`.
+"""What `valence backup` and `valence restore` call: `python -m trainer.storage.archive pack | check | unpack`.
 
 It says how far it is in lines of JSON, {"stage", "done", "total"} in bytes; the last line is {"manifest"}.
 """
