@@ -31,6 +31,7 @@ SLOT_SECONDS = TERMINATE_SECONDS + 1
 # Longer than any legal step, an import's merge or a kernel's first compilation included.
 HANG_SECONDS = 120.0
 POLL_SECONDS = 0.25
+PREPARED_SECONDS = 10.0
 # What forks them, killed and started again.
 FORK_SECONDS = 30.0
 _STOPPING = "the trainer is being stopped"
@@ -41,8 +42,11 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def prepare() -> None:
-    """Starts the process that children are forked from while nobody waits for it; else the first child does."""
-    forkserver.ensure_running()
+    """Starts the process that children are forked from in a moment, unless the first child does so before."""
+    # Not at once: whoever waits for this process to answer would wait for that one, too.
+    prepared = threading.Timer(PREPARED_SECONDS, forkserver.ensure_running)
+    prepared.daemon = True
+    prepared.start()
 
 
 @dataclass(frozen=True)

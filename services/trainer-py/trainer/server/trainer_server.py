@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import shutil
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -56,8 +55,6 @@ EVALUATION_SLOTS = 1
 EXPORT_SLOTS = 1
 # An export may name 100,000 users by ids of 512 bytes.
 MOST_RECEIVED = 64 << 20
-# After the start.
-PREPARED_SECONDS = 10.0
 # Of one message: far below what a message may hold, and often enough that a broken call ends soon.
 ARTIFACTS_AT_ONCE = 500
 
@@ -295,10 +292,7 @@ def main() -> int:
     settings.artifacts.mkdir(parents=True, exist_ok=True)
     sweep_temporary(settings.artifacts)
     uploads.sweep(settings.artifacts)
-    # Not at once: whoever waits for this process to answer would wait for that one, too.
-    prepared = threading.Timer(PREPARED_SECONDS, prepare)
-    prepared.daemon = True
-    prepared.start()
+    prepare()
     servicer = TrainerServicer(settings)
     streams = settings.slots + IMPORT_SLOTS + EVALUATION_SLOTS + EXPORT_SLOTS + DOWNLOAD_SLOTS
     add = lambda server: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, server)  # noqa: E731
