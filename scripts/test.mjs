@@ -24,17 +24,18 @@ async function step(name, work) {
 	const started = Date.now();
 	console.log(`» ${name} …`);
 	let counts;
+	let said = "";
 	try {
 		counts = await work();
 	} catch (error) {
-		console.log(error.message.trimEnd());
+		said = `${error.message.trimEnd()}\n`;
 		counts = error.counts ?? { passed: 0, failed: 1 };
 	}
 	passed += counts?.passed ?? 1;
 	failed += counts?.failed ?? 0;
 	const outcome = counts?.failed ? "FAILED" : "ok";
 	const detail = counts?.passed === undefined ? "" : ` (${counts.passed} passed, ${counts.failed} failed)`;
-	console.log(`  ${outcome} ${((Date.now() - started) / 1000).toFixed(1)} s${detail}`);
+	console.log(`${said}  ${name}: ${outcome} ${((Date.now() - started) / 1000).toFixed(1)} s${detail}`);
 }
 
 /** Runs a test runner; its own report is what counts, an empty one is a failure. */
@@ -121,50 +122,49 @@ async function endToEnd() {
 await step("set-up", () => setup({ forTests: true }).then(() => undefined));
 if (failed > 0) finish();
 
-await step("format and lint TypeScript", () =>
-	run(bin("biome"), ["ci", "--error-on-warnings", "."]).then(() => undefined),
-);
-await step("lint Python", async () => {
-	const python = ["services/trainer-py", "clients/python", "test/trainer", "test/clients", "bench"];
-	await run(join(VENV, "ruff"), ["check", ...python]);
-	await run(join(VENV, "ruff"), ["format", "--check", ...python]);
-	await run(join(VENV, "lint-imports"), ["--no-logo"], { cwd: join(ROOT, "services/trainer-py") });
-});
-for (const project of [
-	"clients/typescript",
-	"services/api",
-	"services/supervisor",
-	"services/cli",
-	"services/dashboard",
-	"bench",
-	"test",
-]) {
-	if (!existsSync(join(ROOT, project, "tsconfig.json"))) continue;
-	await step(`types of ${project}`, () =>
-		run(bin("tsc"), ["--noEmit", "-p", `${project}/tsconfig.json`]).then(() => undefined),
-	);
-}
-for (const project of ["services/trainer-py", "clients/python"]) {
-	await step(`types of ${project}`, () =>
-		run(join(VENV, "mypy"), [], { cwd: join(ROOT, project) }).then(() => undefined),
-	);
-}
-await step("lint proto", () => run(bin("buf"), ["lint"], { cwd: join(ROOT, "proto") }).then(() => undefined));
-await step("breaking changes of proto", async () => {
-	const base = await breakingBase();
-	console.log(`  compared with ${base}`);
-	await run(bin("buf"), ["breaking", "--against", `../.git#ref=${base},subdir=proto`], { cwd: join(ROOT, "proto") });
-});
-await step("Prisma schema", () =>
-	run(bin("prisma"), ["validate"], { env: { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath } }).then(() => undefined),
-);
-await step("Python tests", () => pytest(["test/trainer"]));
-await step("compose file and images", () => jest("deploy", ["test/deploy"], {}));
-await step("supervisor", () => jest("supervisor", ["test/supervisor"], {}));
-if (existsSync(join(ROOT, "test/dashboard"))) await step("dashboard", () => jest("dashboard", ["test/dashboard"], {}));
-await step("guides", () => jest("guides", ["test/guides"], {}));
-await step("benchmark", () => jest("bench", ["test/bench"], {}));
-await step("contract of API and trainer", () => jest("contract", ["test/contract"], {})); // needs neither database nor queue
+/** Steps one after the other; two such rows run side by side, for most of what a test does is to wait. */
+const row = async (...steps) => {
+	for (const work of steps) await work();
+};
+
+const types = (project, check) => () => step(`types of ${project}`, () => check().then(() => undefined));
+const tsc = (project) => types(project, () => run(bin("tsc"), ["--noEmit", "-p", `${project}/tsconfig.json`]));
+const mypy = (project) => types(project, () => run(join(VENV, "mypy"), [], { cwd: join(ROOT, project) }));
+await Promise.all([
+	row(
+		() =>
+			step("format and lint TypeScript", () =>
+				run(bin("biome"), ["ci", "--error-on-warnings", "."]).then(() => undefined),
+			),
+		...["clients/typescript", "services/api", "services/supervisor", "services/cli", "services/dashboard"].map(tsc),
+		...["bench", "test"].map(tsc),
+		() => step("lint proto", () => run(bin("buf"), ["lint"], { cwd: join(ROOT, "proto") }).then(() => undefined)),
+		() =>
+			step("breaking changes of proto", async () => {
+				const base = await breakingBase();
+				console.log(`  compared with ${base}`);
+				await run(bin("buf"), ["breaking", "--against", `../.git#ref=${base},subdir=proto`], {
+					cwd: join(ROOT, "proto"),
+				});
+			}),
+		() =>
+			step("Prisma schema", () =>
+				run(bin("prisma"), ["validate"], { env: { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath } }).then(
+					() => undefined,
+				),
+			),
+	),
+	row(
+		() =>
+			step("lint Python", async () => {
+				const python = ["services/trainer-py", "clients/python", "test/trainer", "test/clients", "bench"];
+				await run(join(VENV, "ruff"), ["check", ...python]);
+				await run(join(VENV, "ruff"), ["format", "--check", ...python]);
+				await run(join(VENV, "lint-imports"), ["--no-logo"], { cwd: join(ROOT, "services/trainer-py") });
+			}),
+		...["services/trainer-py", "clients/python"].map(mypy),
+	),
+]);
 
 const EMBEDDED = "the embedded PostgreSQL";
 const SERVICES = "PostgreSQL and Redis services";
@@ -173,8 +173,8 @@ const FOLDERS = {
 	[SERVICES]: ["test/api", "test/failure"],
 };
 const anyOn = (title) => FOLDERS[title].some((folder) => wanted(`${folder} on ${title}`));
-const served = [];
-if (anyOn(EMBEDDED)) served.push({ name: "embedded", title: EMBEDDED, ...(await embedded()) });
+const served = new Map();
+if (anyOn(EMBEDDED)) served.set(EMBEDDED, { name: "embedded", ...(await embedded()) });
 if (anyOn(SERVICES)) {
 	const missing = [!(await answers(5432)) && "PostgreSQL on 5432", !(await answers(6379)) && "Redis on 6379"].filter(
 		Boolean,
@@ -187,18 +187,40 @@ if (anyOn(SERVICES)) {
 			VALENCE_TEST_POSTGRES: process.env.VALENCE_TEST_POSTGRES ?? "postgresql://postgres@127.0.0.1:5432/postgres",
 			VALENCE_TEST_REDIS: process.env.VALENCE_TEST_REDIS ?? "redis://127.0.0.1:6379",
 		};
-		served.push({ name: "services", title: SERVICES, env, end: async () => undefined });
+		served.set(SERVICES, { name: "services", env, end: async () => undefined });
 	}
 }
-const on = (folder, { name, title, env }) =>
-	step(`${folder} on ${title}`, () => jest(`${name}-${folder.replace("/", "-")}`, [folder], env));
+const on = (folder, title) => async () => {
+	const backend = served.get(title);
+	if (!backend) return;
+	const name = `${backend.name}-${folder.replace("/", "-")}`;
+	await step(`${folder} on ${title}`, () => jest(name, [folder], backend.env));
+};
+const alone = (title, folder) => () => step(title, () => jest(folder, [`test/${folder}`], {}));
 try {
-	for (const folder of FOLDERS[EMBEDDED])
-		for (const backend of served) if (FOLDERS[backend.title].includes(folder)) await on(folder, backend);
+	await Promise.all([
+		row(
+			() => step("Python tests", () => pytest(["test/trainer"])),
+			endToEnd,
+			alone("guides", "guides"),
+			on("test/cli", EMBEDDED),
+			on("test/clients", EMBEDDED),
+		),
+		row(
+			alone("supervisor", "supervisor"),
+			on("test/failure", EMBEDDED),
+			on("test/failure", SERVICES),
+			on("test/api", EMBEDDED),
+			on("test/api", SERVICES),
+			alone("contract of API and trainer", "contract"), // needs neither database nor queue
+			alone("compose file and images", "deploy"),
+			alone("dashboard", "dashboard"),
+			alone("benchmark", "bench"),
+		),
+	]);
 } finally {
-	for (const { end } of served) await end();
+	for (const { end } of served.values()) await end();
 }
-await endToEnd();
 finish();
 
 /** The last release, else the commit before, else the present one (a first commit breaks nothing). */
