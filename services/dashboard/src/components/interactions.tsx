@@ -22,7 +22,7 @@ export function Interactions({ deployment, user }: { deployment: string; user: s
 			{({ items, total, nextCursor }) => (
 				<>
 					<Title order={3} size="h5">
-						All they have met, newest first
+						All they have met{items[0]?.at && ", newest first"}
 					</Title>
 					<DataTable
 						label="All they have met"
