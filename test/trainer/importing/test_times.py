@@ -176,6 +176,14 @@ def test_data_without_times_is_written_as_before(bring: Bring, tmp_path: Path) -
     assert with_times.split_digest == data.split_digest, "times alone make no other split"
 
 
+def test_of_two_columns_of_times_the_surer_one_is_read(bring: Bring) -> None:
+    both = '"reviewTime": "09 13, 2009", "unixReviewTime": 12528'
+    reviews = [f'{{"reviewerID": "u{n % 20}", "asin": "i{n // 20}", {both}{n:05}}}' for n in range(120)]
+    outcome = bring(interactions=("reviews_Toys.json", "\n".join(reviews)))
+    assert outcome.problems == []
+    assert outcome.dataset.statistics["times"]["form"] == "seconds"
+
+
 def test_files_with_times_and_without_are_one_dataset(bring: Bring) -> None:
     data = bring(
         '{"split": {"kind": "given"}}',

@@ -8,7 +8,10 @@ import { Answered, Item, Label, N, querySource, ScoredItem, Shares, scored, titl
 
 const MOST_TOP_ITEMS = 100;
 const User = Type.Object(
-	{ id: Type.String(), interactions: Type.Integer({ description: "Of the training part." }) },
+	{
+		id: Type.String(),
+		interactions: Type.Integer({ description: "Of the training part; of a held-out user what is folded in." }),
+	},
 	{ title: "KnownUser" },
 );
 const Interest = Type.Object(

@@ -18,11 +18,11 @@ from scipy.sparse import csr_matrix
 from ...errors import BadDataset
 from ...storage.durable import TEMPORARY
 from .. import dataset
-from ..dataset import NO_TIME, PARTS, Dataset, IdMap
+from ..dataset import PARTS, Dataset, IdMap
 from ..tags import Tags
 from .choosing import chosen_of, is_dispensable, misnamed, warnings_of
 from .header import Chosen
-from .matrices import Pairs, Times
+from .matrices import Pairs
 from .members import SourceFile
 from .reading import Chunk, Filters, chunks_of, filters_of, times_of
 from .refusals import (
@@ -38,6 +38,7 @@ from .refusals import (
 from .rule import GivenSplit, ImportRule, RatioSplit, TemporalSplit
 from .salvage import read_through
 from .split import cuts_of, drop_cold, k_core, split_by_ratio, split_by_time, without
+from .statistics import counted, span, times_of_parts
 from .tables import Table, tables_of
 from .tagging import collected, tags_of
 from .tally import Problem, Progress, Tally, left_out_message, merged_tables
@@ -138,8 +139,8 @@ def _events(
         message = f"{len(tags.names) + tags_left_out} different tags; the {len(tags.names)} of the most items are kept"
         name = next((file.display_name for file in files if file.role == "items"), files[0].display_name)
         yield tally.warn("too_many_tags", name, message, "tags")
-    at_of = _times_of(parts, times, user_rows, item_rows)
-    statistics = _statistics(parts) | {
+    at_of = times_of_parts(parts, times, user_rows, item_rows)
+    statistics = counted(parts) | {
         "duplicates_merged": duplicates,
         "rows_skipped": tally.total("bad"),
         "below_threshold": tally.total("below_threshold"),
@@ -151,7 +152,7 @@ def _events(
         "problems_total": tally.problems,
     }
     if at_of is not None:
-        statistics["times"] = _span(at_of, tally.forms) | {"cuts_ms": list(cuts)}
+        statistics["times"] = span(at_of, tally.forms) | {"cuts_ms": list(cuts)}
     written = dataset.save(
         artifacts,
         digest,
@@ -265,46 +266,3 @@ def _taken(
         else:
             pairs.add(role, chunk.columns)
         yield None
-
-
-def _statistics(parts: dict[str, csr_matrix]) -> dict[str, Any]:
-    whole = sum(parts.values())
-    users, items = whole.shape
-    return {
-        "users": users,
-        "items": items,
-        "interactions": whole.nnz,
-        **{name: part.nnz for name, part in parts.items()},
-        "density": whole.nnz / (users * items),
-        "user_degrees": _histogram(np.diff(whole.indptr)),
-        "item_degrees": _histogram(np.bincount(whole.indices, minlength=items)),
-    }
-
-
-def _times_of(
-    parts: dict[str, csr_matrix], times: dict[str, Times], users: np.ndarray, items: np.ndarray
-) -> dict[str, np.ndarray] | None:
-    """Of each part in the order in which it is written; None where no interaction has a time. A part that was given has
-    times of its own."""
-    at_of = {}
-    for name, part in parts.items():
-        part.sort_indices()
-        whole = times.get("interactions", times.get(name))
-        at_of[name] = np.full(part.nnz, NO_TIME) if whole is None else whole.of(part, users, items)
-    return at_of if any((at != NO_TIME).any() for at in at_of.values()) else None
-
-
-def _span(at_of: dict[str, np.ndarray], forms: set[str]) -> dict[str, Any]:
-    known = [at[at != NO_TIME] for at in at_of.values()]
-    return {
-        "from_ms": min(int(at.min()) for at in known if len(at)),
-        "to_ms": max(int(at.max()) for at in known if len(at)),
-        "form": ", ".join(sorted(forms)),
-        "unknown": sum(map(len, at_of.values())) - sum(map(len, known)),
-    }
-
-
-def _histogram(degrees: np.ndarray) -> list[dict[str, int]]:
-    """Bins 1, 2-3, 4-7, 8-15, ... up to the largest degree."""
-    bins = np.bincount(np.log2(np.maximum(degrees, 1)).astype(int))
-    return [{"low": 1 << b, "high": (2 << b) - 1, "count": int(count)} for b, count in enumerate(bins)]
