@@ -50,6 +50,7 @@ const EXPECTED = [
 	"GET /users/{id}/interests",
 	"POST /users/{id}/recommendations",
 	"GET /users",
+	"GET /users/{id}/history",
 	"GET /users/{id}/steering",
 	"PUT /users/{id}/steering",
 	"DELETE /users/{id}/steering",

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ruleOf } from "../../services/cli/src/commands/import.js";
 import { filesOf, nameOf, type Role, roleOf } from "../../services/cli/src/file-roles.js";
 
 it.each<[string, Role]>([
@@ -47,4 +48,21 @@ it("takes a folder by the tables in it, and names the dataset after it", () => {
 	const one = join(folder, "shop.train.csv");
 	expect(nameOf([one], filesOf([one]))).toBe("shop");
 	expect(() => filesOf([join(folder, "gone.csv")])).toThrow("gone.csv is not there");
+});
+
+it.each([
+	[{}, undefined],
+	[{ seed: 7 }, { kind: "ratio", seed: 7 }],
+	[{ split: "leave_last" }, { kind: "leave_last" }],
+	[{ quantiles: [0.5, 0.75] }, { kind: "temporal", quantiles: [0.5, 0.75] }],
+	[{ cuts: ["2026-01-01", "2026-02-01"] }, { kind: "temporal", at: ["2026-01-01", "2026-02-01"] }],
+	[
+		{ split: "strong", ratios: [0.6, 0.2, 0.2] },
+		{ kind: "strong", ratios: [0.6, 0.2, 0.2] },
+	],
+] as const)("asks with %j for the split %j", (options, split) => {
+	const none = { columns: undefined, "min-rating": undefined, "k-core": undefined, ratios: undefined, seed: undefined };
+	const times = { split: undefined, quantiles: undefined, cuts: undefined, since: "2026-01-01", until: undefined };
+	const rule = ruleOf({ ...none, ...times, ...(structuredClone(options) as Partial<Parameters<typeof ruleOf>[0]>) });
+	expect(rule).toEqual({ ...(split && { split }), since: "2026-01-01" });
 });

@@ -11,7 +11,7 @@ import {
 	withoutFiles,
 } from "../../services/dashboard/src/import-wizard";
 
-const column = (name: string, role: PreviewedColumn["role"]) => ({ name, role, why: "" });
+const column = (name: string, role: PreviewedColumn["role"]) => ({ name, role, why: "", form: null });
 const dialect: PreviewedFile["dialect"] = {
 	format: "csv",
 	compression: "",

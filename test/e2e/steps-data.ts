@@ -93,6 +93,41 @@ export function dataSteps(valence: Valence) {
 		expect(await cells.allTextContents()).toEqual(["ratings.csv", "3", "item", "the id is empty"]);
 	}, 90_000);
 
+	it("reads times, splits by them, and says from when to when the dataset is", async () => {
+		const { page, home } = valence;
+		const visits = join(home, "visits.csv");
+		// Every pair once: of one that comes again the latest time stays.
+		const itemOf = (row: number) => (Math.floor(row / 20) * 7 + (row % 20)) % 30;
+		const lines = Array.from({ length: 400 }, (_, row) => [
+			`u${row % 20}`,
+			`i${itemOf(row)}`,
+			1_767_225_600 + 3600 * row,
+		]);
+		writeFileSync(visits, `user,item,timestamp\n${lines.join("\n")}\n`);
+		await valence.open("/datasets");
+		await page.locator('input[type="file"]').setInputFiles(visits);
+		const beginning = page.getByRole("table", { name: "Rows of visits.csv" });
+		await beginning.getByText("2026-01-01T01:00:00Z").waitFor();
+		await beginning.getByRole("button", { name: /timestamp: seconds$/ }).waitFor();
+		await page.getByRole("button", { name: "Import rule" }).click();
+		await page.getByLabel("Split", { exact: true }).selectOption({ label: "What came last, of all users" });
+		await page.getByLabel("Validation and test begin").fill("2026-01-15, 2026-01-10");
+		await page.getByRole("status").getByText("two quantiles as").waitFor();
+		await page.getByLabel("Validation and test begin").fill("2026-01-10, 2026-01-15");
+		await page.getByLabel("Until, without it").fill("2026-01-16");
+		await page.getByRole("button", { name: "Import", exact: true }).click();
+		await page.waitForURL(/\/datasets\/[0-9a-f-]{36}$/);
+		await page.getByText("Times written as").waitFor({ timeout: 60_000 });
+		const id = page.url().split("/").at(-1) as string;
+		const { statistics, rule } = await valence.api.get("/datasets/{id}", { path: { id } });
+		expect(rule).toEqual({ split: { kind: "temporal", at: ["2026-01-10", "2026-01-15"] }, until: "2026-01-16" });
+		expect(statistics).toMatchObject({
+			outsideWindow: 400 - 15 * 24,
+			times: { from: "2026-01-01T00:00:00.000Z", to: "2026-01-15T23:00:00.000Z", form: "seconds" },
+		});
+		await valence.api.delete("/datasets/{id}", { path: { id } });
+	}, 90_000);
+
 	it("says which column is missing, and reads the file anew when one is pressed", async () => {
 		const { page, home } = valence;
 		const sales = join(home, "sales.csv");

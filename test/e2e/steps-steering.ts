@@ -24,6 +24,9 @@ export function steeringSteps(valence: Valence) {
 				.count(),
 		).toBe(20);
 		await page.getByRole("heading", { name: /^History, \d+ items$/ }).waitFor();
+		const met = page.getByRole("table", { name: "All they have met" });
+		await met.getByText("unknown").first().waitFor();
+		expect(await met.getByText(/^held back for test$/).count()).toBeGreaterThan(0);
 		expect(await page.getByRole("radiogroup", { name: /^How much of / }).count()).toBe(2);
 
 		await page.goBack();

@@ -5,11 +5,14 @@ import {
 	type CatalogueItem,
 	type DescribeInterestsRequest,
 	DescribeInterestsResponse,
+	type Interaction,
 	PackedList,
 	type RankListsRequest,
 	RankListsResponse,
 	type ReadCatalogueRequest,
 	ReadCatalogueResponse,
+	type ReadHistoryRequest,
+	type ReadHistoryResponse,
 	RecommenderServiceService,
 	type RecommendRequest,
 	RecommendResponse,
@@ -39,6 +42,7 @@ export interface FakeRecommender extends FakeServer {
 		similar: SimilarItemsRequest[];
 		catalogue: ReadCatalogueRequest[];
 		lists: RankListsRequest[];
+		histories: ReadHistoryRequest[];
 	};
 	/** The next answers of every method but the streams. */
 	refuse: ReturnType<typeof refusal> | null;
@@ -49,6 +53,8 @@ export interface FakeRecommender extends FakeServer {
 	world: (key: string) => World;
 	/** Interest shares of a history item, as DescribeInterests tells them. */
 	history: (key: string) => { id: string; title: string; interestShares: number[] }[];
+	/** What everybody has met, newest first, as ReadHistory tells it. */
+	met: Interaction[];
 	/** Whether RankLists without rows, the warming in the background, answers. */
 	warms: boolean;
 }
@@ -112,12 +118,14 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 			similar: [],
 			catalogue: [],
 			lists: [],
+			histories: [],
 		} as FakeRecommender["requests"],
 		refuse: null as FakeRecommender["refuse"],
 		warmTakes: 0,
 		recommendTakes: 0,
 		world: (_key: string) => WORLD,
 		history: (_key: string) => [{ id: "seen", title: "Seen before", interestShares: [1, 0] }],
+		met: [] as Interaction[],
 		warms: true,
 	};
 	const answer =
@@ -125,8 +133,8 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 		(call, done) => {
 			seen.push(call.request);
 			if (state.refuse) return done(state.refuse);
-			const who = (call.request as Partial<RecommendRequest>).who;
-			if (who?.$case === "user" && who.value === UNKNOWN_USER) {
+			const { who, user } = call.request as Partial<RecommendRequest & ReadHistoryRequest>;
+			if (user === UNKNOWN_USER || (who?.$case === "user" && who.value === UNKNOWN_USER)) {
 				return done(refusal("NOT_FOUND", "unknown_user", "the dataset of this checkpoint has no such user", "user"));
 			}
 			done(null, make(call.request));
@@ -215,6 +223,10 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 		),
 		similarItems: answer<SimilarItemsRequest, SimilarItemsResponse>(requests.similar, () => ({
 			items: [{ id: "b", title: "B", score: 0.9, interestShares: [], because: [] }],
+		})),
+		readHistory: answer<ReadHistoryRequest, ReadHistoryResponse>(requests.histories, ({ start, n }) => ({
+			interactions: state.met.slice(start, start + n),
+			total: state.met.length,
 		})),
 		readCatalogue,
 		rankLists,

@@ -156,8 +156,8 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 				header: true,
 				firstLine: 2,
 				columns: [
-					{ name: "user", role: "user", why: "'user' is a usual name" },
-					{ name: "x", role: "", why: "" },
+					{ name: "user", role: "user", why: "'user' is a usual name", form: "" },
+					{ name: "x", role: "timestamp", why: "", form: "seconds" },
 				],
 				rows: [{ cells: [String(head.length), ""] }],
 			}));

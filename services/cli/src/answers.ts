@@ -20,10 +20,18 @@ export function sayList({ items, interests }: Pick<Recommendations, "items" | "i
 	});
 }
 
+const SPLITS: Record<string, string> = {
+	given: ", as the files give it",
+	leave_last: ": the last of each user",
+	temporal: ": what came last",
+	strong: ": of users held out",
+};
+
 export function sayDataset({ statistics, rule }: Dataset): void {
 	if (!statistics) return;
 	const { users, items, interactions, density, train, valid, test, titledItems, taggedItems } = statistics;
-	const split = rule.split as { kind?: string } | undefined;
+	const { foldIn, times } = statistics;
+	const kind = (rule.split as { kind?: string } | undefined)?.kind ?? "";
 	const more: [string, string][] = [];
 	if (titledItems + taggedItems > 0)
 		more.push([
@@ -39,6 +47,7 @@ export function sayDataset({ statistics, rule }: Dataset): void {
 		[statistics.duplicatesMerged, "duplicates merged"],
 		[statistics.rowsSkipped, "rows skipped"],
 		[statistics.belowThreshold, "below the thresholds"],
+		[statistics.outsideWindow, "outside the window"],
 		[statistics.coldDropped, "of unknown users or items dropped"],
 	] as const;
 	const told = lost.filter(([n]) => n > 0).map(([n, what]) => `${n.toLocaleString("en")} ${what}`);
@@ -49,8 +58,14 @@ export function sayDataset({ statistics, rule }: Dataset): void {
 		["interactions", `${interactions.toLocaleString("en")} (density ${(density * 100).toFixed(2)} %)`],
 		[
 			"split",
-			`${count(train, "row")} to train, ${valid.toLocaleString("en")} to validate, ${test.toLocaleString("en")} to test${split?.kind === "given" ? ", as the files give it" : ""}`,
+			`${count(train, "row")} to train, ${valid.toLocaleString("en")} to validate, ${test.toLocaleString("en")} to test${foldIn > 0 ? `, ${foldIn.toLocaleString("en")} folded in` : ""}${SPLITS[kind] ?? ""}`,
 		],
+		...(times
+			? ([["times", `${times.from.slice(0, 10)} to ${times.to.slice(0, 10)}, written as ${times.form}`]] as [
+					string,
+					string,
+				][])
+			: []),
 		...more.map(([name, text]): [string, string] => [name === "items" ? "of the items" : name, text]),
 	]);
 }

@@ -98,6 +98,18 @@ export const useInterests = (deployment: string, user: string) =>
 		queryFn: () => api.get("/users/{id}/interests", { path: { id: user }, query: { n: 8, deployment } }),
 	});
 
+/** A page of what a user has met, newest first. */
+export const useHistory = (deployment: string, user: string, cursor: string | null) =>
+	useQuery({
+		queryKey: [...keys.user(user, deployment), "history", cursor],
+		queryFn: () =>
+			api.get("/users/{id}/history", {
+				path: { id: user },
+				query: { deployment, limit: 25, ...(cursor !== null && { cursor }) },
+			}),
+		placeholderData: keepPreviousData,
+	});
+
 export const steeringOf = (deployment: string, user: string) => ({ path: { id: user }, query: { deployment } });
 
 /** Only for whom an answer said that something is kept: there is none of others. */

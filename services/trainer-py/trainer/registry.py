@@ -10,7 +10,7 @@ from functools import cache
 from pydantic import ValidationError
 
 from . import models
-from .contract.recommender import Config, Recommender
+from .contract.recommender import Capability, Config, Recommender
 from .errors import BadConfiguration, UnknownModel
 
 
@@ -35,6 +35,12 @@ def get(name: str) -> type[Recommender]:
         return catalogue()[name]
     except KeyError:
         raise UnknownModel(f"no model is named {name!r}; known: {', '.join(catalogue())}", field="model") from None
+
+
+def able(capability: Capability) -> str:
+    """Which models have it, for who asked one that has not."""
+    names = [name for name, model in catalogue().items() if capability in model.capabilities]
+    return f"these models {'have them' if capability == 'interests' else 'can'}: {', '.join(names) or 'none'}"
 
 
 def resolve_config(model: type[Recommender], config_json: str) -> Config:

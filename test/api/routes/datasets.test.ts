@@ -82,6 +82,25 @@ test("the same bytes and rule answer 200 with the dataset there is, and leave no
 	expect(await strays()).toEqual([]);
 });
 
+test.each([
+	[{ kind: "leave_last" }, { kind: "leave_last" }],
+	[{ kind: "temporal" }, { kind: "temporal", quantiles: [0.8, 0.9] }],
+	[{ kind: "temporal", at: ["2026-01-01", "2026-02-01T12:00:00+02:00"] }, null],
+	[{ kind: "strong" }, { kind: "strong", ratios: [0.8, 0.1, 0.1], seed: 42 }],
+])("a rule with the split %j is written out with it", async (split, whole) => {
+	const rule = { since: "2026-01-01", until: "2026-03-01T00:00:00Z", split };
+	const rows: Parts[number] = ["interactions", `${ROWS}${JSON.stringify(split)}`, "a.csv"];
+	const { status, body } = await upload(["name", "timed"], ["rule", JSON.stringify(rule)], rows);
+	expect([status, body.rule]).toEqual([202, { ...rule, split: whole ?? split }]);
+	const given = await upload(
+		["name", "n"],
+		["rule", JSON.stringify({ split })],
+		["train", "a", "t"],
+		["test", "b", "s"],
+	);
+	expect([given.status, given.body.errors[0].message]).toEqual([400, "must be given for these files"]);
+});
+
 test("names of files tell datasets apart where the rule goes by them, and only there", async () => {
 	const named = (columns: object, ...names: [string, string]) =>
 		upload(
@@ -441,6 +460,14 @@ describe("POST /datasets/:id/imports", () => {
 		for (const [rule, pointer] of [
 			[{ split: { kind: "given" } }, "/rule/split/kind"],
 			[{ split: { kind: "ratio", ratios: [0.5, 0.1, 0.1] } }, "/rule/split/ratios"],
+			[{ split: { kind: "strong", ratios: [0, 0.5, 0.5] } }, "/rule/split/ratios"],
+			[{ split: { kind: "leave_last", seed: 1 } }, "/rule/split/seed"],
+			[{ split: { kind: "ratio", quantiles: [0.8, 0.9] } }, "/rule/split/quantiles"],
+			[{ split: { kind: "temporal", ratios: [0.8, 0.1, 0.1] } }, "/rule/split/ratios"],
+			[{ split: { kind: "temporal", quantiles: [0.9, 0.8] } }, "/rule/split/quantiles"],
+			[{ split: { kind: "temporal", at: ["2026-01-02", "2026-01-01"] } }, "/rule/split/at"],
+			[{ split: { kind: "temporal", at: ["2026-01-01", "2026-01-02"], quantiles: [0.8, 0.9] } }, "/rule/split/at"],
+			[{ since: "2026-01-01", until: "2026-01-01T00:00:00Z" }, "/rule/until"],
 		] as const) {
 			const { status, body } = await again(id, rule);
 			expect([status, body.errors[0].pointer]).toEqual([400, pointer]);
@@ -546,7 +573,7 @@ test.each<[string, string, Parts]>([
 	],
 	[
 		"a seed for parts",
-		"/rule/split",
+		"/rule/split/seed",
 		[
 			["name", "a"],
 			["rule", '{"split": {"kind": "given", "seed": 1}}'],
@@ -710,9 +737,21 @@ test("shows progress, statistics and problems as the worker left them", async ()
 	await api.app.prisma.job.update({ where: { id }, data: { state: "SUCCEEDED" } });
 	expect((await api.call("GET", `/datasets/${id}`)).body).toMatchObject({
 		progress: null,
-		statistics: { ...counts, taggedItems: 0, tags: 0 },
+		statistics: { ...counts, taggedItems: 0, tags: 0, outsideWindow: 0, foldIn: 0, times: null },
 		problems,
 		problemsTotal: 7,
+	});
+	const times = { fromMs: 0, toMs: 1_767_225_600_500, form: "seconds", unknown: 2, cutsMs: [1000] };
+	await api.app.prisma.dataset.update({ where: { id }, data: { statistics: { ...statistics, times, foldIn: 3 } } });
+	expect((await api.call("GET", `/datasets/${id}`)).body.statistics).toMatchObject({
+		foldIn: 3,
+		times: {
+			from: "1970-01-01T00:00:00.000Z",
+			to: "2026-01-01T00:00:00.500Z",
+			form: "seconds",
+			unknown: 2,
+			cuts: ["1970-01-01T00:00:01.000Z"],
+		},
 	});
 });
 

@@ -105,6 +105,17 @@ describe("POST /experiments", () => {
 		]);
 	});
 
+	test("refuses models that cannot fold in where users are held out, naming those that can", async () => {
+		const strong = await api.dataset();
+		await api.app.prisma.dataset.update({ where: { id: strong }, data: { rule: { split: { kind: "strong" } } } });
+		const { status, body } = await launch({ dataset: strong, models: [{ model: "valid" }, { model: "popularity" }] });
+		expect([status, body.code]).toEqual([422, "fold_in_unsupported"]);
+		expect(body.errors.map((error: { pointer: string }) => error.pointer)).toEqual(["/models/1/model"]);
+		expect(body.detail).toMatch(/^popularity cannot be measured .* these models can: valid\.$/);
+		expect((await launch({ dataset: strong, models: [{ model: "valid" }] })).status).toBe(202);
+		expect((await launch({ dataset, models: [{ model: "popularity" }] })).status).toBe(202);
+	});
+
 	test("refuses the same configuration twice: it would count as two seeds", async () => {
 		const { status, body } = await launch({
 			dataset,

@@ -42,8 +42,8 @@ test("hands the first 64 KiB of each file on and shows what the trainer makes of
 			firstLine: 2,
 		},
 		columns: [
-			{ name: "user", role: "user", why: "'user' is a usual name" },
-			{ name: "x", role: null, why: "" },
+			{ name: "user", role: "user", why: "'user' is a usual name", form: null },
+			{ name: "x", role: "timestamp", why: "", form: "seconds" },
 		],
 		rows: [["11", ""]],
 	});

@@ -93,3 +93,37 @@ test("interests with a label, their top items and the history behind them; simil
 	const similar = await api.call("GET", "/items/x/similar?n=3");
 	expect(similar.body).toMatchObject({ item: "x", items: [{ id: "b", title: "B", score: 0.9 }] });
 });
+
+describe("the history of a user", () => {
+	const met = [
+		{ id: "i3", title: "", part: "test", atMs: 1_767_225_600_000 },
+		{ id: "i1", title: "Rain dance", part: "train", atMs: 0 },
+		{ id: "i0", title: TITLES[0] as string, part: "fold_in", atMs: undefined },
+	];
+	beforeAll(() => {
+		api.recommender.met = met;
+	});
+
+	test("newest first, page by page, with times and parts", async () => {
+		const first = (await api.call("GET", "/users/%C3%A43/history?limit=2")).body;
+		expect(first).toMatchObject({
+			user: "ä3",
+			items: [
+				{ id: "i3", title: null, at: "2026-01-01T00:00:00.000Z", part: "test" },
+				{ id: "i1", title: "Rain dance", at: "1970-01-01T00:00:00.000Z", part: "train" },
+			],
+			total: 3,
+		});
+		expect(first.checkpoint.model).toBe("valid");
+		const last = (await api.call("GET", `/users/%C3%A43/history?limit=2&cursor=${first.nextCursor}`)).body;
+		expect([last.items, last.nextCursor]).toEqual([[{ id: "i0", title: TITLES[0], at: null, part: "fold_in" }], null]);
+		expect(api.recommender.requests.histories.at(-1)).toMatchObject({ user: "ä3", start: 2, n: 2 });
+	});
+
+	test("refuses who is unknown, a cursor of another list, and what is out of range", async () => {
+		expect((await api.call("GET", "/users/nobody/history")).body.code).toBe("unknown_user");
+		expect((await api.call("GET", "/users/a1/history?cursor=!")).body.code).toBe("invalid_cursor");
+		expect((await api.call("GET", "/users/a1/history?limit=201")).body.errors[0].pointer).toBe("/query/limit");
+		expect((await api.call("GET", "/users/a1/history?deployment=none")).body.code).toBe("nothing_deployed");
+	});
+});

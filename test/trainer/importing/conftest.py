@@ -10,7 +10,7 @@ import pytest
 from trainer.data.dataset import Dataset
 from trainer.data.importing import Finished, ImportRule, Problem, SourceFile, import_dataset
 from trainer.data.importing.header import columns_of
-from trainer.data.importing.reading import interactions_of, items_of
+from trainer.data.importing.reading import Filters, interactions_of, items_of
 from trainer.data.importing.tables import tables_of
 from trainer.data.importing.unpacking import Scratch
 from trainer.errors import BadDataset
@@ -87,7 +87,7 @@ def read_back(tmp_path: Path) -> ReadBack:
             assert table.complaint is None, table.complaint
             wanted = ("item", "title", "tags") if role == "items" else ("user", "item")
             chosen = columns_of(table.header, role, columns, table.published, wanted, name)
-            for chunk in items_of(table, chosen) if role == "items" else interactions_of(table, chosen, None):
+            for chunk in items_of(table, chosen) if role == "items" else interactions_of(table, chosen, Filters()):
                 bad += chunk.problems
                 columns_read = {key: values.to_pylist() for key, values in chunk.columns.items()}
                 rows += [dict(zip(columns_read, row, strict=True)) for row in zip(*columns_read.values(), strict=True)]

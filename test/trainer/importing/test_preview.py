@@ -34,7 +34,8 @@ def test_columns_rows_and_dialect_of_the_beginning_of_a_file() -> None:
     assert (table.header, table.first_line) == (True, 2)
     assert roles(made) == {"userId": "user", "movieId": "item", "rating": "rating", "timestamp": "timestamp"}
     assert table.columns[0].why == "'userId' is a usual name"
-    assert (len(table.rows), table.rows[1]) == (20, ["1", "1", "4.5", "964982703"])
+    assert (len(table.rows), table.rows[1]) == (20, ["1", "1", "4.5", "2000-07-30T18:45:03Z"])
+    assert table.columns[3].form == "seconds"
     assert (made.problems, made.warnings) == ([], [])  # the last line is cut, which is none of its faults
 
 
@@ -141,7 +142,7 @@ def test_what_an_import_would_refuse_and_what_it_would_say() -> None:
     made = preview(("interactions", "a.csv", text))
     assert [(one.code, one.line) for one in made.problems] == [("ambiguous_column", 1)]
     assert roles(made) == {"user": "", "customer": "", "item": "item", "date": "timestamp"}
-    assert [(one.code, one.column) for one in made.warnings] == [("bad_time", "date")]
+    assert [(one.code, one.column) for one in made.warnings] == [("no_times", "date")]
     mended = preview(("interactions", "a.csv", text), rule='{"columns": {"interactions": {"user": "customer"}}}')
     assert mended.problems == []
     assert mended.tables[0].columns[1].why == "named in the rule"

@@ -440,3 +440,29 @@ def test_terminates_in_an_orderly_way(root: Path, valid: pb.Checkpoint) -> None:
         assert process.wait(10) == 0
         assert time.monotonic() - started < 8
     process.communicate()
+
+
+def test_a_history_is_told_in_pages_with_the_part_of_each(stub: Stub, popularity: pb.Checkpoint, root: Path) -> None:
+    data = dataset.load(root, dataset.key_of(DIGEST))
+    pages = [
+        stub.ReadHistory(
+            pb.ReadHistoryRequest(checkpoint=popularity, user="user 2", start=start, n=100), timeout=SECONDS
+        )
+        for start in (0, 100)
+    ]
+    found = [one for page in pages for one in page.interactions]
+    assert {page.total for page in pages} == {len(found)}
+    expected = {data.items.id(int(column)): name for name, part in data.parts.items() for column in part[2].indices}
+    assert {one.id: one.part for one in found} == expected
+    assert not any(one.HasField("at_ms") for one in found), "the data has no times"
+    columns = [data.items.index(one.id) for one in found]
+    assert columns == sorted(columns, reverse=True)
+    for fields, expected_error in (
+        ({"user": "nobody", "n": 5}, ("NOT_FOUND", "unknown_user", "user")),
+        ({"user": "", "n": 5}, ("INVALID_ARGUMENT", "invalid_request", "user")),
+        ({"user": "user 2", "n": 0}, ("INVALID_ARGUMENT", "invalid_request", "n")),
+        ({"user": "user 2", "n": 1001}, ("INVALID_ARGUMENT", "invalid_request", "n")),
+        ({"user": "user 2", "n": 5, "start": -1}, ("INVALID_ARGUMENT", "invalid_request", "start")),
+    ):
+        wrong = pb.ReadHistoryRequest(checkpoint=popularity, **fields)
+        assert refused(lambda wrong=wrong: stub.ReadHistory(wrong, timeout=SECONDS)) == expected_error

@@ -2,7 +2,7 @@
 import { type Static, Type } from "@fastify/type-provider-typebox";
 import { Ajv, type ErrorObject } from "ajv";
 import { ApiError } from "../http/errors.js";
-import { isId, isText, problemOf } from "../http/validation.js";
+import { isId, isMoment, isText, problemOf } from "../http/validation.js";
 
 const PARTS = ["train", "valid", "test"];
 export const ROLES = ["interactions", ...PARTS, "items"];
@@ -37,6 +37,19 @@ const OfNames = Type.Unsafe<Record<string, Static<typeof OfFiles>>>({
 		"before what is said of its role, and that before what is said of all.",
 	examples: [{ "orders.csv": { user: "customer" }, "shop.zip: clicks.csv": { user: 1 } }],
 });
+const Moment = (description: string) =>
+	Type.String({ format: "moment", description: `${description} A day of UTC, or a time with its zone.` });
+const Share = Type.Number({ minimum: 0, maximum: 1 });
+const Quantile = Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 });
+const two = { minItems: 2, maxItems: 2 };
+/** What each kind of split takes beside its kind. */
+const TAKES = {
+	ratio: ["ratios", "seed"],
+	given: [],
+	leave_last: [],
+	temporal: ["quantiles", "at"],
+	strong: ["ratios", "seed"],
+} as const;
 export const ImportRule = Type.Object(
 	{
 		columns: Type.Optional(
@@ -56,13 +69,37 @@ export const ImportRule = Type.Object(
 		split: Type.Optional(
 			Type.Object(
 				{
-					kind: Type.Enum(["ratio", "given"]),
-					ratios: Type.Optional(Type.Array(Type.Number({ minimum: 0, maximum: 1 }), { minItems: 3, maxItems: 3 })),
-					seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
+					kind: Type.Enum(["ratio", "given", "leave_last", "temporal", "strong"], {
+						description: "All but ratio and given need the time of every interaction.",
+					}),
+					ratios: Type.Optional(
+						Type.Array(Share, {
+							minItems: 3,
+							maxItems: 3,
+							description: "Train, valid, test: of ratio of the interactions of each user, of strong of the users.",
+						}),
+					),
+					seed: Type.Optional(
+						Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, description: "Of ratio and of strong." }),
+					),
+					quantiles: Type.Optional(
+						Type.Array(Quantile, {
+							...two,
+							description: "Of temporal, over the times of all interactions: where valid begins and where test does.",
+						}),
+					),
+					at: Type.Optional(
+						Type.Array(Moment("The first of a part."), {
+							...two,
+							description: "Instead of quantiles two given times.",
+						}),
+					),
 				},
 				strict,
 			),
 		),
+		since: Type.Optional(Moment("The first moment that counts.")),
+		until: Type.Optional(Moment("The first that no longer does.")),
 		minRating: Type.Optional(Type.Number()),
 		kCore: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
 		skipBadRows: Type.Optional(Type.Boolean()),
@@ -70,7 +107,11 @@ export const ImportRule = Type.Object(
 	{ title: "ImportRule", ...strict },
 );
 export type ImportRule = Static<typeof ImportRule>;
-const check = new Ajv({ strict: false, strictNumbers: true, formats: { id: isId, text: isText } }).compile(ImportRule);
+const check = new Ajv({
+	strict: false,
+	strictNumbers: true,
+	formats: { id: isId, text: isText, moment: isMoment },
+}).compile(ImportRule);
 
 export const wrong = (pointer: string, code: string, message: string) =>
 	new ApiError("invalid_request", `${pointer} ${message}.`, [{ pointer, code, message }]);
@@ -103,15 +144,36 @@ export function completeRule(rule: ImportRule, roles: string[]): ImportRule {
 	if (missing)
 		throw wrong(`/${missing}`, "missing_field", "is missing: parts are train and test, and an optional valid");
 
-	const kind = parts.length > 0 ? "given" : "ratio";
-	const split = rule.split ?? { kind };
-	if (split.kind !== kind) throw wrong("/rule/split/kind", "not_allowed", `must be ${kind} for these files`);
-	if (kind === "given") {
-		if (split.ratios || split.seed !== undefined) {
-			throw wrong("/rule/split", "not_allowed", "takes no ratios and no seed when it is given");
+	const { since, until } = rule;
+	if (since !== undefined && until !== undefined && Date.parse(since) >= Date.parse(until)) {
+		throw wrong("/rule/until", "out_of_range", "must be later than since");
+	}
+	const isGiven = parts.length > 0;
+	const split = rule.split ?? { kind: isGiven ? "given" : "ratio" };
+	if ((split.kind === "given") !== isGiven) {
+		const allowed = isGiven ? "given" : "ratio, leave_last, temporal or strong";
+		throw wrong("/rule/split/kind", "not_allowed", `must be ${allowed} for these files`);
+	}
+	const takes: readonly string[] = TAKES[split.kind];
+	const foreign = Object.keys(split).find((field) => field !== "kind" && !takes.includes(field));
+	if (foreign) {
+		const message = `is not taken by a split of kind ${split.kind}, which takes ${takes.join(", ") || "nothing else"}`;
+		throw wrong(`/rule/split/${foreign}`, "not_allowed", message);
+	}
+	if (isGiven && rule.kCore !== undefined) throw wrong("/rule/kCore", "not_allowed", "would change the given split");
+	return { ...rule, split: completeSplit(split) };
+}
+
+function completeSplit(split: NonNullable<ImportRule["split"]>): ImportRule["split"] {
+	const { kind, quantiles, at } = split;
+	if (kind === "given" || kind === "leave_last") return split;
+	if (kind === "temporal") {
+		if (quantiles && at) throw wrong("/rule/split/at", "not_allowed", "is given beside quantiles: one of them cuts");
+		const [first, second] = at?.map((text) => Date.parse(text)) ?? quantiles ?? [];
+		if (first !== undefined && second !== undefined && first > second) {
+			throw wrong(`/rule/split/${at ? "at" : "quantiles"}`, "out_of_range", "must ascend: valid begins before test");
 		}
-		if (rule.kCore !== undefined) throw wrong("/rule/kCore", "not_allowed", "would change the given split");
-		return { ...rule, split };
+		return at ? split : { kind, quantiles: quantiles ?? [0.8, 0.9] };
 	}
 	const ratios = split.ratios ?? [0.8, 0.1, 0.1];
 	const sum = ratios.reduce((total, ratio) => total + ratio, 0);
@@ -119,5 +181,5 @@ export function completeRule(rule: ImportRule, roles: string[]): ImportRule {
 		const message = "are train, valid, test; they sum to 1, and train and test are above 0";
 		throw wrong("/rule/split/ratios", "out_of_range", message);
 	}
-	return { ...rule, split: { kind, ratios, seed: split.seed ?? 42 } };
+	return { kind, ratios, seed: split.seed ?? 42 };
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { type Static, Type } from "@fastify/type-provider-typebox";
 import type { FastifyInstance } from "fastify";
+import type { ImportRule } from "../datasets/import-rule.js";
 import type { Prisma } from "../generated/prisma/client.js";
 import { digest } from "../http/digest.js";
 import { ApiError } from "../http/errors.js";
@@ -69,6 +70,7 @@ export async function launch(
 	const splitDigest = dataset?.splitDigest;
 	if (!dataset) throw refused("unknown_dataset", "is not known");
 	if (dataset.job.state !== "SUCCEEDED" || !splitDigest) throw refused("dataset_not_ready", `is ${dataset.job.state}`);
+	if ((dataset.rule as ImportRule).split?.kind === "strong") await refuseWithoutFoldIn(app, models);
 	const planned = await expand(app.catalogue, models, seeds);
 	const id = randomUUID();
 	const runs = planned.map((run, position) => ({
@@ -109,6 +111,23 @@ export async function launch(
 	});
 	await enqueue(app, runIds);
 	return answer;
+}
+
+/** Users that a strong split holds out are strangers to every model. */
+async function refuseWithoutFoldIn(app: FastifyInstance, models: { model: string }[]): Promise<void> {
+	const entries = await Promise.all(
+		models.map(({ model }, index) => app.catalogue.find(model, `/models/${index}/model`)),
+	);
+	const canFoldIn = ({ capabilities }: { capabilities: string[] }) => capabilities.includes("fold_in");
+	const wrong = entries.flatMap((entry, index) => (canFoldIn(entry) ? [] : [{ index, name: entry.name }]));
+	if (wrong.length === 0) return;
+	const able = (await app.catalogue.models()).filter(canFoldIn).map(({ name }) => name);
+	const message = `cannot be measured on the users that the dataset's strong split holds out; these models can: ${able.join(", ")}`;
+	throw new ApiError(
+		"fold_in_unsupported",
+		`${wrong.map(({ name }) => name).join(", ")} ${message}.`,
+		wrong.map(({ index }) => ({ pointer: `/models/${index}/model`, code: "fold_in_unsupported", message })),
+	);
 }
 
 function refused(code: "unknown_dataset" | "dataset_not_ready", message: string): ApiError {

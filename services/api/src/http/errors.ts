@@ -44,11 +44,7 @@ export const ERRORS = {
 	unknown_model: [422, "There is no such model", "`GET /models` names them."],
 	too_many_runs: [422, "The experiment expands to too many runs", "Shorten the grid or the list of seeds."],
 	idempotency_mismatch: [422, "This Idempotency-Key was used with another body", "Make a new key for a new request."],
-	fold_in_unsupported: [
-		422,
-		"The model cannot answer for a new person",
-		"Deploy a model with the capability `fold_in`.",
-	],
+	fold_in_unsupported: [422, "The model cannot answer for a new person", "Take a model with the capability `fold_in`."],
 	steering_unsupported: [
 		422,
 		"The model has no interests to steer by",
@@ -77,11 +73,20 @@ export const ERRORS = {
 	bad_parquet: [422, "A file is damaged Parquet", "Write it again."],
 	bad_gzip: [422, "A file is damaged gzip data", "Compress it again."],
 	bad_rows: [422, "Too many rows cannot be read", "Mend the rows listed, or ask for `skipBadRows`."],
-	dataset_too_small: [422, "Too few users or items are left", "Relax `kCore` and `minRating`, or bring more data."],
+	dataset_too_small: [
+		422,
+		"Too few users or items are left",
+		"Relax `kCore`, `minRating`, `since` and `until`, or bring more data.",
+	],
 	empty_file: [422, "A file holds nothing", "Upload the file again."],
 	line_too_long: [422, "A line is longer than any row may be", "Look for a missing line end or quote."],
 	missing_column: [422, "A column is not there", "Name the columns in `rule.columns`."],
 	missing_file: [422, "A file is not there", "Give interactions, or train and test, and what the rule names."],
+	no_times: [
+		422,
+		"A column of times holds none that is read",
+		"Name the right one in `rule.columns.timestamp`, or take a split that needs no times.",
+	],
 	not_utf8: [422, "A file is not UTF-8", "Save it as UTF-8."],
 	too_large: [422, "A file unpacks to too much", "Split it."],
 	truncated_gzip: [422, "A file ends in the middle of its gzip data", "Upload the whole file."],
@@ -146,10 +151,11 @@ ${rows.join("\n")}
 \`out_of_range\`, or a code of the table. \`errors[].pointer\` is a JSON pointer into the body; into \`/query\`, \`/params\` or \`/headers\` where
 the field is not in the body.
 
-\`problems[].code\` of a dataset says what is wrong with a row: \`empty_id\`, \`id_too_long\`, \`bad_character\`, \`bad_rating\`,
+\`problems[].code\` of a dataset says what is wrong with a row: \`empty_id\`, \`id_too_long\`, \`bad_character\`, \`bad_rating\`, \`bad_time\`,
 \`ragged_row\`, \`unclosed_quote\`, \`line_too_long\`, \`bad_json\`; or, with line 0, with a whole file, which is imported all the same:
 \`too_many_tags\`, \`encoding\` (read as Windows-1252), \`blanks\` (around ids), \`left_out\` (of an archive), \`merged\` (several of an
 archive read as one), \`cold_test\` (much of test finds nobody in train), \`lost_valid\` (nothing of valid is left), \`first_line_taken\`
-(for a row, by the positions in the rule); in a preview also \`bad_time\` and \`not_shown\` (what the first bytes do not tell).
+(for a row, by the positions in the rule), \`no_times\` (a column of times holds none that is read; it refuses a rule that needs
+them); in a preview also \`not_shown\` (what the first bytes do not tell).
 `;
 }

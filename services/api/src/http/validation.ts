@@ -21,7 +21,19 @@ const isTime = (text: string) => TIME.test(text) && !Number.isNaN(Date.parse(tex
 /** Date.parse takes the 30th of February for a day in March. */
 const isDay = (text: string) => new Date(`${text}T00:00:00Z`).toISOString().startsWith(text);
 
-const formats = { id: isId, text: isText, uuid: (text: string) => UUID.test(text), "date-time": isTime };
+/** A day of UTC, or a time with its zone. */
+export const isMoment = (text: string) => {
+	if (text.startsWith("0000") || text.slice(11, 13) === "24") return false;
+	return isTime(text) || (/^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) && isDay(text));
+};
+
+const formats = {
+	id: isId,
+	text: isText,
+	uuid: (text: string) => UUID.test(text),
+	"date-time": isTime,
+	moment: isMoment,
+};
 const ajv = new Ajv({
 	removeAdditional: false,
 	useDefaults: true,
@@ -76,6 +88,7 @@ const FORMAT: Record<string, string> = {
 	id: `must be 1 to ${MOST_ID_BYTES} bytes of Unicode text without control characters`,
 	uuid: "must be a uuid",
 	"date-time": "must be a time with its zone such as 2026-12-31T18:00:00Z",
+	moment: "must be a day such as 2026-12-31 or a time with its zone such as 2026-12-31T18:00:00Z",
 	text: "must be text without NUL characters and lone surrogates",
 };
 const MEANING: Record<string, (error: ErrorObject) => [code: string, message: string]> = {

@@ -7,6 +7,8 @@ import {
 	type RankListsResponse,
 	type ReadCatalogueRequest,
 	type ReadCatalogueResponse,
+	type ReadHistoryRequest,
+	type ReadHistoryResponse,
 	RecommenderServiceClient,
 	RecommendRequest,
 	type RecommendResponse,
@@ -23,6 +25,7 @@ export interface RecommenderClient {
 	recommend(request: RecommendRequest): Promise<RecommendResponse>;
 	describeInterests(request: DescribeInterestsRequest): Promise<DescribeInterestsResponse>;
 	similarItems(request: SimilarItemsRequest): Promise<SimilarItemsResponse>;
+	readHistory(request: ReadHistoryRequest): Promise<ReadHistoryResponse>;
 	readCatalogue(request: ReadCatalogueRequest, signal: AbortSignal): AsyncGenerator<ReadCatalogueResponse>;
 	rankLists(request: RankListsRequest, signal: AbortSignal): AsyncGenerator<RankListsResponse>;
 	/** Rejects when the process does not answer. */
@@ -53,6 +56,7 @@ export default fp(
 			},
 			describeInterests: (request) => unary(client.describeInterests.bind(client), request, recommendCall),
 			similarItems: (request) => unary(client.similarItems.bind(client), request, recommendCall),
+			readHistory: (request) => unary(client.readHistory.bind(client), request, recommendCall),
 			readCatalogue: (request, signal) => serverStream(client.readCatalogue(request), signal),
 			rankLists: (request, signal) => serverStream(client.rankLists(request), signal),
 			reach: () => ready(client),

@@ -44,6 +44,11 @@ const PreviewedColumn = Type.Object(
 		name: Type.String(),
 		role: Nullable(Type.Enum(["user", "item", "rating", "timestamp", "title", "tags"])),
 		why: Type.String({ description: "Why the role was taken." }),
+		form: Nullable(
+			Type.String({
+				description: "Of a column of times: seconds, milliseconds, ..., ISO 8601. They are shown as read.",
+			}),
+		),
 	},
 	{ title: "PreviewedColumn" },
 );
@@ -153,7 +158,7 @@ function fileView(table: PreviewedTable): Static<typeof PreviewedFile> {
 		name,
 		role,
 		dialect: { format, compression, encoding, separator, quote, header, firstLine },
-		columns: columns.map((column) => ({ ...column, role: column.role || null })),
+		columns: columns.map((column) => ({ ...column, role: column.role || null, form: column.form || null })),
 		rows: rows.map(({ cells }) => cells),
 	} as Static<typeof PreviewedFile>;
 }

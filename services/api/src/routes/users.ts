@@ -1,14 +1,17 @@
-import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
 import { ApiError } from "../http/errors.js";
-import { countedPage, Id, pageQuery, problems, Text } from "../http/schemas.js";
+import { countedPage, Id, Nullable, pageQuery, problems, Text, Time } from "../http/schemas.js";
 import { labelOf } from "../serving/label.js";
 import { place, vocabularyOf } from "../serving/place.js";
-import { someUsers, usersByPrefix } from "../serving/search.js";
+import { cursorOf, placeOf, someUsers, usersByPrefix } from "../serving/search.js";
 import { Answered, Item, Label, N, querySource, ScoredItem, Shares, scored, titled } from "../views/recommendation.js";
 
 const MOST_TOP_ITEMS = 100;
 const User = Type.Object(
-	{ id: Type.String(), interactions: Type.Integer({ description: "Of the training part." }) },
+	{
+		id: Type.String(),
+		interactions: Type.Integer({ description: "Of the training part; of a held-out user what is folded in." }),
+	},
 	{ title: "KnownUser" },
 );
 const Interest = Type.Object(
@@ -31,6 +34,21 @@ const Interests = Type.Object(
 		historyTotal: Type.Integer(),
 	},
 	{ title: "UserInterests" },
+);
+
+const Interaction = Type.Object(
+	{
+		...Item.properties,
+		at: Nullable(Time),
+		part: Type.Enum(["train", "valid", "test", "fold_in"], {
+			description: "fold_in: of a user held out by a strong split, what models are given.",
+		}),
+	},
+	{ title: "Interaction" },
+);
+const History = Type.Object(
+	{ user: Type.String(), checkpoint: Answered, ...countedPage(Interaction).properties },
+	{ title: "UserHistory" },
 );
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
@@ -64,6 +82,44 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				items: found.positions.map((row) => ({ id: users.id(row), interactions: interactions[row] as number })),
 				total: found.total,
 				nextCursor: found.next,
+			};
+		},
+	);
+
+	app.get(
+		"/users/:id/history",
+		{
+			schema: {
+				operationId: "getHistory",
+				summary: "What a user of the dataset has met, newest first, with the part that each is in",
+				tags: ["recommendations"],
+				params: Type.Object({ id: Id }, { additionalProperties: false }),
+				querystring: pageQuery(querySource),
+				response: { 200: History, ...problems },
+			},
+		},
+		async (request) => {
+			const { limit, cursor, ...asked } = request.query;
+			const found = await place(app, asked);
+			const start = cursor === undefined ? 0 : placeOf(cursor);
+			const user = request.params.id;
+			const { interactions, total } = await app.recommender.readHistory({
+				checkpoint: found.ref,
+				user,
+				start,
+				n: limit,
+			});
+			const end = start + interactions.length;
+			return {
+				user,
+				checkpoint: found.answered,
+				items: interactions.map(({ atMs, part, ...item }) => ({
+					...titled(item),
+					at: atMs === undefined ? null : new Date(atMs).toISOString(),
+					part: part as Static<typeof Interaction>["part"],
+				})),
+				total,
+				nextCursor: end < total ? cursorOf(end) : null,
 			};
 		},
 	);

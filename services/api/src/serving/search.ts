@@ -71,10 +71,11 @@ function byRank(ids: IdTable, [from, to]: [number, number], { limit, cursor }: P
 	return { positions, total: to - from, next: end < to ? cursorOf(end) : null };
 }
 
-const cursorOf = (place: number) => Buffer.from(`${place}`).toString("base64url");
+/** Of a list that has places: how many come before. */
+export const cursorOf = (place: number) => Buffer.from(`${place}`).toString("base64url");
 
 /** Throws invalid_cursor. */
-function placeOf(cursor: string): number {
+export function placeOf(cursor: string): number {
 	const text = Buffer.from(cursor, "base64url").toString();
 	if (/^\d{1,12}$/.test(text)) return Number(text);
 	throw new ApiError("invalid_cursor", "Take the cursor from nextCursor of the page before.", [

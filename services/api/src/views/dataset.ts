@@ -1,11 +1,22 @@
 import { type Static, Type } from "@fastify/type-provider-typebox";
 import type { StoredFile } from "../datasets/dataset-store.js";
 import type { Prisma } from "../generated/prisma/client.js";
+import type { DatasetStatistics } from "../generated/proto/trainer/v1/trainer.js";
 import { JobError, Nullable, State, Time, Uuid } from "../http/schemas.js";
 import { errorOf } from "./job.js";
 
 const Bin = Type.Object({ low: Type.Integer(), high: Type.Integer(), count: Type.Integer() }, { title: "Bin" });
 const Bins = Type.Array(Bin);
+const Times = Type.Object(
+	{
+		from: Time,
+		to: Time,
+		form: Type.String({ description: "How they were written: seconds, milliseconds, ..., ISO 8601." }),
+		unknown: Type.Integer({ description: "Interactions without a time." }),
+		cuts: Type.Array(Time, { description: "Of a temporal split: where valid begins, and where test does." }),
+	},
+	{ title: "DatasetTimes" },
+);
 const Statistics = Type.Object(
 	{
 		users: Type.Integer(),
@@ -14,10 +25,13 @@ const Statistics = Type.Object(
 		train: Type.Integer(),
 		valid: Type.Integer(),
 		test: Type.Integer(),
+		foldIn: Type.Integer({ description: "Of a strong split: what is known of the held-out users." }),
+		times: Nullable(Times),
 		density: Type.Number(),
 		duplicatesMerged: Type.Integer(),
 		rowsSkipped: Type.Integer(),
 		belowThreshold: Type.Integer(),
+		outsideWindow: Type.Integer({ description: "Rows before since or not before until." }),
 		coldDropped: Type.Integer(),
 		titledItems: Type.Integer(),
 		taggedItems: Type.Integer(),
@@ -77,9 +91,7 @@ type Row = Prisma.DatasetGetPayload<{ include: typeof datasetInclude }>;
 type View = Static<typeof DatasetView>;
 
 export function datasetView(row: Row): View {
-	const stored = row.statistics as View["statistics"];
-	// Imports of earlier versions counted no tags, and kept none.
-	const statistics = stored && { ...stored, taggedItems: stored.taggedItems ?? 0, tags: stored.tags ?? 0 };
+	const statistics = row.statistics === null ? null : statisticsOf(row.statistics as unknown as Stored);
 	const problems = row.problems as View["problems"];
 	return {
 		id: row.id,
@@ -103,3 +115,21 @@ export function datasetView(row: Row): View {
 		experiments: row._count.experiments,
 	};
 }
+
+type Stored = Partial<Pick<DatasetStatistics, "taggedItems" | "tags" | "outsideWindow" | "foldIn" | "times">> &
+	Omit<DatasetStatistics, "taggedItems" | "tags" | "outsideWindow" | "foldIn" | "times">;
+
+/** Imports of earlier versions kept no tags and no times. */
+function statisticsOf(stored: Stored): NonNullable<View["statistics"]> {
+	const { taggedItems = 0, tags = 0, outsideWindow = 0, foldIn = 0, times, ...others } = stored;
+	return { ...others, taggedItems, tags, outsideWindow, foldIn, times: times ? timesOf(times) : null };
+}
+
+const timeOf = (ms: number) => new Date(ms).toISOString();
+const timesOf = ({ fromMs, toMs, form, unknown, cutsMs }: NonNullable<Stored["times"]>) => ({
+	from: timeOf(fromMs),
+	to: timeOf(toMs),
+	form,
+	unknown,
+	cuts: cutsMs.map(timeOf),
+});

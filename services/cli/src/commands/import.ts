@@ -17,7 +17,9 @@ import { remoteOptions, withService } from "../service.js";
 const COLUMNS = ["user", "item", "rating", "timestamp", "title", "tags"];
 
 const READING = ["preview", "name", "columns", "skip-bad-rows"];
-const TAKEN = ["min-rating", "k-core", "ratios", "seed"];
+const TAKEN = ["min-rating", "k-core", "since", "until"];
+const SPLIT = ["split", "ratios", "seed", "quantiles", "cuts"];
+const SPLITS = ["ratio", "leave_last", "temporal", "strong"] as const;
 
 const perhaps =
 	<T>(read: (text: string) => T) =>
@@ -67,25 +69,50 @@ export const importFiles = (line: Argv) =>
 					coerce: perhaps((text) => countOf("--k-core", text, 1000)),
 					describe: "Users and items with fewer interactions are left out",
 				})
+				.option("since", {
+					type: "string",
+					requiresArg: true,
+					describe: "The first moment that counts, a day or a time with its zone: 2026-12-31T18:00Z",
+				})
+				.option("until", { type: "string", requiresArg: true, describe: "The first moment that no longer counts" })
+				.option("split", {
+					choices: SPLITS,
+					requiresArg: true,
+					describe: "By chance, each user's last ones, by time, or users held out [ratio]",
+				})
 				.option("ratios", {
 					type: "string",
 					requiresArg: true,
 					coerce: perhaps(ratiosOf),
-					describe: "Parts to train, validate and test [0.8,0.1,0.1]",
+					describe: "Parts to train, validate and test [0.8,0.1,0.1]; of strong parts of the users",
+				})
+				.option("quantiles", {
+					type: "string",
+					requiresArg: true,
+					coerce: perhaps(quantilesOf),
+					describe: "Of temporal: where validation and test begin [0.8,0.9]",
+				})
+				.option("cuts", {
+					type: "string",
+					requiresArg: true,
+					coerce: perhaps(cutsOf),
+					describe: "Of temporal, instead of quantiles two times, as 2026-01-01,2026-02-01",
 				})
 				.option("seed", {
 					type: "string",
 					requiresArg: true,
 					coerce: perhaps((text) => countOf("--seed", text, MOST_SEED)),
-					describe: "Of the split [42]",
+					describe: "Of ratio and strong [42]",
 				})
 				.option("skip-bad-rows", { type: "boolean", describe: "Leave out rows that cannot be read" })
 				.group(["sample", ...READING], "Reading:")
 				.group([...ROLES], "Parts:")
-				.conflicts("sample", [...READING, ...ROLES, ...TAKEN])
+				.conflicts("sample", [...READING, ...ROLES, ...TAKEN, ...SPLIT])
 				.group(TAKEN, "What is taken:")
+				.group(SPLIT, "How it is split:")
 				.example("$0 import ratings.csv", "one file, split by chance into train, valid and test")
 				.example("$0 import ml-latest-small.zip --preview", "how it would be read")
+				.example("$0 import ratings.csv --split temporal --since 2026-01-01", "tested on what came last")
 				.example("$0 import ml.train.inter ml.test.inter ml.item", "parts by their names")
 				.example("$0 import sales.csv --columns user=customer,item=sku", "columns by name")
 				.example("$0 import a.csv b.csv --columns a.csv:item=sku,b.csv:item=product", "each file by its own")
@@ -135,19 +162,25 @@ interface RuleOptions {
 	columns: Columns | undefined;
 	"min-rating": number | undefined;
 	"k-core": number | undefined;
+	split: (typeof SPLITS)[number] | undefined;
 	ratios: number[] | undefined;
 	seed: number | undefined;
+	quantiles: number[] | undefined;
+	cuts: string[] | undefined;
+	since: string | undefined;
+	until: string | undefined;
 	"skip-bad-rows"?: boolean | undefined;
 }
 
-function ruleOf({ columns, ratios, seed, ...options }: RuleOptions): ImportRule {
-	const split =
-		ratios || seed !== undefined
-			? { kind: "ratio", ...(ratios && { ratios }), ...(seed !== undefined && { seed }) }
-			: undefined;
+export function ruleOf({ columns, since, until, ...options }: RuleOptions): ImportRule {
+	const { ratios, seed, quantiles, cuts: at } = options;
+	const own = Object.entries({ ratios, seed, quantiles, at }).filter(([, value]) => value !== undefined);
+	const kind = options.split ?? (quantiles || at ? "temporal" : "ratio");
 	const rule = {
 		columns,
-		split,
+		split: options.split || own.length > 0 ? { kind, ...Object.fromEntries(own) } : undefined,
+		since,
+		until,
 		minRating: options["min-rating"],
 		kCore: options["k-core"],
 		skipBadRows: options["skip-bad-rows"] || undefined,
@@ -194,6 +227,18 @@ function ratiosOf(text: string): number[] {
 	return ratios;
 }
 
+function quantilesOf(text: string): number[] {
+	const quantiles = listOf(text).map((one) => numberOf("--quantiles", one));
+	if (quantiles.length !== 2) throw wrongUsage("--quantiles takes two, as 0.8,0.9");
+	return quantiles;
+}
+
+function cutsOf(text: string): string[] {
+	const cuts = listOf(text);
+	if (cuts.length !== 2) throw wrongUsage("--cuts takes two times, as 2026-01-01,2026-02-01");
+	return cuts;
+}
+
 function sayPreview({ files, problems, warnings }: Awaited<ReturnType<typeof preview>>): void {
 	for (const { name, role, dialect, columns, rows } of files) {
 		const { format, compression, encoding, separator, header } = dialect;
@@ -202,7 +247,11 @@ function sayPreview({ files, problems, warnings }: Awaited<ReturnType<typeof pre
 		say(`\n  ${bold(name)} is ${bold(role)}  ${dim(told)}\n`);
 		table(
 			["column", "taken as", "why"],
-			columns.map((one) => [one.name, one.role ?? "–", one.why ?? ""]),
+			columns.map((one) => [
+				one.name,
+				one.role ?? "–",
+				[one.why, one.form && `written as ${one.form}`].filter(Boolean).join("; "),
+			]),
 			{ left: [0, 1, 2] },
 		);
 		if (rows.length > 0) {

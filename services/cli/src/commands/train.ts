@@ -58,6 +58,8 @@ export const train = (line: Argv) =>
 				say(
 					`  ${bold(begun.name)} ${dim(short(begun.id))}: ${count(begun.runs.length, "run")} on ${dataset.name}  ${dim(`${url}/ui/`)}`,
 				);
+				const held = (dataset.rule.split as { kind?: string } | undefined)?.kind === "strong";
+				if (held) say(dim("  measured on users held out of the training, by what of theirs is folded in"));
 				if (!options.watch) {
 					say(
 						`\n  Next: ${bold("valence runs")} shows them, ${bold(`valence compare ${short(begun.id)}`)} compares them`,

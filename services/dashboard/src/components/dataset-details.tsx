@@ -4,8 +4,8 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { Bin, Dataset, DatasetStatistics } from "@valence/client";
 import { Link } from "react-router";
 import { api } from "../api";
-import { isFailedImport } from "../dataset-rule";
-import { count, percent } from "../format";
+import { isFailedImport, splitTitle } from "../dataset-rule";
+import { count, percent, when } from "../format";
 import { isOpen, keys } from "../queries";
 import { CancelButton } from "./cancel-button";
 import { ConfirmButton } from "./confirm-button";
@@ -85,7 +85,7 @@ export function DatasetDetails({ dataset, onImported, onDeleted }: Props) {
 				</>
 			)}
 			{isFailedImport(dataset) && <ImportAgain failed={dataset} onImported={onImported} />}
-			{statistics && <StatisticsView statistics={statistics} />}
+			{statistics && <StatisticsView statistics={statistics} split={splitTitle(dataset.rule)} />}
 			<Group justify="space-between" align="end">
 				<Text size="xs" c="dimmed" className="breaks" flex="1 1 300px">
 					id <Code>{dataset.id}</Code>
@@ -122,19 +122,24 @@ export function DatasetDetails({ dataset, onImported, onDeleted }: Props) {
 	);
 }
 
-function StatisticsView({ statistics }: { statistics: DatasetStatistics }) {
+function StatisticsView({ statistics, split }: { statistics: DatasetStatistics; split: string }) {
+	const { times, foldIn } = statistics;
 	const facts: [string, string][] = [
 		["Users", count(statistics.users)],
 		["Items", count(statistics.items)],
 		["Interactions", count(statistics.interactions)],
 		["Density", percent(statistics.density)],
 		["Train / valid / test", [statistics.train, statistics.valid, statistics.test].map(count).join(" / ")],
+		["Split", split],
+		...(foldIn > 0 ? [["Folded in", count(foldIn)] as [string, string]] : []),
+		...(times ? timesOf(times) : []),
 		["Titled items", count(statistics.titledItems)],
 		["Tagged items", count(statistics.taggedItems)],
 		["Tags", count(statistics.tags)],
 		["Duplicates merged", count(statistics.duplicatesMerged)],
 		["Rows skipped", count(statistics.rowsSkipped)],
 		["Below least rating", count(statistics.belowThreshold)],
+		["Outside the window", count(statistics.outsideWindow)],
 		["Cold dropped", count(statistics.coldDropped)],
 	];
 	return (
@@ -157,6 +162,16 @@ function StatisticsView({ statistics }: { statistics: DatasetStatistics }) {
 			</SimpleGrid>
 		</>
 	);
+}
+
+function timesOf({ from, to, form, unknown, cuts }: NonNullable<DatasetStatistics["times"]>): [string, string][] {
+	return [
+		["From", when(from)],
+		["To", when(to)],
+		["Times written as", form],
+		...(unknown > 0 ? [["Without a time", count(unknown)] as [string, string]] : []),
+		...(cuts.length > 0 ? [["Validation and test begin", cuts.map(when).join(" / ")] as [string, string]] : []),
+	];
 }
 
 const Histogram = ({ title, unit, bins }: { title: string; unit: string; bins: Bin[] }) => (

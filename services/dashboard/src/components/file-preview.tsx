@@ -97,7 +97,7 @@ interface ColumnProps {
 	onRole: (role: string | null) => void;
 }
 
-const ColumnMenu = ({ column: { name, role, why }, roles, onRole }: ColumnProps) => (
+const ColumnMenu = ({ column: { name, role, why, form }, roles, onRole }: ColumnProps) => (
 	<Menu position="bottom-start" withinPortal>
 		<Menu.Target>
 			<UnstyledButton className="column" title={`${why} Press to say what it holds.`.trim()}>
@@ -110,6 +110,7 @@ const ColumnMenu = ({ column: { name, role, why }, roles, onRole }: ColumnProps)
 					rightSection={<ChevronDownIcon width={12} height={12} />}
 				>
 					{role ?? "not used"}
+					{form && `: ${form}`}
 				</Badge>
 			</UnstyledButton>
 		</Menu.Target>

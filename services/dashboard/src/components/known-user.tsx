@@ -8,6 +8,7 @@ import { useAddress } from "../use-address";
 import { AnsweredBy } from "./answered-by";
 import { Loaded } from "./feedback";
 import { History } from "./history";
+import { Interactions } from "./interactions";
 import { Ranking } from "./ranking";
 import { SteeredList } from "./steered-list";
 
@@ -73,6 +74,7 @@ function Profile({ deployment, user, unasked }: { deployment: Deployment; user: 
 						interests={profile.interests}
 					/>
 					<History deployment={deployment} profile={profile} steering={steering} />
+					<Interactions deployment={deployment.name} user={user} />
 				</>
 			)}
 		</Loaded>

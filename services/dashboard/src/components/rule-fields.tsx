@@ -1,10 +1,15 @@
-import { Checkbox, SimpleGrid, TextInput } from "@mantine/core";
+import { Checkbox, NativeSelect, SimpleGrid, TextInput } from "@mantine/core";
 import type { ReactNode } from "react";
-import { COLUMNS, type RuleTexts } from "../dataset-rule";
+import { COLUMNS, fieldsOf, type RuleTexts, SPLITS } from "../dataset-rule";
 
-const FIELDS = [
+const OF_SPLIT = [
 	{ field: "ratios", label: "Train, valid, test", placeholder: "0.8, 0.1, 0.1", pointer: "/rule/split/ratios" },
 	{ field: "seed", label: "Seed of the split", placeholder: "42", pointer: "/rule/split/seed" },
+	{ field: "cuts", label: "Validation and test begin", placeholder: "0.8, 0.9", pointer: "/rule/split" },
+] as const;
+const FILTERS = [
+	{ field: "since", label: "From", placeholder: "the beginning", pointer: "/rule/since" },
+	{ field: "until", label: "Until, without it", placeholder: "the end", pointer: "/rule/until" },
 	{ field: "minRating", label: "Least rating", placeholder: "every rating", pointer: "/rule/minRating" },
 	{ field: "kCore", label: "k-core", placeholder: "no filter", pointer: "/rule/kCore" },
 ] as const;
@@ -33,16 +38,25 @@ export function RuleFields({ texts, onChange, problems, refused }: Props) {
 					error={refused(`/rule/columns/${column}`)}
 				/>
 			))}
-			{FIELDS.map(({ field, label, placeholder, pointer }) => (
-				<TextInput
-					key={field}
-					label={label}
-					placeholder={placeholder}
-					value={texts[field]}
-					onChange={(event) => change({ [field]: event.currentTarget.value })}
-					error={problems[field] ?? refused(pointer)}
-				/>
-			))}
+			<NativeSelect
+				label="Split"
+				data={SPLITS.map(({ kind, label }) => ({ value: kind, label }))}
+				value={texts.split}
+				onChange={(event) => change({ split: event.currentTarget.value as RuleTexts["split"] })}
+				error={refused("/rule/split/kind")}
+			/>
+			{[...OF_SPLIT.filter(({ field }) => fieldsOf(texts.split).includes(field)), ...FILTERS].map(
+				({ field, label, placeholder, pointer }) => (
+					<TextInput
+						key={field}
+						label={label}
+						placeholder={placeholder}
+						value={texts[field]}
+						onChange={(event) => change({ [field]: event.currentTarget.value })}
+						error={problems[field] ?? refused(pointer)}
+					/>
+				),
+			)}
 			<Checkbox
 				label="Skip bad rows"
 				description="at most 1 % of them"

@@ -83,12 +83,19 @@ class Histories:
         return self.users.shape[0]
 
     @staticmethod
-    def of(train: csr_matrix, users: np.ndarray, device: torch.device | str = "cpu") -> Histories:
-        """Rows `users` of the train matrix [U, N]."""
+    def of(
+        train: csr_matrix,
+        users: np.ndarray,
+        device: torch.device | str = "cpu",
+        held_out: np.ndarray | None = None,
+    ) -> Histories:
+        """Rows `users` of the train matrix [U, N], or of one that also holds what is known of the users `held_out` [U],
+        bool, whom no model was trained on."""
         rows = train[users]
         rows.sort_indices()
+        numbers = users if held_out is None else np.where(held_out[users], -1, users)
         return Histories(
-            users=torch.as_tensor(users, dtype=torch.int64, device=device),
+            users=torch.as_tensor(numbers, dtype=torch.int64, device=device),
             indptr=torch.as_tensor(rows.indptr, dtype=torch.int64, device=device),
             indices=torch.as_tensor(rows.indices, dtype=torch.int64, device=device),
         )

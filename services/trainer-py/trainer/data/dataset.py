@@ -1,7 +1,7 @@
 """The canonical form of a dataset: matrices, id maps, titles, tags and the manifest that proves them.
 
-On disk (ARCHITECTURE.md): datasets/<digest>/{manifest.json, interactions.safetensors, ids.arrow}, and tags.arrow where
-items have tags.
+On disk (ARCHITECTURE.md): datasets/<digest>/{manifest.json, interactions.safetensors, ids.arrow}, tags.arrow where
+items have tags, and times.safetensors where interactions have times.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,8 +26,13 @@ from .tags import Tags
 
 FORMAT = 1
 PARTS = ("train", "valid", "test")
+# Only of a strong split: what models are given of the users that they were not trained on.
+FOLD_IN = "fold_in"
+# Where the time of an interaction is not known; before all others.
+NO_TIME = int(np.iinfo(np.int64).min)
 FILES = ("interactions.safetensors", "ids.arrow")
-TAGS = "tags.arrow"  # only there, and in the manifest, when an item has a tag
+# Only there, and in the manifest, when an item has a tag, and when an interaction has a time.
+TAGS, TIMES = "tags.arrow", "times.safetensors"
 _MANIFEST_KEYS = {"digest", "split_digest", "users", "items", "statistics", "files"}
 _KEY = re.compile(r"datasets/[0-9a-f]{64}")
 
@@ -56,7 +62,10 @@ class IdMap:
 
 @dataclass(frozen=True)
 class Dataset:
-    """train, valid, test  [U, N] float32 matrices of ones, items ascending in each row; titles "" where unknown."""
+    """train, valid, test  [U, N] float32 matrices of ones, items ascending in each row; titles "" where unknown
+    fold_in  like these, of a strong split: what is known of the users whose other interactions are valid or test, who
+             have none in train
+    times    int64 [nnz] of each part, in its order: milliseconds since 1970 UTC, or NO_TIME"""
 
     key: str
     digest: str
@@ -69,6 +78,28 @@ class Dataset:
     titles: list[str]
     tags: Tags
     statistics: dict[str, Any] = field(default_factory=dict)
+    fold_in: csr_matrix | None = None
+    times: dict[str, np.ndarray] | None = None
+
+    @property
+    def parts(self) -> dict[str, csr_matrix]:
+        """All there are."""
+        own = {name: getattr(self, name) for name in PARTS}
+        return own if self.fold_in is None else {**own, FOLD_IN: self.fold_in}
+
+    @cached_property
+    def history(self) -> csr_matrix:
+        """What models are given of each user when they are asked, [U, N]."""
+        return self.train if self.fold_in is None else (self.train + self.fold_in).tocsr()
+
+    @cached_property
+    def held_out(self) -> np.ndarray | None:
+        """The users [U], bool, that models meet for the first time when they are asked; None where there are none."""
+        return None if self.fold_in is None else np.diff(self.fold_in.indptr) > 0
+
+    def met(self, users: np.ndarray | slice) -> csr_matrix:
+        """Everything that each of these users has met, whatever part it was put in, [B, N]."""
+        return sum(part[users] for part in self.parts.values()).tocsr()
 
 
 def key_of(digest: str) -> str:
@@ -76,16 +107,22 @@ def key_of(digest: str) -> str:
 
 
 def split_digest_of(parts: dict[str, csr_matrix], users: IdMap, items: IdMap) -> str:
-    """sha256 over ids and the three parts: two imports with it rank the same items for the same people."""
+    """sha256 over ids and the parts: two imports with it rank the same items for the same people."""
     digest = hashlib.sha256()
     for ids in (users, items):
         for an_id in ids.array.to_pylist():
             digest.update(an_id.encode() + b"\0")
         digest.update(b"\1")
-    for name in PARTS:
+    for name in _names(parts):
+        if name == FOLD_IN:
+            digest.update(b"\2")
         digest.update(parts[name].indptr.astype("<i8").tobytes())
         digest.update(parts[name].indices.astype("<i4").tobytes())
     return digest.hexdigest()
+
+
+def _names(parts: Collection[str]) -> tuple[str, ...]:
+    return (*PARTS, FOLD_IN) if FOLD_IN in parts else PARTS
 
 
 def save(
@@ -99,15 +136,17 @@ def save(
     *,
     rule: dict[str, Any],
     statistics: dict[str, Any],
+    times: dict[str, np.ndarray] | None = None,
 ) -> Dataset:
-    """Writes a dataset whole or not at all; an intact one that is there already stays as it is."""
+    """Writes a dataset whole or not at all; an intact one that is there already stays as it is. `times` of a part are
+    in the order of its sorted indices."""
     key = key_of(digest)
     try:
         return load(artifacts, key)
     except (DatasetMissing, DatasetCorrupt):
         pass
     arrays = {}
-    for name in PARTS:
+    for name in _names(parts):
         parts[name].sort_indices()
         arrays[f"{name}_indptr"] = parts[name].indptr.astype(np.int64)
         arrays[f"{name}_indices"] = parts[name].indices.astype(np.int32)
@@ -115,9 +154,13 @@ def save(
         safetensors.numpy.save_file(arrays, folder / "interactions.safetensors")
         columns = {"users": users.array, "items": items.array, "titles": pa.array(titles, pa.string())}
         _write_columns(folder / "ids.arrow", columns)
-        names = (*FILES, TAGS) if tags.names else FILES
+        names = list(FILES)
         if tags.names:
+            names.append(TAGS)
             _write_tags(folder / TAGS, tags)
+        if times is not None:
+            names.append(TIMES)
+            safetensors.numpy.save_file({name: times[name].astype(np.int64) for name in _names(parts)}, folder / TIMES)
         files = {name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
         manifest = {
             "format": FORMAT,
@@ -139,7 +182,8 @@ def load(artifacts: Path, key: str) -> Dataset:
     folder = artifacts / key
     arrays = safetensors.numpy.load_file(folder / "interactions.safetensors")
     shape = (manifest["users"], manifest["items"])
-    parts = {name: _matrix(arrays[f"{name}_indptr"], arrays[f"{name}_indices"], shape) for name in PARTS}
+    names = (*PARTS, FOLD_IN) if f"{FOLD_IN}_indptr" in arrays else PARTS
+    parts = {name: _matrix(arrays[f"{name}_indptr"], arrays[f"{name}_indices"], shape) for name in names}
     columns = _read_columns(folder / "ids.arrow")
     return Dataset(
         key=key,
@@ -151,6 +195,7 @@ def load(artifacts: Path, key: str) -> Dataset:
         titles=columns["titles"].to_pylist(),
         tags=_read_tags(folder / TAGS) if TAGS in manifest["files"] else Tags.none(manifest["items"]),
         statistics=manifest["statistics"],
+        times=safetensors.numpy.load_file(folder / TIMES) if TIMES in manifest["files"] else None,
     )
 
 
@@ -164,7 +209,7 @@ def proven_manifest(artifacts: Path, key: str) -> dict[str, Any]:
         if not manifest.keys() >= _MANIFEST_KEYS or key != key_of(manifest["digest"]):
             raise DatasetCorrupt(f"{key}/manifest.json does not describe this dataset")
         files = manifest["files"]
-        names = (*FILES, TAGS) if TAGS in files else FILES
+        names = (*FILES, *(name for name in (TAGS, TIMES) if name in files))
         proofs = {name: (files[name]["bytes"], files[name]["sha256"]) for name in names}
     except FileNotFoundError:
         raise DatasetMissing(f"there is no dataset {key}", field="dataset_key") from None

@@ -1,7 +1,8 @@
 """The full-ranking protocol: every item is a candidate, masked items excepted.
 
 Validation masks train items. Test masks train items ("train", the paper's rule) or train and validation items
-("train+valid"). Users are ranked once for each rule; splits and cut-offs are read from that ranking.
+("train+valid"). Of held-out users what is folded in stands for their train items. Users are ranked once for each rule;
+splits and cut-offs are read from that ranking.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def evaluate(
     for split in splits:
         for rule in ("train",) if split == "valid" else mask_rules:
             measured.setdefault(rule, []).append(split)
-    masks = {rule: dataset.train if rule == "train" else dataset.train + dataset.valid for rule in measured}
+    masks = {rule: dataset.history if rule == "train" else dataset.history + dataset.valid for rule in measured}
     truth = {split: getattr(dataset, split) for split in splits}
     wanted = np.zeros(dataset.train.shape[0], dtype=bool)
     for part in truth.values():
@@ -63,7 +64,7 @@ def evaluate(
 
     for start in range(0, len(users), batch_users):
         rows = users[start : start + batch_users]
-        batch = Histories.of(dataset.train, rows, device)
+        batch = Histories.of(dataset.history, rows, device, dataset.held_out)
         for rule, asked in measured.items():
             hidden = batch if rule == "train" else Histories.of(masks[rule], rows, device)
             ranking = model.best(batch, depth, hidden)

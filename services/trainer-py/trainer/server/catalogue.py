@@ -37,7 +37,7 @@ def messages_of(loaded: LoadedCheckpoint) -> Iterator[pb.ReadCatalogueResponse]:
                 pb.CatalogueItem(id=an_id, title=title, tags=own, popularity=count) for an_id, title, own, count in rows
             ]
         )
-    interactions = np.diff(data.train.indptr)
+    interactions = np.diff(data.history.indptr)
     for start in range(0, len(data.users), AT_ONCE):
         some = slice(start, start + AT_ONCE)
         pairs = zip(data.users.ids(some), interactions[some].tolist(), strict=True)

@@ -34,6 +34,12 @@ def count(n: int, most: int, field: str = "n") -> int:
     return n
 
 
+def start(value: int) -> int:
+    if value < 0:
+        raise InvalidRequest(f"start must be 0 or more, not {value}", field="start")
+    return value
+
+
 def rows(asked: np.ndarray, users: int) -> np.ndarray:
     """`asked` [B], each the row of one of so many users."""
     wrong = np.flatnonzero(asked >= users)

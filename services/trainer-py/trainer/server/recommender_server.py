@@ -11,12 +11,14 @@ import numpy as np
 import torch
 
 from .. import device
+from ..data.dataset import NO_TIME
 from ..errors import UnknownItem
 from ..pb.recommender.v1 import recommender_pb2 as pb
 from ..pb.recommender.v1 import recommender_pb2_grpc
 from ..serving.checkpoint import LARGEST_BATCH, MOST_HISTORY
 from ..serving.checkpoints import CheckpointRef, Checkpoints
 from ..serving.everybody import by_activity, lists_of
+from ..serving.person import interactions_of
 from ..settings import BadSetting, read
 from . import recommender_request as checked
 from .catalogue import messages_of
@@ -97,6 +99,25 @@ class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
             if column is None:
                 raise UnknownItem("the dataset of this checkpoint has no such item", field="item")
             return pb.SimilarItemsResponse(items=[recommended(loaded, found) for found in loaded.similar(column, n)])
+
+    def ReadHistory(self, request: pb.ReadHistoryRequest, context: grpc.ServicerContext) -> pb.ReadHistoryResponse:
+        ref = _checkpoint(request.checkpoint)
+        n = checked.count(request.n, MOST_HISTORY)
+        user = checked.one_id(request.user, "user")
+        start = checked.start(request.start)
+        with self._checkpoints.use(ref) as served:
+            data = served.loaded.dataset
+            found = interactions_of(data, user)
+            told = [
+                pb.Interaction(
+                    id=data.items.id(one.column),
+                    title=data.titles[one.column],
+                    part=one.part,
+                    at_ms=None if one.at == NO_TIME else one.at,
+                )
+                for one in found[start : start + n]
+            ]
+            return pb.ReadHistoryResponse(interactions=told, total=len(found))
 
     def ReadCatalogue(
         self, request: pb.ReadCatalogueRequest, context: grpc.ServicerContext

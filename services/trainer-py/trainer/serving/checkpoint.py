@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .. import registry
 from ..contract.ranking import top_n
-from ..contract.recommender import Capability, Histories, Interests, Recommender
+from ..contract.recommender import Histories, Interests, Recommender
 from ..data.dataset import Dataset
 from ..errors import CheckpointCorrupt, FoldInUnsupported, SimilarUnsupported, SteeringUnsupported
 from .answering import Answering
@@ -76,7 +76,7 @@ class LoadedCheckpoint:
         """Raises FoldInUnsupported naming the models that can."""
         if not self.has("fold_in"):
             raise FoldInUnsupported(
-                f"{self.model.name} cannot recommend for a person it was not trained on; {_able('fold_in')}",
+                f"{self.model.name} cannot recommend for a person it was not trained on; {registry.able('fold_in')}",
                 field=field,
             )
 
@@ -84,7 +84,7 @@ class LoadedCheckpoint:
         """Raises SteeringUnsupported naming the models that have them."""
         if self.interests == 0:
             raise SteeringUnsupported(
-                f"{self.model.name} has no interests to steer by; {_able('interests')}", field=field
+                f"{self.model.name} has no interests to steer by; {registry.able('interests')}", field=field
             )
 
     def rank(self, questions: Sequence[Question]) -> list[Answer]:
@@ -112,7 +112,9 @@ class LoadedCheckpoint:
         Raises SimilarUnsupported naming the models that can.
         """
         if not self.has("similar"):
-            raise SimilarUnsupported(f"{self.model.name} cannot compare items; {_able('similar')}", field="item")
+            raise SimilarUnsupported(
+                f"{self.model.name} cannot compare items; {registry.able('similar')}", field="item"
+            )
         return compute.submit(self._similar, column, n).result()
 
     def _sound(self, scores: Tensor) -> Tensor:
@@ -134,7 +136,7 @@ class LoadedCheckpoint:
         started = time.perf_counter()
         with torch.no_grad():
             take_cores(len(rows) * self.model.n_items)
-            batch = Histories.of(self.dataset.train, rows, self.device)
+            batch = Histories.of(self.dataset.history, rows, self.device, self.dataset.held_out)
             excluded = Histories.of(hidden, np.arange(len(rows)), self.device)
             ranking, found = self.model.explained(batch, depth, excluded)
             shares = because = history_shares = None
@@ -192,11 +194,6 @@ class LoadedCheckpoint:
     def _vectors(self) -> Tensor | None:
         with torch.no_grad():
             return self.model.item_vectors()
-
-
-def _able(capability: Capability) -> str:
-    able = [name for name, model in registry.catalogue().items() if capability in model.capabilities]
-    return f"these models {'have them' if capability == 'interests' else 'can'}: {', '.join(able) or 'none'}"
 
 
 def _formed_by(found: Interests) -> list[list[int]]:

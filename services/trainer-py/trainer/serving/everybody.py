@@ -16,8 +16,8 @@ FIRST_USERS = 16
 
 
 def by_activity(data: Dataset) -> np.ndarray:
-    """The rows of all users, those with most training interactions first, then by row."""
-    return np.argsort(-np.diff(data.train.indptr), kind="stable")
+    """The rows of all users, those with the longest history first, then by row."""
+    return np.argsort(-np.diff(data.history.indptr), kind="stable")
 
 
 def lists_of(loaded: LoadedCheckpoint, rows: np.ndarray, depth: int, explain: bool) -> Iterator[Lists]:
@@ -29,8 +29,7 @@ def lists_of(loaded: LoadedCheckpoint, rows: np.ndarray, depth: int, explain: bo
     at_once, start = min(FIRST_USERS, most), 0
     while start < len(rows):
         some = rows[start : start + at_once]
-        seen = data.train[some] + data.valid[some] + data.test[some]
-        lists = loaded.rank_rows(some, depth, seen, explain)
+        lists = loaded.rank_rows(some, depth, data.met(some), explain)
         yield lists
         start += at_once
         at_once = max(1, min(most, int(at_once * min(2, MOST_SECONDS / lists.seconds))))

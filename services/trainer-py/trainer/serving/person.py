@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..contract.recommender import Histories
-from ..data.dataset import Dataset
+from ..data.dataset import FOLD_IN, NO_TIME, Dataset
 from ..errors import NoKnownItems, UnknownUser
 
 Columns = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -18,9 +18,9 @@ Columns = np.ndarray[tuple[int], np.dtype[np.int64]]
 @dataclass(frozen=True)
 class Person:
     """
-    user     row in the dataset, -1 for a person who is not in it
-    history  [H] item columns that the model sees, ascending: the training part, or the list given
-    order    [H] positions of `history` in the order they are shown: as given, else by column
+    user     row in the dataset, -1 for a person who is not in it, or was held out
+    history  [H] item columns that the model sees, ascending: the training part, what is folded in, or the list given
+    order    [H] positions of `history` in the order they are shown: as given, by time, else by column
     seen     [S] item columns the person has met, whatever part they were put in
     """
 
@@ -32,12 +32,37 @@ class Person:
 
 def known_user(dataset: Dataset, user: str) -> Person:
     """Raises UnknownUser."""
-    row = dataset.users.index(user)
-    if row is None:
-        raise UnknownUser("the dataset of this checkpoint has no such user", field="user")
-    history = _row(dataset.train, row)
-    seen = np.unique(np.concatenate([history, _row(dataset.valid, row), _row(dataset.test, row)]))
-    return Person(row, history, np.arange(history.size), seen)
+    row = _row_of(dataset, user)
+    is_held_out = dataset.held_out is not None and bool(dataset.held_out[row])
+    history = _row(dataset.history, row)
+    seen = np.unique(np.concatenate([_row(part, row) for part in dataset.parts.values()]))
+    order = np.arange(history.size)
+    if dataset.times is not None:
+        name = FOLD_IN if is_held_out else "train"
+        part = dataset.parts[name]
+        order = np.argsort(dataset.times[name][part.indptr[row] : part.indptr[row + 1]], kind="stable")
+    return Person(-1 if is_held_out else row, history, order, seen)
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """at  milliseconds since 1970 UTC, or NO_TIME."""
+
+    column: int
+    part: str
+    at: int
+
+
+def interactions_of(dataset: Dataset, user: str) -> list[Interaction]:
+    """All of a user, newest first; of equal times the larger column first; without times last. Raises UnknownUser."""
+    row = _row_of(dataset, user)
+    found = []
+    for name, part in dataset.parts.items():
+        own = slice(part.indptr[row], part.indptr[row + 1])
+        columns = part.indices[own].tolist()
+        times = [NO_TIME] * len(columns) if dataset.times is None else dataset.times[name][own].tolist()
+        found += [Interaction(column, name, at) for column, at in zip(columns, times, strict=True)]
+    return sorted(found, key=lambda one: (one.at, one.column), reverse=True)
 
 
 def newcomer(dataset: Dataset, items: Sequence[str]) -> tuple[Person, list[str]]:
@@ -80,6 +105,13 @@ def histories_of(persons: Sequence[Person], device: torch.device) -> Histories:
     """The persons as one batch."""
     users = torch.tensor([person.user for person in persons], dtype=torch.int64, device=device)
     return Histories.of_rows(users, [person.history for person in persons])
+
+
+def _row_of(dataset: Dataset, user: str) -> int:
+    row = dataset.users.index(user)
+    if row is None:
+        raise UnknownUser("the dataset of this checkpoint has no such user", field="user")
+    return row
 
 
 def _row(part: object, row: int) -> Columns:

@@ -17,7 +17,7 @@ from .. import __version__, device, registry
 from ..contract.recommender import Recommender
 from ..data import dataset
 from ..data.dataset import Dataset
-from ..errors import CheckpointCorrupt, InvalidRequest
+from ..errors import CheckpointCorrupt, FoldInUnsupported, InvalidRequest
 from ..evaluation import uniformity
 from ..evaluation.evaluate import MaskRule, Split, evaluate
 from ..events import Checkpoint, Epoch, Evaluated, Event, Finished, Metric, Started
@@ -68,6 +68,9 @@ def run(spec: RunSpec, root: Path, alive: Alive = lambda epoch, fraction: None) 
     model_class = registry.get(spec.model)
     config = registry.resolve_config(model_class, spec.config_json)
     data = dataset.load(root, spec.dataset_key)
+    if data.held_out is not None and "fold_in" not in model_class.capabilities:
+        why = f"{spec.model} cannot be measured on users it was not trained on, which a strong split holds out"
+        raise FoldInUnsupported(f"{why}; {registry.able('fold_in')}", field="model")
     alive(0, 0.0)
     model = model_class(config, *data.train.shape).to(where)
     model.prepare(data.train, torch.Generator(where).manual_seed(_initial_seed(spec.seed)))

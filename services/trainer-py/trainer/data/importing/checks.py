@@ -1,8 +1,7 @@
-"""What is wrong with single values: ids, ratings, times; and the values as they are kept."""
+"""What is wrong with single values: ids and ratings; and the values as they are kept."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +12,8 @@ MOST_ID_BYTES = 512
 # Characters; a longer title is cut. An answer holds up to a thousand titles, and its message 4 MiB.
 MOST_TITLE = 300
 BLANKS = " \t\u00a0\u2002\u2003\u2009\u3000"
-_NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _DECIMAL_COMMA = r"^\s*([+-]?[0-9]+),([0-9]+)\s*$"
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def checked_ratings(values: pa.StringArray) -> tuple[np.ndarray, list[Wrong]]:
     which it separates columns holds it in quotes only."""
     text = pc.utf8_trim(values, characters=BLANKS)
     text = pc.replace_substring_regex(text, _DECIMAL_COMMA, r"\1.\2")
-    plain = pc.match_substring_regex(text, _NUMBER)
+    plain = pc.match_substring_regex(text, NUMBER)
     text = pc.if_else(plain, pc.utf8_ltrim(text, "+"), "nan")
     numbers = pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
     wrong = ~np.isfinite(numbers)
@@ -90,14 +88,3 @@ def shown_titles(values: pa.StringArray) -> pa.StringArray:
     titles = pc.utf8_trim(titles, characters=BLANKS)
     is_long = pc.greater(pc.utf8_length(titles), MOST_TITLE)
     return pc.if_else(is_long, pc.utf8_replace_slice(titles, MOST_TITLE - 1, 1 << 30, "…"), titles)
-
-
-def time_form(text: str) -> str:
-    """What a time is written as: seconds, milliseconds, microseconds, ISO 8601 or "" for none of them."""
-    bare = text.strip()
-    if re.fullmatch(r"-?\d+(\.\d+)?", bare):
-        size = abs(float(bare))
-        if size < 1e8:
-            return ""
-        return "seconds" if size < 1e11 else "milliseconds" if size < 1e14 else "microseconds"
-    return "ISO 8601" if _ISO.fullmatch(bare) else ""

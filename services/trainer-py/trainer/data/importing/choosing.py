@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...errors import BadDataset
 from .header import Chosen, columns_of
-from .refusals import refuse_undescribed, refuse_unrated
+from .refusals import refuse_undescribed, refuse_unrated, refuse_untimed
 from .rule import ImportRule
 from .sniffing import shown
 from .tables import Table
@@ -41,6 +41,7 @@ def chosen_of(
     asked = rule.columns.of(table.role, table.name)
     needed = {"user", "item", *(("title", "tags") if table.role == "items" else ())}
     needed |= {"rating"} if rule.min_rating is not None else set()
+    needed |= {"timestamp"} if rule.needs_times else set()
     for column in _OF_ITEMS if table.role == "items" else _OF_INTERACTIONS:
         try:
             chosen |= columns_of(
@@ -57,6 +58,7 @@ def chosen_of(
                 refuse_undescribed(table, set(chosen))
             else:
                 refuse_unrated(table, set(chosen), rule)
+                refuse_untimed(table, set(chosen), rule)
         except BadDataset as error:
             wrong.append(error)
     return chosen, wrong

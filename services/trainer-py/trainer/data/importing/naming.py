@@ -26,7 +26,11 @@ _SUFFIX = "ids|id|no|nr|num|number|key|code|token|uuid|guid|hash|sha1|mbid|index
 _NAMED = "names|name"
 _EVENT = "event|unix|review|rating|rated|created|watched|played|order|purchase|visit|checkin|click|view|updated"
 
-_TIMES = re.compile(rf"({_EVENT})?(timestamps?|unixtime|times?|dates?|datetimes?|ts|at)(ms|sec|seconds|utc|unix)?")
+_TIMES = re.compile(
+    rf"({_EVENT}){{0,2}}(timestamps?|unixtime|times?|dates?|datetimes?|ts|at)(ms|sec|seconds|utc|unix)?"
+)
+# Before others where there are several: Amazon's reviews also spell a day as `09 13, 2009`.
+_SURE_TIMES = ("timestamp", "unixreviewtime", "unixtime", "datetime")
 _RATINGS = re.compile(
     rf"(({_USERS}|{_ITEMS}|review|star|avg|overall)s?)?(ratings?|scores?|stars?|overall|grades?)(value|score)?"
 )
@@ -88,7 +92,7 @@ def is_usual(role: str, name: str) -> bool:
 
 def preferred(role: str, names: list[str]) -> list[int]:
     """Positions of the columns that may hold ratings, times, titles or tags, the likeliest first."""
-    usual = {"title": _TITLES, "tags": _TAGS}.get(role, ())
+    usual = {"title": _TITLES, "tags": _TAGS, "timestamp": _SURE_TIMES}.get(role, ())
     found = [position for position, name in enumerate(names) if is_usual(role, name)]
     order = {name: place for place, name in enumerate(usual)}
     return sorted(found, key=lambda position: (order.get(compact(names[position]), len(order)), position))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,18 +24,21 @@ from .choosing import chosen_of, is_dispensable, misnamed, warnings_of
 from .header import Chosen
 from .matrices import Pairs
 from .members import SourceFile
-from .reading import Chunk, chunks_of
+from .reading import Chunk, Filters, chunks_of, filters_of, times_of
 from .refusals import (
     cold_rows,
     lost_validation,
+    no_times,
     refuse_bad_rows,
     refuse_lost_roles,
+    refuse_no_times,
     refuse_too_small,
     refuse_wrong_roles,
 )
-from .rule import ImportRule, RatioSplit
+from .rule import GivenSplit, ImportRule, RatioSplit, TemporalSplit
 from .salvage import read_through
-from .split import drop_cold, k_core, split_by_ratio, without
+from .split import cuts_of, drop_cold, k_core, split_by_ratio, split_by_time, without
+from .statistics import counted, span, times_of_parts
 from .tables import Table, tables_of
 from .tagging import collected, tags_of
 from .tally import Problem, Progress, Tally, left_out_message, merged_tables
@@ -97,15 +100,22 @@ def _events(
     refuse_bad_rows(tally, rule)
     refuse_lost_roles(tally, pairs)
     rows = pairs.total
-    matrices, users, items = pairs.matrices()
+    matrices, times, users, items = pairs.matrices()
     kept_rows = sum(part.nnz for part in matrices.values())
     duplicates = rows - kept_rows
 
     yield Progress("splitting", tally.read, 0.85, tally.problems)
-    if isinstance(rule.split, RatioSplit):
+    cuts: tuple[int, ...] = ()
+    if not isinstance(rule.split, GivenSplit):
         whole = matrices.pop("interactions")
         filtered = k_core(whole, rule.k_core) if rule.k_core else whole
-        parts = split_by_ratio(filtered, rule.split)
+        if isinstance(rule.split, RatioSplit):
+            parts = split_by_ratio(filtered, rule.split)
+        else:
+            filtered.sort_indices()
+            at = times["interactions"].of(filtered)
+            cuts = cuts_of(at, rule.split) if isinstance(rule.split, TemporalSplit) and len(at) else ()
+            parts = split_by_time(filtered, at, rule.split)
     else:
         empty = csr_matrix(next(iter(matrices.values())).shape, dtype=np.float32)
         train, valid, test = (matrices.pop(name, empty) for name in PARTS)
@@ -113,10 +123,12 @@ def _events(
         duplicates += kept_rows - sum(part.nnz for part in parts.values())
     whole_parts = parts
     parts, user_rows, item_rows, cold = drop_cold(parts)
-    if not isinstance(rule.split, RatioSplit):
-        for problem in cold_rows(whole_parts, parts, users, items, files, tally):
+    are_given = isinstance(rule.split, GivenSplit)
+    if are_given or isinstance(rule.split, TemporalSplit):
+        for problem in cold_rows(whole_parts, parts, users, items, files, tally, are_given):
             yield problem
             yield Progress("splitting", tally.read, 0.9, tally.problems)
+    if are_given:
         yield from lost_validation(tally, whole_parts["valid"], parts["valid"], files)
     refuse_too_small(parts)
 
@@ -127,16 +139,20 @@ def _events(
         message = f"{len(tags.names) + tags_left_out} different tags; the {len(tags.names)} of the most items are kept"
         name = next((file.display_name for file in files if file.role == "items"), files[0].display_name)
         yield tally.warn("too_many_tags", name, message, "tags")
-    statistics = _statistics(parts) | {
+    at_of = times_of_parts(parts, times, user_rows, item_rows)
+    statistics = counted(parts) | {
         "duplicates_merged": duplicates,
         "rows_skipped": tally.total("bad"),
         "below_threshold": tally.total("below_threshold"),
+        "outside_window": tally.total("outside_window"),
         "cold_dropped": cold,
         "titled_items": sum(1 for title in titles if title),
         "tagged_items": int(np.count_nonzero(np.diff(tags.indptr))),
         "tags": len(tags.names),
         "problems_total": tally.problems,
     }
+    if at_of is not None:
+        statistics["times"] = span(at_of, tally.forms) | {"cuts_ms": list(cuts)}
     written = dataset.save(
         artifacts,
         digest,
@@ -147,6 +163,7 @@ def _events(
         tags,
         rule=rule.model_dump(mode="json", by_alias=True, exclude_none=True),
         statistics=statistics,
+        times=at_of,
     )
     yield Finished(written, statistics)
 
@@ -196,7 +213,8 @@ def _read(
         if table.role != "items" and table.header.is_named:
             item_columns.append(table.header.names[chosen["item"].position])
         yield from (tally.warn(code, table.name, message) for code, message in warnings_of(table))
-        for told in _taken(table, chosen, rule, scratch, tally, pairs, described):
+        filters = yield from _filters(table, chosen, rule, tally)
+        for told in _taken(table, chosen, filters, scratch, tally, pairs, described):
             yield (
                 told
                 if told is not None
@@ -209,10 +227,24 @@ def _read(
     yield from [tally.warn("merged", name, message) for name, message in merged_tables(taken)]
 
 
+def _filters(
+    table: Table, chosen: dict[str, Chosen], rule: ImportRule, tally: Tally
+) -> Generator[Problem, None, Filters]:
+    """Those of the rule, once it is known what the times of the table are written as."""
+    if table.role == "items" or "timestamp" not in chosen:
+        return filters_of(rule, form="")
+    evidence, column = times_of(table, chosen["timestamp"]), table.header.names[chosen["timestamp"].position]
+    refuse_no_times(table, column, evidence, rule)
+    if not evidence.form and evidence.counts:
+        yield tally.warn("no_times", table.name, no_times(column, evidence), column)
+    tally.forms |= {evidence.form} - {""}
+    return filters_of(rule, evidence.form)
+
+
 def _taken(
     table: Table,
     chosen: dict[str, Chosen],
-    rule: ImportRule,
+    filters: Filters,
     scratch: Scratch,
     tally: Tally,
     pairs: Pairs,
@@ -227,30 +259,10 @@ def _taken(
         tally.back_to(role, (Counter(noted[0]), noted[1]))
         pairs.back_to(role, added)
 
-    for now, chunk in read_through(table, scratch, lambda one: chunks_of(one, chosen, rule.min_rating), forget):
+    for now, chunk in read_through(table, scratch, lambda one: chunks_of(one, chosen, filters), forget):
         yield from tally.note(now, chunk)
         if role == "items":
             described.add(chunk, spaced)
         else:
             pairs.add(role, chunk.columns)
         yield None
-
-
-def _statistics(parts: dict[str, csr_matrix]) -> dict[str, Any]:
-    whole = sum(parts.values())
-    users, items = whole.shape
-    return {
-        "users": users,
-        "items": items,
-        "interactions": whole.nnz,
-        **{name: part.nnz for name, part in parts.items()},
-        "density": whole.nnz / (users * items),
-        "user_degrees": _histogram(np.diff(whole.indptr)),
-        "item_degrees": _histogram(np.bincount(whole.indices, minlength=items)),
-    }
-
-
-def _histogram(degrees: np.ndarray) -> list[dict[str, int]]:
-    """Bins 1, 2-3, 4-7, 8-15, ... up to the largest degree."""
-    bins = np.bincount(np.log2(np.maximum(degrees, 1)).astype(int))
-    return [{"low": 1 << b, "high": (2 << b) - 1, "count": int(count)} for b, count in enumerate(bins)]

@@ -8,18 +8,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from ...errors import BadDataset
-from .checks import time_form
 from .choosing import chosen_of, is_dispensable, misnamed, warnings_of
 from .header import Chosen, columns_of
 from .layouts import role_of
 from .members import SourceFile
 from .naming import ROLES, compact
-from .reading import Chunk, chunks_of
+from .reading import Chunk, Filters, chunks_of, filters_of, times_of
+from .refusals import no_times, refuse_no_times
 from .rule import ImportRule
 from .salvage import read_through
 from .tables import Table, reading_of, tables_of
 from .tally import Problem, left_out_message
+from .times import checked_times, iso_of
 from .unpacking import Scratch
 
 HEAD_BYTES = 64 << 10
@@ -42,11 +45,12 @@ class Head:
 
 @dataclass(frozen=True)
 class Column:
-    """role  user, item, rating, timestamp, title, tags or "" ; why  the role was taken."""
+    """role  user, item, rating, timestamp, title, tags or "" ; why  the role was taken; form  of a column of times."""
 
     name: str
     role: str
     why: str
+    form: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,8 +154,15 @@ def _preview(
         _warn(told, code, table, 0, "", message)
     width = min(table.width, MOST_COLUMNS)
     rows = _rows(table, width)
+    filters = filters_of(rule, form="")
+    at = chosen.get("timestamp")
+    if at is not None and table.role != "items":
+        filters = filters_of(rule, _form(table, at, rule, told))
     by_place = {one.position: (role, one.why) for role in reversed(ROLES) if (one := chosen.get(role)) is not None}
     columns = [Column(table.header.names[place], *by_place.get(place, ("", ""))) for place in range(width)]
+    if at is not None and filters.form and at.position < width:
+        columns[at.position] = replace(columns[at.position], form=filters.form)
+        rows = [_with_time(row, at.position, filters.form) for row in rows]
     told.tables.append(
         Previewed(
             file=head.display_name,
@@ -168,10 +179,8 @@ def _preview(
             rows=rows,
         )
     )
-    if (at := chosen.get("timestamp")) is not None and at.position < width:
-        _check_times(table, at.position, rows, told)
     if {"item", *(("user",) if table.role != "items" else ())} <= chosen.keys():
-        _check_rows(table, chosen, rule, told, scratch)
+        _check_rows(table, chosen, rule, filters, told, scratch)
     return chosen
 
 
@@ -191,11 +200,16 @@ def _cell(value: str | None) -> str:
     return text if len(text) <= MOST_CELL else text[: MOST_CELL - 1] + "…"
 
 
-def _check_rows(table: Table, chosen: dict[str, Chosen], rule: ImportRule, told: Preview, scratch: Scratch) -> None:
+def _check_rows(
+    table: Table, chosen: dict[str, Chosen], rule: ImportRule, filters: Filters, told: Preview, scratch: Scratch
+) -> None:
     """What is wrong with the rows that are here. Bad titles are a warning, for they refuse nothing."""
     chunks: list[Chunk] = []
-    min_rating = rule.min_rating if "rating" in chosen else None
-    for _, chunk in read_through(table, scratch, lambda one: chunks_of(one, chosen, min_rating), forget=chunks.clear):
+    if "rating" not in chosen:
+        filters = replace(filters, min_rating=None)
+    if not filters.form:
+        filters = replace(filters, since=None, until=None)
+    for _, chunk in read_through(table, scratch, lambda one: chunks_of(one, chosen, filters), forget=chunks.clear):
         chunks.append(replace(chunk, columns={}))
     into = told.warnings if table.role == "items" or rule.skip_bad_rows else told.problems
     into += [
@@ -205,14 +219,23 @@ def _check_rows(table: Table, chosen: dict[str, Chosen], rule: ImportRule, told:
         _warn(told, "blanks", table, 0, "", f"blanks around {trimmed} ids are left out")
 
 
-def _check_times(table: Table, place: int, rows: list[list[str]], told: Preview) -> None:
-    column = table.header.names[place]
-    for row in rows:
-        if row[place].strip() and not time_form(row[place]):
-            forms = "seconds or milliseconds since 1970, or ISO 8601 such as 2026-12-31T18:00:00Z"
-            message = f"{row[place]!r} is no time: {forms}"
-            _warn(told, "bad_time", table, 0, column, message)
-            return
+def _form(table: Table, at: Chosen, rule: ImportRule, told: Preview) -> str:
+    column = table.header.names[at.position]
+    evidence = times_of(table, at)
+    try:
+        refuse_no_times(table, column, evidence, rule)
+    except BadDataset as error:
+        told.problems.append(Problem(error.code, table.name, 0, column, error.message))
+    else:
+        if not evidence.form and evidence.counts:
+            _warn(told, "no_times", table, 0, column, no_times(column, evidence))
+    return evidence.form
+
+
+def _with_time(row: list[str], place: int, form: str) -> list[str]:
+    """The row with its time as it is read; what is none stays as it stands."""
+    at, _ = checked_times(pa.array([row[place]], pa.string()), form, is_needed=False)
+    return [*row[:place], iso_of(int(at[0])) or row[place], *row[place + 1 :]]
 
 
 def _warn(told: Preview, code: str, table: Table, line: int, column: str, message: str) -> None:

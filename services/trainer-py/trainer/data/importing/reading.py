@@ -9,19 +9,45 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from ..dataset import NO_TIME
 from . import row_lines
 from .checks import BadRow, Ids, Wrong, checked_ids, checked_ratings, shown_titles
 from .engine import Reading
 from .header import Chosen
+from .rule import ImportRule
 from .salvage import Saved, refuse_swallowed, salvaged, without_cut
 from .tables import Table, reading_of
+from .times import Evidence, checked_times, form_of, moment
 
 MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True)
+class Filters:
+    """Which interactions count.
+
+    form         of the times; "" where none are read
+    needs_times  a time that is missing is a fault
+    since, until milliseconds since 1970 UTC: the first that counts, and the first that no longer does
+    """
+
+    min_rating: float | None = None
+    form: str = ""
+    needs_times: bool = False
+    since: int | None = None
+    until: int | None = None
+
+
+def filters_of(rule: ImportRule, form: str) -> Filters:
+    """Those of the rule for a table whose times have this form."""
+    since, until = (None if text is None else moment(text) for text in (rule.since, rule.until))
+    return Filters(rule.min_rating, form, bool(rule.needs_times), since, until)
+
+
+@dataclass(frozen=True)
 class Chunk:
-    """columns  "user" and "item", dictionary-encoded; of items "item", and "title" and "tags" where there are some
+    """columns  "user" and "item", dictionary-encoded, and "at", int64, where times are read; of items "item", and
+               "title" and "tags" where there are some
     read       rows in all, also those left out
     bad        rows that cannot be read; problems  the first of them, once the whole table is through
     trimmed    rows whose ids had blanks around them
@@ -31,6 +57,7 @@ class Chunk:
     read: int = 0
     bad: int = 0
     below_threshold: int = 0
+    outside_window: int = 0
     trimmed: int = 0
     problems: list[BadRow] = field(default_factory=list)
 
@@ -53,22 +80,29 @@ class _Faults:
             self.first = sorted(self.first)[:MOST_PROBLEMS]
 
 
-def chunks_of(table: Table, chosen: dict[str, Chosen], min_rating: float | None) -> Iterator[Chunk]:
+def chunks_of(table: Table, chosen: dict[str, Chosen], filters: Filters) -> Iterator[Chunk]:
     """The rows of a table of any role."""
-    return items_of(table, chosen) if table.role == "items" else interactions_of(table, chosen, min_rating)
+    return items_of(table, chosen) if table.role == "items" else interactions_of(table, chosen, filters)
 
 
-def interactions_of(table: Table, chosen: dict[str, Chosen], min_rating: float | None) -> Iterator[Chunk]:
-    """The rows of a table with `user`, `item`, and with `min_rating` also `rating`, among `chosen`."""
-    roles = ["user", "item"] + (["rating"] if min_rating is not None else [])
-    yield from _checked(table, chosen, roles, min_rating)
+def interactions_of(table: Table, chosen: dict[str, Chosen], filters: Filters) -> Iterator[Chunk]:
+    """The rows of a table with `user`, `item`, and what the filters look at, among `chosen`."""
+    roles = ["user", "item"]
+    roles += ["rating"] if filters.min_rating is not None else []
+    roles += ["timestamp"] if filters.form else []
+    yield from _checked(table, chosen, roles, filters)
 
 
 def items_of(table: Table, chosen: dict[str, Chosen]) -> Iterator[Chunk]:
-    yield from _checked(table, chosen, [role for role in ("item", "title", "tags") if role in chosen], None)
+    yield from _checked(table, chosen, [role for role in ("item", "title", "tags") if role in chosen], Filters())
 
 
-def _checked(table: Table, chosen: dict[str, Chosen], roles: list[str], min_rating: float | None) -> Iterator[Chunk]:
+def times_of(table: Table, chosen: Chosen) -> Evidence:
+    """What the cells of a column of times look like: it is read once for this alone."""
+    return form_of(batch.column(0) for batch in reading_of(table, [chosen.position], [False]).batches)
+
+
+def _checked(table: Table, chosen: dict[str, Chosen], roles: list[str], filters: Filters) -> Iterator[Chunk]:
     positions = [chosen[role].position for role in roles]
     different = list(dict.fromkeys(positions))
     exact = [any(chosen[role].position == place for role in roles if role in ("user", "item")) for place in different]
@@ -76,16 +110,16 @@ def _checked(table: Table, chosen: dict[str, Chosen], roles: list[str], min_rati
     faults, read = _Faults(), 0
     for batch in reading.batches:
         columns = {role: batch.column(different.index(place)) for role, place in zip(roles, positions, strict=True)}
-        yield _chunk(table, chosen, columns, min_rating, faults, read)
+        yield _chunk(table, chosen, columns, filters, faults, read)
         read += batch.num_rows
-    yield from _rejected(table, chosen, roles, min_rating, reading, faults, read)
+    yield from _rejected(table, chosen, roles, filters, reading, faults, read)
 
 
 def _rejected(
     table: Table,
     chosen: dict[str, Chosen],
     roles: list[str],
-    min_rating: float | None,
+    filters: Filters,
     reading: Reading,
     faults: _Faults,
     read: int,
@@ -109,7 +143,7 @@ def _rejected(
     lines = row_lines.lines_of(table, [row for row, *_ in first], read, reading.rejects)
     more = _Faults()
     columns = {role: pa.array([one.fields[chosen[role].position] for one in saved], pa.string()) for role in roles}
-    chunk = _chunk(table, chosen, columns, min_rating, more, 0)
+    chunk = _chunk(table, chosen, columns, filters, more, 0)
     problems = bad + [
         BadRow(code, line, column, message) for (_, code, column, message), line in zip(first, lines, strict=True)
     ]
@@ -119,6 +153,7 @@ def _rejected(
         chunk.read + count,
         chunk.bad + count,
         chunk.below_threshold,
+        chunk.outside_window,
         chunk.trimmed,
         sorted(problems, key=lambda problem: problem.line)[:MOST_PROBLEMS],
     )
@@ -128,7 +163,7 @@ def _chunk(
     table: Table,
     chosen: dict[str, Chosen],
     columns: dict[str, pa.StringArray],
-    min_rating: float | None,
+    filters: Filters,
     faults: _Faults,
     start: int,
 ) -> Chunk:
@@ -147,18 +182,26 @@ def _chunk(
             faults.add(start, table.header.names[chosen[role].position], ids.wrong, known)
             trimmed += ids.trimmed
             kept[role] = ids.values
-    below = np.zeros(rows, bool)
-    if min_rating is not None:
+    below = outside = np.zeros(rows, bool)
+    if filters.form:
+        at, wrong = checked_times(columns["timestamp"], filters.form, filters.needs_times)
+        faults.add(start, table.header.names[chosen["timestamp"].position], wrong, known)
+        kept["at"] = pa.array(at)
+    if filters.min_rating is not None:
         ratings, wrong = checked_ratings(columns["rating"])
         faults.add(start, table.header.names[chosen["rating"].position], wrong, known)
-        below = ~known & (ratings < min_rating)
+        below = ~known & (ratings < filters.min_rating)
+    if filters.since is not None or filters.until is not None:
+        early = at < (NO_TIME if filters.since is None else filters.since)
+        late = np.zeros(rows, bool) if filters.until is None else at >= filters.until
+        outside = ~known & ~below & (early | late)
     for role in ("title", "tags"):
         if role in columns:
             kept[role] = shown_titles(columns[role]) if role == "title" else columns[role]
-    if known.any() or below.any():
-        mask = pa.array(~known & ~below)
+    if known.any() or below.any() or outside.any():
+        mask = pa.array(~known & ~below & ~outside)
         kept = {role: values.filter(mask) for role, values in kept.items()}
-    return Chunk(kept, rows, faults.count - before, int(below.sum()), trimmed)
+    return Chunk(kept, rows, faults.count - before, int(below.sum()), int(outside.sum()), trimmed)
 
 
 def _ids(table: Table, chosen: Chosen, values: pa.StringArray) -> Ids:

@@ -13,9 +13,10 @@ from ..dataset import PARTS
 from .cold import difference
 from .matrices import Pairs
 from .members import SourceFile
-from .rule import ImportRule, RatioSplit
+from .rule import GivenSplit, ImportRule
 from .tables import Table
 from .tally import Problem, Tally
+from .times import READ, Evidence
 
 # Share of the rows of a role that `skipBadRows` may leave out; more than that is no few slips but the wrong format.
 MOST_SKIPPED = 0.01
@@ -28,7 +29,7 @@ def refuse_wrong_roles(roles: set[str], rule: ImportRule) -> None:
         raise InvalidRequest(
             f"the role of a file is interactions, {', '.join(PARTS)} or items, not {min(wrong)!r}", field="files.role"
         )
-    needed, also = ({"interactions"}, set()) if isinstance(rule.split, RatioSplit) else ({"train", "test"}, {"valid"})
+    needed, also = ({"train", "test"}, {"valid"}) if isinstance(rule.split, GivenSplit) else ({"interactions"}, set())
     if not needed <= roles or not roles <= needed | also | {"items"}:
         raise BadDataset(
             f"a split of kind {rule.split.kind} is made from {' and '.join(sorted(needed, reverse=True))}, "
@@ -60,6 +61,29 @@ def refuse_unrated(table: Table, found: set[str], rule: ImportRule) -> None:
     )
 
 
+def refuse_untimed(table: Table, found: set[str], rule: ImportRule) -> None:
+    if not rule.needs_times or "timestamp" in found:
+        return
+    raise BadDataset(
+        f"{table.name}: {rule.needs_times} needs times, and no column of them is recognised among "
+        f"{', '.join(filter(None, table.header.names))}; name it in the rule, columns.timestamp",
+        code="missing_column",
+        field="rule.columns.timestamp",
+    )
+
+
+def no_times(column: str, evidence: Evidence) -> str:
+    """Why a column that is called so is not read."""
+    because = f"{evidence.first!r} is none" if evidence.first else "it holds none that is read"
+    return f"the column {column!r} is not taken for times, for {because}: {READ}"
+
+
+def refuse_no_times(table: Table, column: str, evidence: Evidence, rule: ImportRule) -> None:
+    if rule.needs_times and not evidence.form:
+        why = f"{table.name}: {rule.needs_times} needs times, but {no_times(column, evidence)}"
+        raise BadDataset(why, code="no_times", field="rule.columns.timestamp")
+
+
 def refuse_bad_rows(tally: Tally, rule: ImportRule) -> None:
     """Titles and tags refuse nothing: a title that cannot be read is one that is missing."""
     for role, counts in tally.counts.items():
@@ -79,14 +103,18 @@ def refuse_bad_rows(tally: Tally, rule: ImportRule) -> None:
 def refuse_lost_roles(tally: Tally, pairs: Pairs) -> None:
     if pairs.total == 0:
         below = tally.total("below_threshold")
-        because = f": all {below} rows are rated below minRating" if below else ""
+        outside = tally.total("outside_window")
+        lost = [f"{below} rows are rated below minRating"] if below else []
+        lost += [f"{outside} rows lie outside since and until"] if outside else []
+        because = f": {' and '.join(lost)}" if lost else ""
         raise BadDataset(f"the files hold no interaction{because}", code="dataset_too_small")
     for role in ("train", "test"):
         counts = tally.counts.get(role)
         if counts and counts["read"] and pairs.rows(role) == 0:
             raise BadDataset(
                 f"of {counts['read']} rows of {role} none is left: {counts['bad']} cannot be read, "
-                f"{counts['below_threshold']} are rated below minRating",
+                f"{counts['below_threshold']} are rated below minRating"
+                + (f", {counts['outside_window']} lie outside since and until" if counts["outside_window"] else ""),
                 code="dataset_too_small",
             )
 
@@ -102,6 +130,7 @@ def lost_validation(tally: Tally, before: csr_matrix, after: csr_matrix, files: 
         for what, count in (
             ("cannot be read", counts["bad"]),
             ("are rated below minRating", counts["below_threshold"]),
+            ("lie outside since and until", counts["outside_window"]),
             ("find nothing in train", before.nnz),
         )
         if count
@@ -117,9 +146,10 @@ def cold_rows(
     items: pa.StringArray,
     files: list[SourceFile],
     tally: Tally,
+    are_given: bool,
 ) -> Iterator[Problem]:
-    """A warning where much of test finds nobody in train. Raises BadDataset where all of it does, or where most only
-    because the same ids are spelt otherwise."""
+    """A warning where much of test finds nobody in train. Raises BadDataset where all of it does, or where most of
+    parts that are given only because the same ids are spelt otherwise."""
     given, left = before["test"].nnz, after["test"].nnz
     if given == 0 or given - left < WORTH_A_WARNING * given:
         return
@@ -134,7 +164,7 @@ def cold_rows(
         if not len(unknown):
             continue
         reasons.append(f"{len(unknown)} {what} of test are not in train")
-        found = difference(ids, unknown, np.flatnonzero(in_train > 0))
+        found = difference(ids, unknown, np.flatnonzero(in_train > 0)) if are_given else None
         if found and (left == 0 or len(unknown) > (in_test > 0).sum() / 2):
             by, here, there = found
             raise BadDataset(

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from ...errors import InvalidRequest
+from .times import moment
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 # Counted from 1.
 ColumnPosition = Annotated[int, Field(ge=1, le=10_000)]
+Ratios = Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=3, max_length=3)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 # As previews and problems show it; its bytes are counted where the rule comes in.
 TableName = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+def _moment(text: str) -> str:
+    moment(text)
+    return text
+
+
+# A time in ISO 8601, as it was written.
+Moment = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_moment)]
 
 
 class _Strict(BaseModel):
@@ -70,15 +91,19 @@ class Columns(FileColumns):
         return [(place, own) for place, own in found if own is not None]
 
 
+def _check_ratios(ratios: list[float]) -> None:
+    if abs(sum(ratios) - 1) > 1e-9 or ratios[0] == 0 or ratios[2] == 0:
+        raise ValueError("ratios are train, valid, test; they sum to 1, and train and test are above 0")
+
+
 class RatioSplit(_Strict):
     kind: Literal["ratio"]
-    ratios: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=3, max_length=3)] = [0.8, 0.1, 0.1]
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 42
+    ratios: Ratios = [0.8, 0.1, 0.1]
+    seed: Seed = 42
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
-        if abs(sum(self.ratios) - 1) > 1e-9 or self.ratios[0] == 0 or self.ratios[2] == 0:
-            raise ValueError("ratios are train, valid, test; they sum to 1, and train and test are above 0")
+        _check_ratios(self.ratios)
         return self
 
 
@@ -86,10 +111,57 @@ class GivenSplit(_Strict):
     kind: Literal["given"]
 
 
+class LeaveLastSplit(_Strict):
+    kind: Literal["leave_last"]
+
+
+class TemporalSplit(_Strict):
+    """Where validation and test begin: quantiles over the times of all interactions, or two times."""
+
+    kind: Literal["temporal"]
+    quantiles: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=2, max_length=2)] = [0.8, 0.9]
+    at: Annotated[list[Moment], Field(min_length=2, max_length=2)] | None = None
+
+    @model_validator(mode="after")
+    def _ascends(self) -> Self:
+        if self.at is not None and "quantiles" in self.model_fields_set:
+            raise ValueError("a temporal split is cut at quantiles or at given times, not both")
+        if self.quantiles[0] > self.quantiles[1] or (self.at is not None and moment(self.at[0]) > moment(self.at[1])):
+            raise ValueError("validation begins before test")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _one_way(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        if self.at is not None:
+            written.pop("quantiles")
+        return written
+
+
+class StrongSplit(_Strict):
+    """ratios  of the users: to train on, and held out for validation and for test"""
+
+    kind: Literal["strong"]
+    ratios: Ratios = [0.8, 0.1, 0.1]
+    seed: Seed = 42
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        _check_ratios(self.ratios)
+        return self
+
+
+Split = RatioSplit | GivenSplit | LeaveLastSplit | TemporalSplit | StrongSplit
+
+
 class ImportRule(_Strict):
+    """since, until  the first moment that counts, and the first that no longer does"""
+
     columns: Columns = Columns()
-    split: Annotated[RatioSplit | GivenSplit, Field(discriminator="kind")] = RatioSplit(kind="ratio")
+    split: Annotated[Split, Field(discriminator="kind")] = RatioSplit(kind="ratio")
     min_rating: Annotated[float | None, Field(alias="minRating")] = None
+    since: Moment | None = None
+    until: Moment | None = None
     k_core: Annotated[int | None, Field(alias="kCore", ge=1, le=1000)] = None
     skip_bad_rows: Annotated[bool, Field(alias="skipBadRows")] = False
 
@@ -98,6 +170,19 @@ class ImportRule(_Strict):
         if self.k_core is not None and self.split.kind == "given":
             raise ValueError("kCore cannot be combined with given parts: filtering would change the split")
         return self
+
+    @model_validator(mode="after")
+    def _window_is_open(self) -> Self:
+        if self.since is not None and self.until is not None and moment(self.since) >= moment(self.until):
+            raise ValueError("since must be before until")
+        return self
+
+    @property
+    def needs_times(self) -> str:
+        """What of it does, for a person; "" when nothing does."""
+        if isinstance(self.split, LeaveLastSplit | TemporalSplit | StrongSplit):
+            return f"a split of kind {self.split.kind}"
+        return "since" if self.since is not None else "until" if self.until is not None else ""
 
     @classmethod
     def parse(cls, text: str) -> ImportRule:

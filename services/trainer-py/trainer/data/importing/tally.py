@@ -31,9 +31,10 @@ class Problem:
 
 @dataclass
 class Tally:
-    """Counts by role, and how many problems there are and were told."""
+    """Counts by role, the forms of times that are read, and how many problems there are and were told."""
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
+    forms: set[str] = field(default_factory=set)
     problems: int = 0
     shown: int = 0
 
@@ -49,6 +50,7 @@ class Tally:
         counts["read"] += chunk.read
         counts["bad"] += chunk.bad
         counts["below_threshold"] += chunk.below_threshold
+        counts["outside_window"] += chunk.outside_window
         counts["trimmed"] += chunk.trimmed
         self.problems += chunk.bad
         for row in chunk.problems[: MOST_PROBLEMS - self.shown]:

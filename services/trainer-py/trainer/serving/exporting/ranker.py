@@ -25,7 +25,7 @@ class Ranker:
     def __init__(self, served: LoadedCheckpoint, n: int, explain: bool, hidden: tuple[str, ...]) -> None:
         data = served.dataset
         self._served, self._n, self._explain = served, n, explain
-        self._seen = (data.train + data.valid + data.test).tocsr()
+        self._seen = data.met(slice(None))
         columns, _ = columns_of(data, hidden)
         ones = np.ones(len(columns), np.float32)
         self._hidden = csr_matrix((ones, np.sort(columns), [0, len(columns)]), (1, len(data.items)))

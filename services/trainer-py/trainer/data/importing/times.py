@@ -1,0 +1,176 @@
+"""Times of interactions: what form a column of them has, and each cell as milliseconds since 1970 UTC."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..dataset import NO_TIME
+from .checks import BLANKS, NUMBER, Wrong
+
+ISO = "ISO 8601"
+# Milliseconds in one of each; of ISO 8601 the cells say it themselves.
+UNITS = {"seconds": 1e3, "milliseconds": 1.0, "microseconds": 1e-3, "nanoseconds": 1e-6}
+READ = "seconds, milliseconds, microseconds or nanoseconds since 1970, or ISO 8601 such as 2026-12-31T18:00:00Z"
+
+# The first and the last millisecond of the years 1 to 9999.
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
+# Since 1973 the units differ by more than any two times in one do; smaller numbers are years, hours, places in a list.
+_SMALLEST, _STEP = 1e8, 1e3
+_PATTERN = (
+    r"^(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})"
+    r"(?:[Tt ](?P<hour>\d{2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,3})\d*)?)?)?"
+    r"\s*(?P<zone>[Zz]|UTC|utc|GMT|[+-]\d{2}(?::?\d{2})?)?)?$"
+)
+
+
+@dataclass
+class Evidence:
+    """What the cells of one column look like. counts  by form, "" for cells that look like no time; first  of those."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: str = ""
+
+    def add(self, cells: pa.StringArray) -> None:
+        text = _bare(cells)
+        text = text.filter(pc.not_equal(text, ""))
+        if not len(text):
+            return
+        numbers = _numbers(text)
+        is_number = ~np.isnan(numbers)
+        self._add_numbers(np.abs(numbers[is_number]))
+        rest = text if not is_number.any() else text.filter(pa.array(~is_number))
+        if len(rest) and _iso_at_once(rest) is None:
+            fits = np.asarray(pc.match_substring_regex(rest, _PATTERN))
+            self.counts[ISO] += int(fits.sum())
+            self._add_strange(rest, ~fits)
+        else:
+            self.counts[ISO] += len(rest)
+
+    @property
+    def form(self) -> str:
+        """That of most cells; "" where at least half of them are no times, and where there are none."""
+        known = {form: count for form, count in self.counts.items() if form}
+        if not known or 2 * sum(known.values()) <= self.counts.total():
+            return ""
+        return max(known, key=lambda form: (known[form], form))
+
+    def _add_numbers(self, sizes: np.ndarray) -> None:
+        low = 0.0
+        for form, high in zip(("", *UNITS), (_SMALLEST * _STEP**power for power in range(5)), strict=True):
+            if count := int(np.count_nonzero((sizes >= low) & (sizes < high))):
+                self.counts[form] += count
+            low = high
+
+    def _add_strange(self, cells: pa.StringArray, strange: np.ndarray) -> None:
+        if strange.any():
+            self.counts[""] += int(strange.sum())
+            self.first = self.first or str(cells[int(strange.argmax())])
+
+
+def form_of(batches: Iterable[pa.StringArray]) -> Evidence:
+    """The whole column is looked at: a few cells of another form are slips, and which are the few shows at its end."""
+    evidence = Evidence()
+    for cells in batches:
+        evidence.add(cells.fill_null(""))
+    return evidence
+
+
+def checked_times(cells: pa.StringArray, form: str, is_needed: bool) -> tuple[np.ndarray, list[Wrong]]:
+    """The times as int64 [rows], NO_TIME where the cell is empty, which is a fault only where times are needed, or is
+    no time of this form."""
+    text = _bare(cells)
+    empty = np.asarray(pc.equal(text, ""))
+    at = _iso(text) if form == ISO else _since_1970(text, form)
+    at[empty] = NO_TIME
+    message = f"the time is not {form if form == ISO else f'{form} since 1970'}, as others of its column are"
+    faults = [Wrong("bad_time", message, (at == NO_TIME) & ~empty)]
+    if is_needed:
+        faults.append(Wrong("bad_time", "the time is missing", empty))
+    return at, [one for one in faults if one.rows.any()]
+
+
+def moment(text: str) -> int:
+    """Milliseconds of one time in ISO 8601. Raises ValueError."""
+    at = int(_iso(_bare(pa.array([text], pa.string())))[0])
+    if at == NO_TIME:
+        raise ValueError("a time is written in ISO 8601, such as 2026-12-31 or 2026-12-31T18:00:00Z")
+    return at
+
+
+def iso_of(at: int) -> str:
+    """A time as ISO 8601 in UTC; "" for NO_TIME."""
+    return "" if at == NO_TIME else f"{np.datetime64(at, 'ms')}".removesuffix(".000") + "Z"
+
+
+def _bare(cells: pa.StringArray) -> pa.StringArray:
+    return pc.utf8_trim(cells, characters=BLANKS)
+
+
+def _numbers(text: pa.StringArray) -> np.ndarray:
+    """As float64, NaN where the text is no number."""
+    try:
+        return np.asarray(pc.cast(text, pa.int64())).astype(np.float64)
+    except pa.ArrowInvalid:
+        plain = pc.match_substring_regex(text, NUMBER)
+        return np.asarray(pc.cast(pc.if_else(plain, pc.utf8_ltrim(text, "+"), "nan"), pa.float64()))
+
+
+def _since_1970(text: pa.StringArray, form: str) -> np.ndarray:
+    scale = UNITS[form]
+    try:
+        whole = np.asarray(pc.cast(text, pa.int64()))
+    except pa.ArrowInvalid:
+        # A float64 holds milliseconds of ten thousand years to the digit, of finer units more than is kept.
+        milliseconds = _numbers(text) * scale
+        milliseconds = np.rint(milliseconds) if scale >= 1 else np.floor(milliseconds)
+        good = (milliseconds >= _FIRST) & (milliseconds <= _LAST)
+        return np.where(good, np.where(good, milliseconds, 0).astype(np.int64), NO_TIME)
+    good = (whole >= _FIRST / scale) & (whole <= _LAST / scale)
+    whole = np.where(good, whole, 0)
+    return np.where(good, whole * int(scale) if scale >= 1 else whole // round(1 / scale), NO_TIME)
+
+
+def _iso_at_once(text: pa.StringArray) -> np.ndarray | None:
+    """Where all cells are written alike, with a zone or without; None where they are not, or one is none."""
+    for kind in (pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
+        try:
+            at = pc.cast(text, kind)
+        except pa.ArrowInvalid:
+            continue
+        return np.asarray(pc.cast(at, pa.int64())) // 1_000_000
+    return None
+
+
+def _iso(text: pa.StringArray) -> np.ndarray:
+    """NO_TIME where the text is no time. Without zone it is UTC."""
+    at_once = _iso_at_once(text)
+    if at_once is not None:
+        return at_once
+    parts = pc.extract_regex(text, _PATTERN)
+    fits = np.asarray(pc.is_valid(parts))
+
+    def texts(name: str) -> pa.StringArray:
+        return pc.fill_null(pc.struct_field(parts, name), "")
+
+    def numbers(name: str) -> np.ndarray:
+        found = texts(name)
+        return np.asarray(pc.cast(pc.if_else(pc.equal(found, ""), "0", found), pa.int64()))
+
+    year, month, day, hour, minute, second = map(numbers, ("year", "month", "day", "hour", "minute", "second"))
+    months = (year - 1970) * 12 + month - 1
+    start, end = (one.astype("M8[M]").astype("M8[D]").astype(np.int64) for one in (months, months + 1))
+    zone = pc.replace_substring_regex(texts("zone"), r"^([Zz]|UTC|utc|GMT)?$", "+0000")
+    zone = pc.replace_substring_regex(pc.replace_substring(zone, ":", ""), r"^(...)$", r"\100")
+    sign = np.where(np.asarray(pc.starts_with(zone, "-")), -1, 1)
+    ahead_hours, ahead_minutes = np.divmod(np.asarray(pc.cast(pc.utf8_slice_codeunits(zone, 1), pa.int64())), 100)
+    fraction = np.asarray(pc.cast(pc.utf8_rpad(texts("fraction"), 3, "0"), pa.int64()))
+    good = fits & (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= end - start)
+    good &= (hour <= 23) & (minute <= 59) & (second <= 59) & (ahead_hours <= 23) & (ahead_minutes <= 59)
+    minutes = ((start + day - 1) * 24 + hour) * 60 + minute - sign * (ahead_hours * 60 + ahead_minutes)
+    return np.where(good, (minutes * 60 + second) * 1000 + fraction, NO_TIME)
