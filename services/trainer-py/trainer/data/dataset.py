@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,21 @@ class Dataset:
     titles: list[str]
     tags: Tags
     statistics: dict[str, Any] = field(default_factory=dict)
+
+    def whole(self) -> Dataset:
+        """All interactions as training interactions: what a refit learns from, and who is served by one is known by."""
+        everything = (self.train + self.valid + self.test).tocsr()
+        everything.sort_indices()
+        none = csr_matrix(self.train.shape, dtype=np.float32)
+        return replace(
+            self, train=_matrix(everything.indptr, everything.indices, self.train.shape), valid=none, test=none.copy()
+        )
+
+    def left_out(self) -> tuple[int, int]:
+        """How many interactions no training sees, and how many items only they have."""
+        unseen = np.concatenate([self.valid.indices, self.test.indices])
+        trained = np.bincount(self.train.indices, minlength=len(self.items)) > 0
+        return len(unseen), int(np.count_nonzero(~trained[np.unique(unseen)]))
 
 
 def key_of(digest: str) -> str:
