@@ -51,6 +51,8 @@ export interface FakeRecommender extends FakeServer {
 	history: (key: string) => { id: string; title: string; interestShares: number[] }[];
 	/** Whether RankLists without rows, the warming in the background, answers. */
 	warms: boolean;
+	/** What no checkpoint has learnt from. */
+	leftOut: { interactions: number; items: number };
 }
 
 export const UNKNOWN_USER = "nobody";
@@ -119,6 +121,7 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 		world: (_key: string) => WORLD,
 		history: (_key: string) => [{ id: "seen", title: "Seen before", interestShares: [1, 0] }],
 		warms: true,
+		leftOut: { interactions: 9, items: 2 },
 	};
 	const answer =
 		<Q, A>(seen: Q[], make: (request: Q) => A): Call<Q, A> =>
@@ -138,6 +141,8 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 		users: 3,
 		items: 4,
 		seconds: 0.1,
+		leftOutInteractions: state.leftOut.interactions,
+		leftOutItems: state.leftOut.items,
 	}));
 	const recommend = answer<RecommendRequest, RecommendResponse>(requests.recommend, (request) => {
 		const world = state.world(request.checkpoint?.key ?? "");
