@@ -10,8 +10,8 @@ interface Props {
 	serving: string;
 }
 
-const labelOf = ({ model, epoch, experiment, isBest, id }: Checkpoint) =>
-	`${model}, epoch ${epoch}${isBest ? " (best)" : ""}, ${experiment.name} · ${id.slice(-6)}`;
+const labelOf = ({ model, epoch, experiment, isBest, vouchedBy, id }: Checkpoint) =>
+	`${model}, epoch ${epoch}${vouchedBy ? " (refit)" : isBest ? " (best)" : ""}, ${experiment.name} · ${id.slice(-6)}`;
 
 /** Puts another checkpoint into service; it answers only once it is loaded and warm. */
 export function SwitchForm({ name, serving }: Props) {
