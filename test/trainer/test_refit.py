@@ -1,11 +1,13 @@
 """A refit is a training on everything for as long as the run that vouches for it had taken to its best epoch."""
 
+import hashlib
 import json
 import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from scipy.sparse import csr_matrix
@@ -13,9 +15,10 @@ from scipy.sparse import csr_matrix
 from trainer import registry
 from trainer.contract.recommender import StepConfig
 from trainer.data import dataset, sample
-from trainer.data.dataset import Dataset
+from trainer.data.dataset import Dataset, IdMap
 from trainer.data.importing import Finished as Imported
-from trainer.data.importing import files_of_folder, import_dataset
+from trainer.data.importing import ImportRule, SourceFile, files_of_folder, import_dataset
+from trainer.data.tags import Tags
 from trainer.errors import InvalidRequest
 from trainer.events import Epoch, Finished, Started
 from trainer.serving.checkpoints import CheckpointRef, Checkpoints
@@ -157,11 +160,100 @@ def test_its_checkpoint_says_what_it_is_of_and_serves_all_interactions(
         checkpoints.close()
 
 
-def test_what_a_training_part_leaves_out_is_counted(split: Dataset) -> None:
-    interactions, items = split.left_out()
-    trained = set(split.train.indices.tolist())
-    assert interactions == split.valid.nnz + split.test.nnz
-    assert items == len({*split.valid.indices.tolist(), *split.test.indices.tolist()} - trained)
+TRAIN = "user,item\n" + "".join(f"u{user},i{(user * 3 + step) % 7}\n" for user in range(12) for step in (0, 1, 3))
+VALID = "user,item\nu0,i5\nu1,new1\nlate,i2\n"
+TEST = "user,item\nu0,i6\nu2,new2\nu3,new1\nlate,new2\n"
+ABOUT = "item,title,tags\ni0,Zero,Jazz\nnew1,One,rock|jazz\nnew2,Two,\n"
+
+
+@pytest.fixture(scope="module")
+def cold(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset]:
+    """Items new1, new2 and the user `late` are in validation and test alone."""
+    folder, root = tmp_path_factory.mktemp("given"), tmp_path_factory.mktemp("artifacts")
+    texts = {"train": TRAIN, "valid": VALID, "test": TEST, "items": ABOUT}
+    files = []
+    for role, text in texts.items():
+        (folder / f"{role}.csv").write_text(text)
+        files.append(SourceFile(role, folder / f"{role}.csv", f"{role}.csv"))
+    end = list(import_dataset(files, ImportRule.parse('{"split": {"kind": "given"}}'), root, "a" * 64))[-1]
+    assert isinstance(end, Imported)
+    return root, end.dataset
+
+
+def pairs_of(data: Dataset) -> set[tuple[str, str]]:
+    found = data.train.nonzero()
+    return {(data.users.id(int(row)), data.items.id(int(column))) for row, column in zip(*found, strict=True)}
+
+
+def test_users_and_items_that_training_does_not_know_are_in_it(cold: tuple[Path, Dataset]) -> None:
+    _, data = cold
+    assert data.users.index("late") is None
+    assert data.items.index("new1") is None
+    texts = (TRAIN, VALID, TEST)
+    everything = {tuple(line.split(",")) for text in texts for line in text.splitlines()[1:]}
+    whole = data.whole()
+    assert pairs_of(whole) == everything
+    assert whole.items.ids(slice(0, len(data.items))) == data.items.ids(slice(0, len(data.items)))
+    assert whole.users.ids(slice(0, len(data.users))) == data.users.ids(slice(0, len(data.users)))
+    titles = dict(zip(whole.items.ids(slice(None)), whole.titles, strict=True))
+    assert (titles["i0"], titles["new1"], titles["new2"]) == ("Zero", "One", "Two")
+    jazz, unknown = whole.tags.matching(["JAZZ"], [], [])
+    assert {whole.items.id(int(column)) for column in np.flatnonzero(jazz)} == {"i0", "new1"}
+    assert whole.tags.matching([], ["rock"], [])[0].sum() == 1
+    assert unknown == []
+
+
+def test_a_dataset_without_them_on_the_disk_is_damaged(cold: tuple[Path, Dataset]) -> None:
+    root, data = cold
+    path = root / data.key / dataset.COLD
+    kept = path.read_bytes()
+    try:
+        path.unlink()
+        assert not dataset.is_whole(root, data.key)
+    finally:
+        path.write_bytes(kept)
+    assert dataset.is_whole(root, data.key)
+
+
+def test_what_a_training_part_leaves_out_is_counted(cold: tuple[Path, Dataset]) -> None:
+    _, data = cold
+    assert data.left_out() == (7, 2)
+    assert data.whole().left_out() == (0, 0)
+
+
+@pytest.mark.parametrize("model", ["valid", "lightgcn", "ease"])
+def test_with_them_too_it_is_a_training_on_the_union(cold: tuple[Path, Dataset], model: str) -> None:
+    root, data = cold
+    users = [*data.users.ids(slice(None)), "late"]
+    items = [*data.items.ids(slice(None)), "new1", "new2"]
+    lines = [line.split(",") for text in (TRAIN, VALID, TEST) for line in text.splitlines()[1:]]
+    rows = [users.index(user) for user, _ in lines]
+    columns = [items.index(item) for _, item in lines]
+    shape = (len(users), len(items))
+    train = csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape)
+    none = csr_matrix(shape, dtype=np.float32)
+    parts = {"train": train, "valid": none, "test": none.copy()}
+    ids = [IdMap(pa.array(some)) for some in (users, items)]
+    digest = hashlib.sha256(model.encode()).hexdigest()
+    union = dataset.save(root, digest, parts, *ids, [""] * len(items), Tags.none(len(items)), rule={}, statistics={})
+    spec = RunSpec(
+        str(uuid.uuid4()), model, json.dumps(SMALL[model]), data.key, SEED, Protocol(cutoffs=(2,)),
+        device="cpu", refit=Refit(str(uuid.uuid4()), 3),
+    )  # fmt: skip
+    end = list(experiment.run(spec, root))[-1]
+    assert isinstance(end, Finished)
+    cls = registry.get(model)
+    own = cls(registry.resolve_config(cls, spec.config_json), *data.train.shape)
+    steps = 1 if model == "ease" else 3 * loop.steps_an_epoch(own, data.train)
+    assert end.parameters_sha256 == after(steps, model, union)
+    checkpoints = Checkpoints(root, 2, torch.device("cpu"))
+    try:
+        with checkpoints.use(CheckpointRef(end.best.key, end.best.sha256)) as served:
+            served.warm()
+            person = known_user(served.loaded.dataset, "late")
+            assert {served.loaded.dataset.items.id(int(column)) for column in person.history} == {"i2", "new2"}
+    finally:
+        checkpoints.close()
 
 
 def test_it_is_never_measured_on_what_it_has_seen(root: Path) -> None:

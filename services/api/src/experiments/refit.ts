@@ -109,10 +109,10 @@ async function refitWithin(app: FastifyInstance, tx: Transaction, runId: string)
 	return { id, isNew: true };
 }
 
-/** Whether a dataset has no validation and no test part. What it holds is unknown before it is imported. */
+/** Whether a dataset has no validation and no test part, and nothing was too cold for them. Unknown before it is imported. */
 export function leavesNothingOut(statistics: unknown): boolean {
-	const { valid, test } = (statistics ?? {}) as { valid?: number; test?: number };
-	return valid === 0 && test === 0;
+	const { valid, test, coldDropped = 0 } = (statistics ?? {}) as Record<string, number | undefined>;
+	return valid === 0 && test === 0 && coldDropped === 0;
 }
 
 const missing = () => new ApiError("not_found", "There is no run with this id.");

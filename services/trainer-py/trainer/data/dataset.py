@@ -1,7 +1,7 @@
 """The canonical form of a dataset: matrices, id maps, titles, tags and the manifest that proves them.
 
-On disk (ARCHITECTURE.md): datasets/<digest>/{manifest.json, interactions.safetensors, ids.arrow}, and tags.arrow where
-items have tags.
+On disk (ARCHITECTURE.md): datasets/<digest>/{manifest.json, interactions.safetensors, ids.arrow}, tags.arrow where
+items have tags, and cold.arrow where interactions are cold.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from scipy.sparse import csr_matrix
 
 from ..errors import DatasetCorrupt, DatasetMissing, InvalidRequest
 from ..storage.durable import sha256_of, whole_folder
+from .cold import Cold, joined, read_cold, write_cold
 from .tags import Tags
 
 FORMAT = 1
 PARTS = ("train", "valid", "test")
 FILES = ("interactions.safetensors", "ids.arrow")
-TAGS = "tags.arrow"  # only there, and in the manifest, when an item has a tag
+# Only there, and in the manifest, when an item has a tag, and when an interaction is cold.
+TAGS, COLD = "tags.arrow", "cold.arrow"
 _MANIFEST_KEYS = {"digest", "split_digest", "users", "items", "statistics", "files"}
 _KEY = re.compile(r"datasets/[0-9a-f]{64}")
 
@@ -69,21 +71,33 @@ class Dataset:
     titles: list[str]
     tags: Tags
     statistics: dict[str, Any] = field(default_factory=dict)
+    cold: Cold | None = None
+    """Interactions beside the three parts; None where there are none, or an earlier version imported them away."""
 
     def whole(self) -> Dataset:
-        """All interactions as training interactions: what a refit learns from, and who is served by one is known by."""
+        """All interactions as training interactions: what a refit learns from, and who is served by one is known by.
+        Users and items that no training interaction has come after the others."""
         everything = (self.train + self.valid + self.test).tocsr()
+        users, items, titles, tags = self.users, self.items, self.titles, self.tags
+        if self.cold is not None:
+            everything.resize(self.cold.pairs.shape)
+            everything = (everything + self.cold.pairs).tocsr()
+            users = IdMap(pa.concat_arrays([users.array, self.cold.users]))
+            items = IdMap(pa.concat_arrays([items.array, self.cold.items]))
+            titles, tags = [*titles, *self.cold.titles], joined(tags, self.cold.tags)
         everything.sort_indices()
-        none = csr_matrix(self.train.shape, dtype=np.float32)
+        none = csr_matrix(everything.shape, dtype=np.float32)
+        train = _matrix(everything.indptr, everything.indices, everything.shape)
         return replace(
-            self, train=_matrix(everything.indptr, everything.indices, self.train.shape), valid=none, test=none.copy()
-        )
+            self,
+            train=train, valid=none, test=none.copy(),
+            users=users, items=items, titles=titles, tags=tags, cold=None,
+        )  # fmt: skip
 
     def left_out(self) -> tuple[int, int]:
         """How many interactions no training sees, and how many items only they have."""
-        unseen = np.concatenate([self.valid.indices, self.test.indices])
-        trained = np.bincount(self.train.indices, minlength=len(self.items)) > 0
-        return len(unseen), int(np.count_nonzero(~trained[np.unique(unseen)]))
+        cold, items = (0, 0) if self.cold is None else (self.cold.pairs.nnz, len(self.cold.items))
+        return self.valid.nnz + self.test.nnz + cold, items
 
 
 def key_of(digest: str) -> str:
@@ -114,6 +128,7 @@ def save(
     *,
     rule: dict[str, Any],
     statistics: dict[str, Any],
+    cold: Cold | None = None,
 ) -> Dataset:
     """Writes a dataset whole or not at all; an intact one that is there already stays as it is."""
     key = key_of(digest)
@@ -130,9 +145,11 @@ def save(
         safetensors.numpy.save_file(arrays, folder / "interactions.safetensors")
         columns = {"users": users.array, "items": items.array, "titles": pa.array(titles, pa.string())}
         _write_columns(folder / "ids.arrow", columns)
-        names = (*FILES, TAGS) if tags.names else FILES
+        names = [*FILES, *([TAGS] if tags.names else []), *([COLD] if cold else [])]
         if tags.names:
             _write_tags(folder / TAGS, tags)
+        if cold is not None:
+            write_cold(folder / COLD, cold)
         files = {name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
         manifest = {
             "format": FORMAT,
@@ -166,6 +183,7 @@ def load(artifacts: Path, key: str) -> Dataset:
         titles=columns["titles"].to_pylist(),
         tags=_read_tags(folder / TAGS) if TAGS in manifest["files"] else Tags.none(manifest["items"]),
         statistics=manifest["statistics"],
+        cold=read_cold(folder / COLD, *shape) if COLD in manifest["files"] else None,
     )
 
 
@@ -179,7 +197,7 @@ def proven_manifest(artifacts: Path, key: str) -> dict[str, Any]:
         if not manifest.keys() >= _MANIFEST_KEYS or key != key_of(manifest["digest"]):
             raise DatasetCorrupt(f"{key}/manifest.json does not describe this dataset")
         files = manifest["files"]
-        names = (*FILES, TAGS) if TAGS in files else FILES
+        names = [*FILES, *(name for name in (TAGS, COLD) if name in files)]
         proofs = {name: (files[name]["bytes"], files[name]["sha256"]) for name in names}
     except FileNotFoundError:
         raise DatasetMissing(f"there is no dataset {key}", field="dataset_key") from None

@@ -18,6 +18,7 @@ from scipy.sparse import csr_matrix
 from ...errors import BadDataset
 from ...storage.durable import TEMPORARY
 from .. import dataset
+from ..cold import Cold
 from ..dataset import PARTS, Dataset, IdMap
 from ..tags import Tags
 from .choosing import chosen_of, is_dispensable, misnamed, warnings_of
@@ -35,7 +36,7 @@ from .refusals import (
 )
 from .rule import ImportRule, RatioSplit
 from .salvage import read_through
-from .split import drop_cold, k_core, split_by_ratio, without
+from .split import drop_cold, k_core, left_behind, split_by_ratio, without
 from .tables import Table, tables_of
 from .tagging import collected, tags_of
 from .tally import Problem, Progress, Tally, left_out_message, merged_tables
@@ -123,6 +124,12 @@ def _events(
     yield Progress("writing", tally.read, 0.95, tally.problems)
     item_ids = items.take(pa.array(item_rows))
     titles, tags, tags_left_out = described.of(item_ids.to_pylist())
+    kept_cold = None
+    if cold:
+        pairs_left, more_users, more_items = left_behind(whole_parts, user_rows, item_rows)
+        cold_items = items.take(pa.array(more_items))
+        cold_titles, cold_tags, _ = described.of(cold_items.to_pylist())
+        kept_cold = Cold(pairs_left, users.take(pa.array(more_users)), cold_items, cold_titles, cold_tags)
     if tags_left_out:
         message = f"{len(tags.names) + tags_left_out} different tags; the {len(tags.names)} of the most items are kept"
         name = next((file.display_name for file in files if file.role == "items"), files[0].display_name)
@@ -147,6 +154,7 @@ def _events(
         tags,
         rule=rule.model_dump(mode="json", by_alias=True, exclude_none=True),
         statistics=statistics,
+        cold=kept_cold,
     )
     yield Finished(written, statistics)
 
