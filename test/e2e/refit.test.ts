@@ -59,6 +59,15 @@ test("a split-trained deployment says what it leaves out; the experiment offers 
 	await page.getByRole("button", { name: "Deploy the refit" }).waitFor();
 }, 90_000);
 
+test("whoever switches a deployment is offered the refit of what they chose", async () => {
+	await page.goto(`${url}/ui/deployments`);
+	await page.getByRole("combobox", { name: "Serve another checkpoint" }).click();
+	const id = await api.checkpoint(experiment.runs[0] as string);
+	await page.getByRole("option", { name: id.slice(-6) }).click();
+	await page.getByRole("button", { name: "Refit on all data, then deploy" }).waitFor();
+	await page.getByRole("button", { name: "Switch" }).waitFor();
+}, 60_000);
+
 test("a refit of the best is asked for when an experiment is launched", async () => {
 	await page.goto(`${url}/ui/experiments/new?model=valid`);
 	await page.getByRole("checkbox", { name: /^Refit the best run/ }).check();

@@ -18,15 +18,17 @@ interface Props {
 	checkpoint: Servable;
 	/** The name to serve under. */
 	name: string;
+	/** Does not lead to the Users page. */
+	stays?: boolean;
 }
 
 const LABEL = "Refit on all data, then deploy";
 
 /** The way to serve what has learnt from every interaction: trains that, and puts it into service once it is there. */
-export function RefitFirst({ run, checkpoint, name }: Props) {
+export function RefitFirst({ run, checkpoint, name, stays = false }: Props) {
 	const client = useQueryClient();
 	const deployments = useDeployments();
-	const { mutate: deploy, isIdle: isNotYet } = useDeploy(name);
+	const { mutate: deploy, isIdle: isNotYet } = useDeploy(name, stays);
 	const [isWanted, setWanted] = useState(false);
 	const begin = useMutation({
 		mutationFn: () => api.post("/runs/{id}/refit", { path: { id: run.id } }),
@@ -44,7 +46,7 @@ export function RefitFirst({ run, checkpoint, name }: Props) {
 	}, [isWanted, done, isNotYet, deploy]);
 
 	if (id !== "" && !refit) return null;
-	if (done) return <DeployButton size="xs" name={name} checkpoint={done} label="Deploy the refit" />;
+	if (done) return <DeployButton size="xs" name={name} checkpoint={done} stays={stays} label="Deploy the refit" />;
 	if (refit && isOpen(refit.state)) {
 		return (
 			<Text size="xs" c="dimmed" role="status">
