@@ -286,6 +286,7 @@ const FIELDS: Record<string, Bad[]> = {
 		["keep", "best", "/keep"],
 		["keep", { checkpoints: "all" }, "/keep/checkpoints"],
 		["keep", { runs: 0 }, "/keep/runs"],
+		["refit", "yes", "/refit"],
 		["keep", { runs: 1001 }, "/keep/runs"],
 		["keep", { runs: null }, "/keep/runs"],
 		["keep", { days: 1 }, "/keep/days"],

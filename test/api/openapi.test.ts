@@ -30,6 +30,7 @@ const EXPECTED = [
 	"GET /runs/{id}/events",
 	"GET /events",
 	"POST /runs/{id}/cancel",
+	"POST /runs/{id}/refit",
 	"GET /runs/{id}/evaluations",
 	"POST /runs/{id}/evaluations",
 	"GET /evaluations/{id}",
@@ -96,7 +97,7 @@ test("describes each: summary, tag, parameters, body, answers, problems", () => 
 		const inPath = (operation.parameters ?? []).filter((one: { in: string }) => one.in === "path");
 		expect([of, inPath.map((one: { name: string }) => one.name)]).toEqual([of, named]);
 		expect([of, Object.keys(operation.responses).some((status) => status.startsWith("2"))]).toEqual([of, true]);
-		const takesBody = ["POST", "PUT"].includes(method) && !/\/(cancel|sample)$/.test(path);
+		const takesBody = ["POST", "PUT"].includes(method) && !/\/(cancel|refit|sample)$/.test(path);
 		expect([of, operation.requestBody !== undefined]).toEqual([of, takesBody]);
 		if (path === "/healthz" || path === "/readyz") continue;
 		expect([of, Object.keys(operation.responses["4XX"].content)]).toEqual([of, ["application/problem+json"]]);

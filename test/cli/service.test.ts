@@ -137,6 +137,59 @@ describe("what is deployed", () => {
 	});
 });
 
+describe("a refit", () => {
+	let refit: string;
+	it("is begun once, found by its id, and followed to its end", async () => {
+		const begun = await valence("refit", "best", "--json");
+		refit = JSON.parse(begun.stdout).id;
+		expect([begun.status, JSON.parse(begun.stdout)]).toEqual([0, expect.objectContaining({ vouchedBy: runs[1] })]);
+		expect((await valence("runs", short(runs[1]))).stdout).toMatch(new RegExp(`refit +${short(refit)}, queued`));
+		const watching = valence("refit", short(runs[1]), "--watch");
+		const { prisma } = api.app;
+		await prisma.run.update({ where: { id: refit }, data: { epoch: 1, bestEpoch: 1, trainSeconds: 1 } });
+		const key = `runs/${refit}/epoch-00001`;
+		const stored = { runId: refit, epoch: 1, key, sha256: "b".repeat(64), bytes: 10, isBest: true, isLast: true };
+		await prisma.checkpoint.create({ data: stored });
+		await prisma.job.update({ where: { id: refit }, data: { state: "SUCCEEDED", finishedAt: new Date() } });
+		const { status, stdout } = await watching;
+		expect([status, stdout]).toEqual([0, expect.stringContaining(`valence deploy ${short(refit)}`)]);
+		expect((await valence("runs", short(refit))).stdout).toMatch(new RegExp(`refit of +${short(runs[1])}`));
+		expect((await valence("runs")).stdout).not.toContain(short(refit)); // it is in no table
+		expect(JSON.parse((await valence("runs", "latest", "--json")).stdout).id).not.toBe(refit);
+	});
+	it("is what deploy --refit serves; without it, what the checkpoint leaves out is said", async () => {
+		const split = await valence("deploy", short(runs[1]), "--as", "whole");
+		expect(split.stdout).toContain(
+			"nothing of 9 interactions of validation and test, nor of 2 items that only they have",
+		);
+		expect(split.stdout).toContain(`valence deploy ${short(runs[1])} --refit`);
+		api.recommender.leftOut = { interactions: 0, items: 0 };
+		const whole = await valence("deploy", short(runs[1]), "--as", "whole", "--refit");
+		expect([whole.status, whole.stdout]).toEqual([0, expect.not.stringContaining("nothing of")]);
+		const { checkpoint } = JSON.parse((await valence("deploy", short(refit), "--as", "whole", "--json")).stdout);
+		expect(checkpoint).toMatchObject({ runId: refit, vouchedBy: runs[1] });
+	});
+	it("that comes to nothing is told, and what cannot be refit is refused", async () => {
+		const other = await api.experiment(["SUCCEEDED", "FAILED"], { dataset });
+		expect((await valence("refit", other.runs[1] as string)).status).toBe(3);
+		// Nobody trains here: whatever refit is begun fails a moment later.
+		const open = { state: "QUEUED" as const, run: { refitOfId: other.runs[0] as string } };
+		const failing = setInterval(() => {
+			const data = { state: "FAILED" as const, finishedAt: new Date() };
+			api.app.prisma.job.updateMany({ where: open, data }).catch(() => undefined);
+		}, 300);
+		const watched = await valence("refit", other.runs[0] as string, "--watch").finally(() => clearInterval(failing));
+		expect(watched).toMatchObject({
+			status: 1,
+			stderr: expect.stringContaining("the refit came to nothing (failed)"),
+		});
+	});
+	it("of the best is asked for when it is launched", async () => {
+		const { stdout } = await valence("train", "valid", "--set", "k=9", "--refit", "--json");
+		expect(JSON.parse(stdout)).toMatchObject({ refit: true, spec: { refit: true } });
+	});
+});
+
 it("names the file whose import cannot begin, and the place of what is wrong", async () => {
 	const file = join(cli.folder, "items.csv");
 	writeFileSync(file, "item,title\n1,a\n");

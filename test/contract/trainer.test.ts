@@ -112,6 +112,7 @@ const request = {
 	protocol: { maskTest: "train", cutoffs: [20] },
 	resumeFrom: undefined,
 	device: "cpu",
+	refit: undefined,
 };
 
 async function drain(stream: AsyncIterable<unknown>): Promise<unknown[]> {

@@ -1,5 +1,5 @@
-import type { Deployment } from "@valence/client";
-import { isName, replaced, runToDeploy, toServe } from "../../services/dashboard/src/deploying";
+import type { Deployment, Run } from "@valence/client";
+import { isName, leftOutSentence, replaced, runToDeploy, toServe } from "../../services/dashboard/src/deploying";
 
 const checkpoint = {
 	id: "c1",
@@ -35,16 +35,27 @@ it("goes by the dataset's name where no more is known of what was served before"
 });
 
 it("puts the best run forward, the first that succeeded where nobody could be measured, else none", () => {
-	const runs = [
+	const runs: Run[] = [
 		{ id: "r1", state: "FAILED" },
 		{ id: "r2", state: "SUCCEEDED" },
+		{ id: "r9", state: "SUCCEEDED" },
 	] as never;
 	expect(runToDeploy({ best: { runId: "r9", model: "valid", metric: "recall@20", value: 0.1 }, runs })).toEqual({
-		id: "r9",
+		run: runs[2],
 		isBest: true,
 	});
-	expect(runToDeploy({ best: null, runs })).toEqual({ id: "r2", isBest: false });
+	expect(runToDeploy({ best: null, runs })).toEqual({ run: runs[1], isBest: false });
 	expect(runToDeploy({ best: null, runs: [] })).toBeNull();
+});
+
+it("says what a checkpoint has not learnt from, and nothing where it has learnt from all or that is not known", () => {
+	expect(leftOutSentence({ interactions: 1200, items: 1 })).toContain(
+		"nothing of 1,200 interactions of validation and test, nor of 1 item that only they have",
+	);
+	expect(leftOutSentence({ interactions: 1, items: 0 })).toContain(
+		"nothing of 1 interaction of validation and test. A",
+	);
+	expect([leftOutSentence({ interactions: 0, items: 0 }), leftOutSentence(null)]).toEqual([null, null]);
 });
 
 it("serves the best checkpoint of a run, or its last", () => {

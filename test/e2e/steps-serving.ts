@@ -18,7 +18,7 @@ export function servingSteps(valence: Valence) {
 		await page.getByRole("figure", { name: "Training loss" }).locator(".recharts-line-curve").waitFor();
 		await page.getByText("Nothing is served as default yet.").waitFor();
 		const run = page.url();
-		await page.getByRole("button", { name: "Deploy" }).first().click();
+		await page.getByRole("button", { name: "Deploy", exact: true }).first().click();
 		await page.waitForURL(/\/users\/user-\d+\?deployment=default$/, { timeout: 60_000 });
 		await page.getByRole("heading", { name: /^Recommended to user-\d+$/ }).waitFor();
 		await page.goto(run);
@@ -165,7 +165,7 @@ export function servingSteps(valence: Valence) {
 		const { items } = await valence.api.get("/checkpoints", { query: { model: "valid" } });
 		await valence.open(`/runs/${items[0]?.runId}`);
 		await page.getByLabel("Deploy as").fill("trial");
-		await page.getByRole("button", { name: "Deploy" }).first().click();
+		await page.getByRole("button", { name: "Deploy", exact: true }).first().click();
 		await page.waitForURL(/\?deployment=trial$/, { timeout: 60_000 });
 		await valence.open("/datasets");
 		const before = complaints.length;

@@ -57,6 +57,8 @@ export interface FakeRecommender extends FakeServer {
 	met: Interaction[];
 	/** Whether RankLists without rows, the warming in the background, answers. */
 	warms: boolean;
+	/** What no checkpoint has learnt from. */
+	leftOut: { interactions: number; items: number };
 }
 
 export const UNKNOWN_USER = "nobody";
@@ -127,6 +129,7 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 		history: (_key: string) => [{ id: "seen", title: "Seen before", interestShares: [1, 0] }],
 		met: [] as Interaction[],
 		warms: true,
+		leftOut: { interactions: 9, items: 2 },
 	};
 	const answer =
 		<Q, A>(seen: Q[], make: (request: Q) => A): Call<Q, A> =>
@@ -146,6 +149,8 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 		users: 3,
 		items: 4,
 		seconds: 0.1,
+		leftOutInteractions: state.leftOut.interactions,
+		leftOutItems: state.leftOut.items,
 	}));
 	const recommend = answer<RecommendRequest, RecommendResponse>(requests.recommend, (request) => {
 		const world = state.world(request.checkpoint?.key ?? "");

@@ -87,6 +87,8 @@ export const started = (more: Partial<{ maxEpochs: number; resumedEpoch: number 
 		},
 	},
 });
+/** Of one epoch. */
+export const STEPS = 7;
 export const epoch = (request: TrainRequest, number: number, recall = number / 10): TrainResponse => ({
 	event: {
 		$case: "epoch",
@@ -101,9 +103,16 @@ export const epoch = (request: TrainRequest, number: number, recall = number / 1
 			checkpoint: checkpointOf(request.runId, number),
 			bestEpoch: number,
 			bestValue: recall,
+			steps: number * STEPS,
 		},
 	},
 });
+/** An epoch of a refit: nothing is measured. */
+export const refitEpoch = (request: TrainRequest, number: number): TrainResponse => {
+	const { event } = epoch(request, number, Number.NaN);
+	if (event?.$case === "epoch") event.value.metrics = event.value.metrics.filter(({ split }) => split === "train");
+	return { event };
+};
 export const log = (level: string, message: string): TrainResponse => ({
 	event: { $case: "log", value: { level, message } },
 });
@@ -112,8 +121,8 @@ export const finished = (request: TrainRequest, best: number): TrainResponse => 
 		$case: "finished",
 		value: {
 			best: checkpointOf(request.runId, best),
-			metrics: [{ split: "test", name: "recall@20", value: 0.25 }],
-			reason: "max_epochs",
+			metrics: request.refit ? [] : [{ split: "test", name: "recall@20", value: 0.25 }],
+			reason: request.refit ? "steps" : "max_epochs",
 			epochs: best,
 			seconds: 0.5,
 			peakMemoryBytes: 1_000,

@@ -54,7 +54,9 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder, self.root, self.tables = folder, folder / "artifacts", folder / "tables"
         folder_of(
-            self.root, DATASET, {"interactions.safetensors": b"who likes what", "ids.arrow": b"", "tags.arrow": b"t"}
+            self.root,
+            DATASET,
+            {"interactions.safetensors": b"who likes what", "ids.arrow": b"", "tags.arrow": b"t", "cold.arrow": b"c"},
         )
         proof = folder_of(self.root, CHECKPOINT, {"weights.safetensors": b"w" * 700, "optimizer.safetensors": b"o"})
         (self.root / UPLOAD).mkdir(parents=True)
@@ -107,8 +109,8 @@ def test_it_is_a_tar_archive_that_anybody_can_read(home: Home) -> None:
 
 def test_the_names_are_those_that_the_artifacts_have() -> None:
     shapes = {shape.pattern.split("/")[0]: (shape, names) for shape, names in FILES.items()}
-    assert shapes["datasets"][1] == (*dataset.FILES, dataset.TAGS, "manifest.json")
-    assert OPTIONAL == dataset.TAGS
+    assert shapes["datasets"][1] == (*dataset.FILES, dataset.TAGS, dataset.COLD, "manifest.json")
+    assert OPTIONAL == (dataset.TAGS, dataset.COLD)
     assert shapes["datasets"][0].fullmatch(dataset.key_of("0" * 64))
     assert shapes["runs"][1] == (*artifacts.FILES, artifacts.MANIFEST)
     assert shapes["runs"][0].fullmatch(artifacts.checkpoint_key(RUN, 42))
@@ -150,6 +152,7 @@ def cut(path: Path) -> None:
         (f"{DATASET}/ids.arrow", remove, "ids.arrow is missing"),
         (f"{DATASET}/tags.arrow", remove, "tags.arrow is missing"),
         (f"{DATASET}/tags.arrow", cut, "tags.arrow differs from its manifest"),
+        (f"{DATASET}/cold.arrow", remove, "cold.arrow is missing"),
         (f"{DATASET}/manifest.json", cut, "manifest.json does not describe it"),
     ],
 )

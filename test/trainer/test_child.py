@@ -63,6 +63,7 @@ def task(root: Path, config: dict[str, Any] | None = None, **changes: Any) -> st
         "seed": 1,
         "protocol": {"mask_test": "train", "cutoffs": [20]},
         "resume_from": None,
+        "refit": None,
         "device": "cpu",
         **changes,
     }

@@ -31,7 +31,9 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def events_of(artifacts: Path, run_id: str, model: str, resume: list[str] | None) -> Iterator[Event]:
+def events_of(
+    artifacts: Path, run_id: str, model: str, resume: list[str] | None, refit: dict[str, Any] | None
+) -> Iterator[Event]:
     spec: dict[str, Any] = {
         "run_id": run_id,
         "model": model,
@@ -41,6 +43,7 @@ def events_of(artifacts: Path, run_id: str, model: str, resume: list[str] | None
         "protocol": {"mask_test": "train", "cutoffs": [20]},
         "resume_from": resume,
         "device": "cpu",
+        "refit": refit,
     }
     return Children(1, artifacts, 1, 60).events("train", f"runs/{run_id}", spec, lambda: True)
 
@@ -51,15 +54,20 @@ def kill_child() -> None:
     os.kill(child.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("model", ["valid", "macridvae"])
-def test_killed_at_random_epochs_ends_like_an_undisturbed_run(artifacts: Path, model: str) -> None:
-    undisturbed = list(events_of(artifacts, str(uuid.uuid4()), model, None))
+REFIT = {"of": str(uuid.UUID(int=1)), "epoch": 9, "steps": 0}  # its steps are not a whole number of epochs of all data
+
+
+@pytest.mark.parametrize(("model", "refit"), [("valid", None), ("macridvae", None), ("valid", REFIT)])
+def test_killed_at_random_epochs_ends_like_an_undisturbed_run(
+    artifacts: Path, model: str, refit: dict[str, Any] | None
+) -> None:
+    undisturbed = list(events_of(artifacts, str(uuid.uuid4()), model, None, refit))
     chance = random.Random(model)  # the same epochs each time, another choice for each model
     deaths = set(chance.sample(range(1, 5), 2))
     run_id, resume, epochs, finished = str(uuid.uuid4()), None, [], None
     while finished is None:
         try:
-            for event in events_of(artifacts, run_id, model, resume):
+            for event in events_of(artifacts, run_id, model, resume, refit):
                 if isinstance(event, Epoch):
                     epochs.append(event)
                     resume = [event.checkpoint.key, event.checkpoint.sha256]

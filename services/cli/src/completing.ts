@@ -42,7 +42,7 @@ function listFor(
 	if (before.startsWith("--") || current.startsWith("-") || place < 2) return null;
 	if (command === "train") return ask(modelNames);
 	if (command === "models" && place === 2) return ask(modelNames);
-	if ((command === "deploy" || command === "runs") && place === 2) return ask(runNames);
+	if (["deploy", "refit", "runs"].includes(command) && place === 2) return ask(runNames);
 	if (command === "compare") return ask(experimentNames);
 	if (["import", "export", "backup", "restore"].includes(command)) return Promise.resolve([]); // files: the shell's own
 	return null;

@@ -104,7 +104,7 @@ export async function findRun(api: Client, text: string, on?: string): Promise<R
 
 async function runOfId(api: Client, text: string, on: string | undefined): Promise<Run> {
 	const dataset = on === undefined ? undefined : await findDataset(api, on);
-	const runs = await runsOf(api, await experimentsOf(api, dataset?.id));
+	const runs = await runsOf(api, await experimentsOf(api, dataset?.id), { withRefits: true });
 	const found = runs.filter((run) => run.id.startsWith(text.toLowerCase()));
 	if (found.length === 1) return found[0] as Run;
 	throw wrongUsage(
@@ -114,10 +114,13 @@ async function runOfId(api: Client, text: string, on: string | undefined): Promi
 	);
 }
 
-async function runsOf(api: Client, experiments: Experiment[]): Promise<Run[]> {
-	const runs: Run[] = [];
-	for (const { id } of experiments) runs.push(...(await api.get("/experiments/{id}", { path: { id } })).runs);
-	return runs;
+async function runsOf(api: Client, experiments: Experiment[], { withRefits = false } = {}): Promise<Run[]> {
+	const found: Run[] = [];
+	for (const { id } of experiments) {
+		const { runs, refits } = await api.get("/experiments/{id}", { path: { id } });
+		found.push(...runs, ...(withRefits ? refits : []));
+	}
+	return found;
 }
 
 function best(first: Run, more: Run[], { name }: Dataset): Run {

@@ -17,6 +17,7 @@ import { importFiles } from "./commands/import.js";
 import { models } from "./commands/models.js";
 import { paper } from "./commands/paper.js";
 import { recommend, similar } from "./commands/recommend.js";
+import { refitRun } from "./commands/refit.js";
 import { runs } from "./commands/runs.js";
 import { start, stop } from "./commands/start.js";
 import { train } from "./commands/train.js";
@@ -27,7 +28,7 @@ import { VERSION } from "./version.js";
 /** In the order of the help: what a stranger needs first comes first. */
 const COMMANDS = [
 	...[demo, start, stop, doctor],
-	...[importFiles, train, runs, compare, deploy, recommend, similar, exportLists],
+	...[importFiles, train, runs, compare, refitRun, deploy, recommend, similar, exportLists],
 	...[datasets, models, login, contexts, completion],
 	...[paper, bench, dev, backup, restore, homes],
 ];

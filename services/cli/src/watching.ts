@@ -57,7 +57,8 @@ async function look(api: Client, runs: Map<string, Run>, watched: Watched, board
 	const nameOf = (run: Run) => names.get(run.id) ?? run.model;
 	const open = [...runs.values()].filter(isOpen).map((run) => experimentOf.get(run.id) as string);
 	for (const id of new Set(open)) {
-		for (const run of (await api.get("/experiments/{id}", { path: { id } })).runs) {
+		const { runs: tested, refits } = await api.get("/experiments/{id}", { path: { id } });
+		for (const run of [...tested, ...refits]) {
 			const before = runs.get(run.id);
 			if (!before) continue;
 			runs.set(run.id, run);
@@ -78,7 +79,8 @@ async function describe(api: Client, who: string, run: Run, metric: string): Pro
 	const valid = series.find((one) => `${one.split}.${one.name}` === metric)?.points.at(-1)?.value;
 	const best = run.bestValue === null ? "" : ` (best ${run.bestValue.toFixed(4)})`;
 	const left = run.secondsLeft === null ? "" : `, at most ${duration(run.secondsLeft)} left`;
-	return `${who}  epoch ${run.epoch}/${run.maxEpochs}${left}  ${titleOf(metric)} ${valid?.toFixed(4) ?? "-"}${best}`;
+	const value = run.vouchedBy === null ? `  ${titleOf(metric)} ${valid?.toFixed(4) ?? "-"}${best}` : "";
+	return `${who}  epoch ${run.epoch}/${run.maxEpochs}${left}${value}`;
 }
 
 function ending(who: string, run: Run, metric: string): string {

@@ -1,5 +1,6 @@
 // What putting a checkpoint into service replaces, in words.
 import type { Checkpoint, Deployment, ExperimentDetail, Run } from "@valence/client";
+import { count } from "./format";
 
 export const NAME_RULE = "small letters, digits and hyphens, 1 to 64 of them, none at the ends a hyphen";
 export const isName = (name: string) => /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(name);
@@ -46,11 +47,19 @@ export function replaced(
 export function runToDeploy({
 	best,
 	runs = [],
-}: Pick<ExperimentDetail, "best" | "runs">): { id: string; isBest: boolean } | null {
-	if (best) return { id: best.runId, isBest: true };
-	const first: Run | undefined = runs.find(({ state }) => state === "SUCCEEDED");
-	return first ? { id: first.id, isBest: false } : null;
+}: Pick<ExperimentDetail, "best" | "runs">): { run: Run; isBest: boolean } | null {
+	const first = runs.find(({ id, state }) => (best ? id === best.runId : state === "SUCCEEDED"));
+	return first ? { run: first, isBest: best !== null } : null;
 }
+
+/** What a checkpoint in service has not learnt from; null where that is nothing, or not known. */
+export function leftOutSentence(leavesOut: Deployment["leavesOut"]): string | null {
+	if (!leavesOut || leavesOut.interactions === 0) return null;
+	const items = leavesOut.items === 0 ? "" : `, nor of ${plural(leavesOut.items, "item")} that only they have`;
+	return `It knows nothing of ${plural(leavesOut.interactions, "interaction")} of validation and test${items}. A refit of its run does.`;
+}
+
+const plural = (n: number, one: string) => `${count(n)} ${n === 1 ? one : `${one}s`}`;
 
 /** Of a run's checkpoints the best, or the last where none is. */
 export const toServe = <C extends Pick<Checkpoint, "isBest" | "isLast">>(checkpoints: C[]): C | undefined =>

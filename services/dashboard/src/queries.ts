@@ -1,7 +1,7 @@
 // One hook per query. Polls only while something is still moving.
 
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
-import type { ImportRule, JobState, MetricSeries, Model, Run, RunDetail } from "@valence/client";
+import type { ExperimentDetail, ImportRule, JobState, MetricSeries, Model, Run, RunDetail } from "@valence/client";
 import { api } from "./api";
 import { ANY_ROLE, type Dropped, PREVIEW_BYTES } from "./import-wizard";
 import type { requestOf } from "./keep";
@@ -93,11 +93,17 @@ export const useExperiments = (filter: URLSearchParams) =>
 		refetchInterval: (query) => (query.state.data?.items.some((one) => isOpen(one.state)) ? POLL_MS : false),
 	});
 
+/** Also while its refit is under way, or is about to begin by itself. */
+const isMoving = ({ state, refit, refits, runs }: ExperimentDetail) =>
+	isOpen(state) ||
+	refits.some((run) => isOpen(run.state)) ||
+	(refit && refits.length === 0 && runs.some((run) => run.state === "SUCCEEDED"));
+
 export const useExperiment = (id: string) =>
 	useQuery({
 		queryKey: keys.experiment(id),
 		queryFn: () => api.get("/experiments/{id}", { path: { id } }),
-		refetchInterval: (query) => (isOpen(query.state.data?.state) ? POLL_MS : false),
+		refetchInterval: (query) => (query.state.data && isMoving(query.state.data) ? POLL_MS : false),
 	});
 
 /** The latest run of a model on a dataset that has succeeded, in an experiment of which all have; null where there is none. */

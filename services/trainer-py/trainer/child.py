@@ -28,7 +28,7 @@ from .errors import WORK, OutOfMemory, StorageFull, ValenceError
 from .events import Event, ExportStep, Failed, Heartbeat, Imported, ImportProblem, ImportStep, Log, to_line
 from .serving.exporting import ExportRequest, export
 from .storage.durable import is_full
-from .training.experiment import Protocol, RunSpec, evaluate_checkpoint, run
+from .training.experiment import Protocol, Refit, RunSpec, evaluate_checkpoint, run
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -109,9 +109,13 @@ def _import(spec: dict[str, Any], root: Path, pipe: EventPipe) -> Iterator[Event
 
 def _run_spec(values: dict[str, Any]) -> RunSpec:
     resume = values["resume_from"]
-    return RunSpec(
-        **{**values, "protocol": _protocol(values["protocol"]), "resume_from": tuple(resume) if resume else None}
-    )
+    refit = values["refit"]
+    read = {
+        "protocol": _protocol(values["protocol"]),
+        "resume_from": tuple(resume) if resume else None,
+        "refit": Refit(**refit) if refit else None,
+    }
+    return RunSpec(**{**values, **read})
 
 
 def _protocol(values: dict[str, Any]) -> Protocol:

@@ -44,6 +44,8 @@ class Epoch:
     best_epoch: int
     best_value: float
     """NaN where no validation item measures it; `best_epoch` is the last one then."""
+    steps: int
+    """Taken since the start of the run: of the optimiser, or sweeps; 1 of a closed form."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import { wholeExperiment } from "../views/experiment.js";
 import { expand } from "./expansion.js";
 import { KEEP_ALL, OptionalKeep, ruleOf } from "./keep-rule.js";
 import { protocolHash } from "./protocol.js";
+import { leavesNothingOut } from "./refit.js";
 
 const QUEUED_AT_ONCE = 25;
 const Field = Type.String({ minLength: 1, maxLength: 100 });
@@ -55,6 +56,12 @@ export const NewExperiment = Type.Object(
 		),
 		// No default: a request from before there was one is still the same under its Idempotency-Key.
 		keep: Type.Optional(OptionalKeep),
+		refit: Type.Optional(
+			Type.Boolean({
+				description:
+					"Refit the best run by validation once all have ended, as POST /runs/{id}/refit does; false unless given.",
+			}),
+		),
 	},
 	{ title: "NewExperiment", additionalProperties: false },
 );
@@ -72,6 +79,7 @@ export async function launch(
 	if (dataset.job.state !== "SUCCEEDED" || !splitDigest) throw refused("dataset_not_ready", `is ${dataset.job.state}`);
 	if ((dataset.rule as ImportRule).split?.kind === "strong") await refuseWithoutFoldIn(app, models);
 	const planned = await expand(app.catalogue, models, seeds);
+	if (request.refit) refuseRefit(dataset.statistics, planned.length);
 	const id = randomUUID();
 	const runs = planned.map((run, position) => ({
 		...run,
@@ -96,6 +104,7 @@ export async function launch(
 				protocolHash: protocolHash(splitDigest, protocol.maskTest, protocol.cutoffs),
 				keepCheckpoints: keep.checkpoints,
 				keepRuns: keep.runs,
+				refit: request.refit ?? false,
 			},
 		});
 		await app.jobs.create(tx, runIds, "run");
@@ -132,6 +141,15 @@ async function refuseWithoutFoldIn(app: FastifyInstance, models: { model: string
 
 function refused(code: "unknown_dataset" | "dataset_not_ready", message: string): ApiError {
 	return new ApiError(code, `The dataset ${message}.`, [{ pointer: "/dataset", code, message }]);
+}
+
+/** What could not be done at the end is refused at the beginning. */
+function refuseRefit(statistics: unknown, runs: number): void {
+	const wrong = (message: string) =>
+		new ApiError("invalid_request", `refit ${message}.`, [{ pointer: "/refit", code: "not_allowed", message }]);
+	if (leavesNothingOut(statistics)) throw wrong("would add nothing: the dataset has no validation and no test part");
+	if (runs > 1 && (statistics as { valid?: number } | null)?.valid === 0)
+		throw wrong("needs a validation part, which tells the best of several runs; the dataset has none");
 }
 
 /** The rows are the promise: when the queue is away, the reconciler adds what is missing. */

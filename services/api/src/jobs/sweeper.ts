@@ -1,9 +1,10 @@
 // Deletes artifacts which a request or an import has forgotten but could not delete (it died, or the trainer was away),
 // checkpoints that the rule of their experiment does not keep, where no end of a run has seen to it, failed imports whose time is
-// over, and what exports that came to nothing have left.
+// over, and what exports that came to nothing have left. Starts the refits, too, that experiments asked for and nobody has started.
 import fp from "fastify-plugin";
 import { forgetStaleImports } from "../artifacts/deletion.js";
 import { discardHalfExports } from "../artifacts/export-store.js";
+import { refitWhatIsDue } from "../experiments/refit.js";
 
 export default fp(
 	async (app) => {
@@ -17,6 +18,8 @@ export default fp(
 				.catch((err) => app.log.warn({ err }, "what is left of exports stays"))
 				.then(() => app.keep.sweep())
 				.catch((err) => app.log.warn({ err }, "keep rules"))
+				.then(() => refitWhatIsDue(app))
+				.catch((err) => app.log.warn({ err }, "refits"))
 				.then(() => app.removals.sweep())
 				.catch((err) => app.log.warn({ err }, "sweeper"))
 				.finally(() => {
@@ -25,5 +28,5 @@ export default fp(
 		}, app.config.timings.reconcilerInterval);
 		app.addHook("onClose", async () => clearInterval(timer));
 	},
-	{ name: "sweeper", dependencies: ["removals", "keep"] },
+	{ name: "sweeper", dependencies: ["removals", "keep", "jobs", "queue"] },
 );

@@ -1,6 +1,7 @@
 // Trains one run: resumes from the last committed checkpoint, commits every epoch, ends with the test metrics.
 import type { FastifyInstance } from "fastify";
 import fp from "fastify-plugin";
+import { refitAfter } from "../experiments/refit.js";
 import type {
 	Metric,
 	TrainEpoch,
@@ -19,6 +20,7 @@ export default fp(
 		app.queue.work("run", app.config.runConcurrency, async (id, shutdown) => {
 			await perform(app, id, shutdown, (claim, signal, heard) => trainRun(app, claim, signal, heard));
 			await app.keep.afterRun(id);
+			await refitAfter(app, id);
 		});
 	},
 	{ name: "train-run", dependencies: ["queue", "jobs", "trainer", "removals", "keep"] },
@@ -77,8 +79,9 @@ async function attempt(app: FastifyInstance, claim: Claim, signal: AbortSignal, 
 async function requestOf(app: FastifyInstance, claim: Claim): Promise<TrainRequest> {
 	const run = await app.prisma.run.findUniqueOrThrow({
 		where: { id: claim.id },
-		include: { dataset: true, experiment: true, checkpoints: { where: { isLast: true } } },
+		include: { dataset: true, experiment: true, refitOf: true, checkpoints: { where: { isLast: true } } },
 	});
+	const { refitOf } = run;
 	if (!run.dataset.artifactKey) throw new RemoteError("dataset_missing", "the dataset was never imported");
 	const last = run.checkpoints[0];
 	return {
@@ -91,6 +94,9 @@ async function requestOf(app: FastifyInstance, claim: Claim): Promise<TrainReque
 		protocol: { maskTest: run.experiment.maskTest, cutoffs: run.experiment.cutoffs },
 		resumeFrom: last ? { key: last.key, sha256: last.sha256 } : undefined,
 		device: app.config.device,
+		refit: refitOf
+			? { of: refitOf.id, epoch: refitOf.bestEpoch as number, steps: Number(refitOf.bestSteps ?? 0) }
+			: undefined,
 	};
 }
 
@@ -140,6 +146,8 @@ const onEpoch = (app: FastifyInstance, claim: Claim, end: TrainEpoch): Promise<s
 				secondsLeft,
 				bestEpoch,
 				bestValue,
+				// A trainer of an earlier version does not say them.
+				...(isBest && { bestSteps: end.steps || null }),
 			},
 		});
 		await appendEvent(tx, claim.id, "epoch", { epoch, metrics, seconds, secondsLeft, bestEpoch, bestValue });
@@ -154,7 +162,8 @@ const onFinished = (app: FastifyInstance, claim: Claim, finished: TrainFinished)
 			where: { id: claim.id },
 			data: { stopReason: reason, trainSeconds: seconds, peakMemoryBytes, parametersSha256, secondsLeft: 0 },
 		});
-		await appendEvent(tx, claim.id, "tested", { epoch: best?.epoch, metrics });
+		// A refit has seen what it would be tested on.
+		if (metrics.length > 0) await appendEvent(tx, claim.id, "tested", { epoch: best?.epoch, metrics });
 		await app.jobs.end(tx, claim, "SUCCEEDED");
 	});
 
@@ -170,7 +179,7 @@ async function fallBack(app: FastifyInstance, claim: Claim): Promise<boolean> {
 			await tx.checkpoint.deleteMany({ where: { runId: claim.id, epoch: { gt: epoch } } });
 			await app.removals.forgoWithin(tx, `runs/${claim.id}`); // epochs up to the last one are written again
 			if (best) await tx.checkpoint.update({ where: { id: best.id }, data: { isLast: true } });
-			const nothing = { bestEpoch: null, bestValue: null };
+			const nothing = { bestEpoch: null, bestValue: null, bestSteps: null };
 			await tx.run.update({ where: { id: claim.id }, data: { epoch, epochFraction: 0, ...(best ? {} : nothing) } });
 			const message = `checkpoint of epoch ${last.epoch} cannot be read, going on from epoch ${epoch}`;
 			await appendEvent(tx, claim.id, "log", { level: "warning", message });

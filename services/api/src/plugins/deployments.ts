@@ -5,6 +5,7 @@ import type { Prisma } from "../generated/prisma/client.js";
 import { digest } from "../http/digest.js";
 import { ApiError } from "../http/errors.js";
 import type { Fallback } from "../http/schemas.js";
+import { catalogueOf } from "../serving/vocabulary.js";
 import type { Transaction } from "./prisma.js";
 
 const CHANNEL = "deployments";
@@ -16,6 +17,8 @@ export interface Deployed {
 	ref: { key: string; sha256: string };
 	checkpoint: { id: string; runId: string; model: string; epoch: number };
 	datasetId: string;
+	/** What its columns stand for: checkpoints with the same one share a vocabulary. */
+	catalogue: string;
 	fallback: Fallback;
 	/** Ids of items that are never answered. */
 	hidden: string[];
@@ -53,6 +56,7 @@ function described({ name, checkpoint: { id, key, sha256, epoch, run }, deployed
 		ref: { key, sha256 },
 		checkpoint: { id, runId: run.id, model: run.model, epoch },
 		datasetId: run.datasetId,
+		catalogue: catalogueOf(run),
 		fallback: fallback as Fallback,
 		hidden,
 	};

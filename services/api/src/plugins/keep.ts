@@ -45,14 +45,16 @@ const OPEN = Prisma.sql`j.state IN ('QUEUED', 'RUNNING')`;
 
 /**
  * Checkpoints that a rule does not keep, of the experiments `e` that are asked for. Never one that is served, or being evaluated or
- * exported; of a run that has no best one (its values are not finite) the rule `best` keeps the last.
+ * exported; of a run that has no best one (its values are not finite) the rule `best` keeps the last. Refits are under no rule: they
+ * have one checkpoint, made to be served, and are no better or worse than others.
  */
 const superfluous = (rule: typeof STORED, experiments: Prisma.Sql) => Prisma.sql`
 	SELECT c.id, c.key, c.bytes, c.run_id, r.experiment_id FROM (
 		SELECT r.id, r.experiment_id, ${OPEN} AS is_open, bool_or(${OPEN}) OVER experiment AS is_experiment_open,
 			row_number() OVER (experiment ORDER BY nullif(r.best_value, 'NaN') DESC NULLS LAST, r.position) AS place,
 			${rule.checkpoints} AS keep_checkpoints, ${rule.runs} AS keep_runs
-		FROM experiments e JOIN runs r ON r.experiment_id = e.id JOIN jobs j ON j.id = r.id WHERE ${experiments}
+		FROM experiments e JOIN runs r ON r.experiment_id = e.id JOIN jobs j ON j.id = r.id
+		WHERE r.refit_of_id IS NULL AND ${experiments}
 		WINDOW experiment AS (PARTITION BY r.experiment_id)
 	) r JOIN checkpoints c ON c.run_id = r.id
 	WHERE NOT r.is_open
@@ -142,7 +144,7 @@ export default fp(
 			},
 			async sweep() {
 				const left = await prisma.$queryRaw<{ experiment_id: string }[]>`
-					SELECT DISTINCT experiment_id FROM (${superfluous(STORED, Prisma.sql`e.keep_checkpoints <> 'best+last' OR e.keep_runs IS NOT NULL`)}) s`;
+					SELECT DISTINCT experiment_id FROM (${superfluous(STORED, Prisma.sql`(e.keep_checkpoints <> 'best+last' OR e.keep_runs IS NOT NULL)`)}) s`;
 				for (const { experiment_id } of left) await apply(experiment_id);
 			},
 		} satisfies Keep);

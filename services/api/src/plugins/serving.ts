@@ -34,7 +34,7 @@ export interface Served {
 export interface Serving {
 	of(deployed: Deployed): Promise<Served>;
 	/** Of a checkpoint that need not be deployed. */
-	vocabulary(datasetId: string, ref: { key: string; sha256: string }): Promise<Vocabulary>;
+	vocabulary(catalogue: string, ref: { key: string; sha256: string }): Promise<Vocabulary>;
 	record(deployment: string, model: string, tier: Tier, milliseconds: number): void;
 	/** Of what is deployed under the name. */
 	status(deployed: Deployed): Promise<{ lists: ListsStatus; points: Point[] }>;
@@ -55,7 +55,7 @@ export default fp(
 		const { bytes, depth } = app.config.lists;
 		const closing = new AbortController();
 		const lookedAt = new LRUCache<string, Promise<Vocabulary>>(LOOKED_AT);
-		/** By dataset. */
+		/** By catalogue. */
 		let vocabularies = new Map<string, Promise<Vocabulary>>();
 		/** By checkpoint: two names may serve the same. */
 		let lists = new Map<string, Promise<Lists>>();
@@ -64,28 +64,28 @@ export default fp(
 		/** Of LISTS_MEMORY: for each checkpoint, and for each name. */
 		let shares = { lists: 0, bodies: 0 };
 
-		function vocabulary(datasetId: string, ref: Deployed["ref"]): Promise<Vocabulary> {
-			const isDeployed = app.deployments.all().some((deployed) => deployed.datasetId === datasetId);
-			const known = vocabularies.get(datasetId) ?? lookedAt.get(datasetId);
+		function vocabulary(catalogue: string, ref: Deployed["ref"]): Promise<Vocabulary> {
+			const isDeployed = app.deployments.all().some((deployed) => deployed.catalogue === catalogue);
+			const known = vocabularies.get(catalogue) ?? lookedAt.get(catalogue);
 			if (known) {
 				// What has been deployed since it was looked at is not read again.
-				if (isDeployed) vocabularies.set(datasetId, known);
+				if (isDeployed) vocabularies.set(catalogue, known);
 				return known;
 			}
 			const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(READ_MS)]);
 			const reading = Vocabulary.read(app.recommender.readCatalogue({ checkpoint: ref }, signal));
 			const keep = isDeployed ? vocabularies : lookedAt;
-			keep.set(datasetId, reading);
+			keep.set(catalogue, reading);
 			// The next who asks tries again.
-			reading.catch(() => keep.get(datasetId) === reading && keep.delete(datasetId));
+			reading.catch(() => keep.get(catalogue) === reading && keep.delete(catalogue));
 			return reading;
 		}
 
-		function listsOf({ ref, datasetId }: Deployed): Promise<Lists> {
+		function listsOf({ ref, catalogue }: Deployed): Promise<Lists> {
 			const known = lists.get(ref.key);
 			if (known) return known;
 			const budget = shares.lists;
-			const making = vocabulary(datasetId, ref).then(
+			const making = vocabulary(catalogue, ref).then(
 				({ users }) => new Lists(app.recommender, ref, users.length, depth, budget, app.log),
 			);
 			lists.set(ref.key, making);
@@ -94,7 +94,7 @@ export default fp(
 		}
 
 		async function make(deployed: Deployed): Promise<Served> {
-			const [known, own] = await Promise.all([vocabulary(deployed.datasetId, deployed.ref), listsOf(deployed)]);
+			const [known, own] = await Promise.all([vocabulary(deployed.catalogue, deployed.ref), listsOf(deployed)]);
 			const { columns } = known.columnsOf(deployed.hidden);
 			return {
 				vocabulary: known,
@@ -122,7 +122,7 @@ export default fp(
 		function follow(): void {
 			const all = app.deployments.all();
 			const checkpoints = new Set(all.map(({ ref }) => ref.key));
-			const datasets = new Set(all.map(({ datasetId }) => datasetId));
+			const catalogues = new Set(all.map(({ catalogue }) => catalogue));
 			const before = shares;
 			shares = {
 				lists: Math.floor((bytes * (1 - BODIES)) / Math.max(1, checkpoints.size)),
@@ -135,7 +135,7 @@ export default fp(
 			}
 			// Made anew around the same vocabularies and lists, with room for other bodies.
 			if (before.bodies !== shares.bodies) for (const deployed of all) served.delete(deployed);
-			vocabularies = new Map([...vocabularies].filter(([datasetId]) => datasets.has(datasetId)));
+			vocabularies = new Map([...vocabularies].filter(([catalogue]) => catalogues.has(catalogue)));
 			for (const name of traffic.keys()) if (!app.deployments.get(name)) traffic.delete(name);
 			for (const deployed of all)
 				of(deployed).catch((err) => app.log.warn({ err, deployment: deployed.name }, "not ready to answer yet"));

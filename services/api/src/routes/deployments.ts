@@ -4,6 +4,7 @@ import { DeploymentName, Fallback, listOf, problems, Uuid } from "../http/schema
 import { isFinal } from "../plugins/jobs.js";
 import { violatesForeignKey } from "../plugins/prisma.js";
 import { WINDOW_SECONDS } from "../serving/traffic.js";
+import { catalogueOf } from "../serving/vocabulary.js";
 import {
 	DeploymentView,
 	deploymentInclude,
@@ -78,13 +79,14 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 					wrong("is not final"),
 				);
 			}
-			await app.recommender.warm({ checkpoint: { key, sha256 } });
+			const { leftOutInteractions, leftOutItems } = await app.recommender.warm({ checkpoint: { key, sha256 } });
 			// So that nobody waits for it after the switch.
-			await app.serving.vocabulary(run.datasetId, { key, sha256 });
+			await app.serving.vocabulary(catalogueOf(run), { key, sha256 });
 			await prisma
 				.$transaction(async (tx) => {
 					const served = { checkpointId: id, deployedAt: new Date() };
-					const target = { ...served, ...(fallback && { fallback }) };
+					const leavesOut = { interactions: leftOutInteractions, items: leftOutItems };
+					const target = { ...served, leavesOut, ...(fallback && { fallback }) };
 					await tx.deployment.upsert({ where: { name }, create: { name, ...target }, update: target });
 					const { id: runId, model, experiment, dataset } = run;
 					const told = { runId, model, epoch, experimentName: experiment.name, datasetName: dataset.name };

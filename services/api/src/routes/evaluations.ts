@@ -119,6 +119,12 @@ async function launch(
 		include: { experiment: true, dataset: true, job: true },
 	});
 	if (!run) throw new ApiError("not_found", "There is no run with this id.");
+	if (run.refitOfId) {
+		throw new ApiError(
+			"conflict",
+			`A refit has seen what it would be measured on; run ${run.refitOfId} vouches for it.`,
+		);
+	}
 	// A run under way prunes its checkpoints from the disk as it goes on.
 	if (!isFinal(run.job.state)) throw new ApiError("conflict", "The run is still training; wait for its end.");
 	const checkpoint = await prisma.checkpoint.findFirst({

@@ -58,7 +58,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const inState = state
 				? await prisma.$queryRaw<{ id: string }[]>`
 					SELECT r.experiment_id AS id FROM runs r JOIN jobs j ON j.id = r.id
-					GROUP BY r.experiment_id HAVING ${EXPERIMENT_STATE} = ${state}`
+					WHERE r.refit_of_id IS NULL GROUP BY r.experiment_id HAVING ${EXPERIMENT_STATE} = ${state}`
 				: null;
 			const rows = await prisma.experiment.findMany({
 				where: {
@@ -96,7 +96,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			schema: {
 				...one,
 				operationId: "cancelExperiment",
-				summary: "Cancel every open run and evaluation",
+				summary: "Cancel every open run, refit and evaluation; nothing is refit any more by itself",
 				response: { 202: WholeExperiment, ...problems },
 			},
 		},
@@ -104,14 +104,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const { id } = request.params;
 			const job = { state: { in: ["QUEUED", "RUNNING"] } } satisfies Prisma.JobWhereInput;
 			const select = { id: true };
-			const open = [
+			const allOpen = async () => [
 				...(await prisma.run.findMany({ where: { experimentId: id, job }, select, orderBy: { position: "desc" } })),
 				...(await prisma.evaluation.findMany({ where: { run: { experimentId: id }, job }, select })),
 			];
-			if (open.length === 0) {
+			if ((await allOpen()).length === 0) {
 				await wholeExperiment(prisma, id);
 				throw new ApiError("conflict", "Every run and evaluation of this experiment is final.");
 			}
+			await prisma.experiment.updateMany({ where: { id }, data: { refit: false } });
+			// Only now: what was refit before that is among them.
+			const open = await allOpen();
 			while (open.length > 0) await Promise.all(open.splice(0, AT_ONCE).map((one) => app.jobs.requestCancel(one.id)));
 			return reply.code(202).send(await wholeExperiment(prisma, id));
 		},

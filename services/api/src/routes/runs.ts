@@ -1,9 +1,10 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
+import { refit } from "../experiments/refit.js";
 import { ApiError } from "../http/errors.js";
 import { IdParams, MaybeNumber, problems } from "../http/schemas.js";
 import { AT_ONE_MOMENT } from "../plugins/prisma.js";
 import { finite } from "../views/job.js";
-import { bestMetrics, checkpointInclude, checkpointView, RunView, runSummary } from "../views/run.js";
+import { bestMetrics, checkpointInclude, checkpointView, RunView, runSummary, summaryInclude } from "../views/run.js";
 
 const MOST_LOG_LINES = 200;
 const Point = Type.Object({ epoch: Type.Integer(), value: MaybeNumber }, { title: "MetricPoint" });
@@ -21,7 +22,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		const query = {
 			where: { id },
 			include: {
-				job: true,
+				...summaryInclude,
 				dataset: true,
 				experiment: true,
 				checkpoints: { include: checkpointInclude, orderBy: { epoch: "asc" } },
@@ -111,6 +112,26 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const run = await view(id);
 			if (!(await app.jobs.requestCancel(id))) throw new ApiError("conflict", `The run is ${run.state} already.`);
 			return reply.code(202).send(await view(id));
+		},
+	);
+
+	app.post(
+		"/runs/:id/refit",
+		{
+			schema: {
+				...one,
+				operationId: "refitRun",
+				summary:
+					"Train the same on validation and test items, too, as long as its best epoch had taken; asked again, it is the same refit",
+				response: { 200: RunView, 202: RunView, ...problems },
+			},
+		},
+		async (request, reply) => {
+			const { id, isNew } = await refit(app, request.params.id);
+			return reply
+				.code(isNew ? 202 : 200)
+				.header("location", `/runs/${id}`)
+				.send(await view(id));
 		},
 	);
 };

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import { ApiError } from "../http/errors.js";
 import type { Place } from "./recommend.js";
-import type { Vocabulary } from "./vocabulary.js";
+import { catalogueOf, type Vocabulary } from "./vocabulary.js";
 
 export async function place(app: FastifyInstance, asked: { deployment: string; checkpoint?: string }): Promise<Place> {
 	const { deployment, checkpoint: id } = asked;
@@ -14,8 +14,8 @@ export async function place(app: FastifyInstance, asked: { deployment: string; c
 				`Nothing is deployed as ${deployment}; PUT /deployments/${deployment} deploys a checkpoint.`,
 			);
 		}
-		const { ref, checkpoint: answered, datasetId } = deployed;
-		return { ref, answered, datasetId, deployed };
+		const { ref, checkpoint: answered, datasetId, catalogue } = deployed;
+		return { ref, answered, datasetId, catalogue, deployed };
 	}
 	const row = await app.prisma.checkpoint.findUnique({ where: { id }, include: { run: true } });
 	if (!row) throw new ApiError("not_found", "There is no checkpoint with this id.");
@@ -24,10 +24,11 @@ export async function place(app: FastifyInstance, asked: { deployment: string; c
 		ref: { key, sha256 },
 		answered: { id, runId, model: run.model, epoch },
 		datasetId: run.datasetId,
+		catalogue: catalogueOf(run),
 		deployed: null,
 	};
 }
 
-export async function vocabularyOf(app: FastifyInstance, { deployed, datasetId, ref }: Place): Promise<Vocabulary> {
-	return deployed ? (await app.serving.of(deployed)).vocabulary : app.serving.vocabulary(datasetId, ref);
+export async function vocabularyOf(app: FastifyInstance, { deployed, catalogue, ref }: Place): Promise<Vocabulary> {
+	return deployed ? (await app.serving.of(deployed)).vocabulary : app.serving.vocabulary(catalogue, ref);
 }

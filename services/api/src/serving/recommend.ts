@@ -19,6 +19,7 @@ export interface Place {
 	ref: Deployed["ref"];
 	answered: Answered;
 	datasetId: string;
+	catalogue: string;
 	deployed: Deployed | null;
 }
 
@@ -63,7 +64,7 @@ const isStranger = (error: unknown, { who }: Question) =>
 export async function recommend(app: FastifyInstance, place: Place, question: Question): Promise<Answer> {
 	const { deployed } = place;
 	const served = deployed && (await app.serving.of(deployed));
-	const vocabulary = served?.vocabulary ?? (await app.serving.vocabulary(place.datasetId, place.ref));
+	const vocabulary = served?.vocabulary ?? (await app.serving.vocabulary(place.catalogue, place.ref));
 	try {
 		const row = "user" in question.who ? knownRow(vocabulary, question.who.user) : null;
 		const kept = deployed && "user" in question.who ? await app.steering.of(deployed, question.who.user) : null;

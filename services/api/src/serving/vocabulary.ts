@@ -19,6 +19,10 @@ export interface Items {
 	tagIndices: Uint32Array;
 }
 
+/** What a run's columns stand for: that of its dataset, but that a refit counts all interactions. */
+export const catalogueOf = (run: { datasetId: string; refitOfId: string | null }) =>
+	run.refitOfId === null ? run.datasetId : `${run.datasetId} whole`;
+
 export class Vocabulary {
 	/** Item columns, the most popular first. */
 	readonly byPopularity: Uint32Array;

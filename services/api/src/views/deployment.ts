@@ -31,6 +31,19 @@ export const DeploymentView = Type.Object(
 		capabilities: Type.Array(Type.String()),
 		fallback: Fallback,
 		hidden: Type.Integer({ description: "Number of items that are never answered." }),
+		leavesOut: Nullable(
+			Type.Object(
+				{
+					interactions: Type.Integer({ description: "Of validation and test." }),
+					items: Type.Integer({ description: "That have no other interactions." }),
+				},
+				{
+					title: "LeftOut",
+					description:
+						"What the checkpoint has not learnt from; 0 of a refit (POST /runs/{id}/refit). null: deployed by an earlier version.",
+				},
+			),
+		),
 		history: History,
 	},
 	{ title: "Deployment" },
@@ -97,7 +110,7 @@ export const historyView = (rows: DeploymentHistory[]): Static<typeof History> =
 	}));
 
 export const deploymentView = (
-	{ name, checkpoint, deployedAt, fallback, hidden }: Row,
+	{ name, checkpoint, deployedAt, fallback, hidden, leavesOut }: Row,
 	history: DeploymentHistory[],
 	capabilities: string[],
 ): Static<typeof DeploymentView> => ({
@@ -107,5 +120,6 @@ export const deploymentView = (
 	capabilities,
 	fallback: fallback as Fallback,
 	hidden: hidden.length,
+	leavesOut: leavesOut as Static<typeof DeploymentView>["leavesOut"],
 	history: historyView(history),
 });

@@ -41,6 +41,7 @@ export const ExperimentView = Type.Object(
 		createdAt: Time,
 		protocol: Protocol,
 		keep: KeepView,
+		refit: Type.Boolean({ description: "Whether its best run is refit once all have ended." }),
 		spec: Type.Record(Type.String(), Type.Unknown()),
 		runCounts: Type.Record(Type.String(), Type.Integer()),
 		progress: Type.Number(),
@@ -56,7 +57,14 @@ export const ExperimentView = Type.Object(
 );
 /** With its runs. */
 export const WholeExperiment = Type.Object(
-	{ ...ExperimentView.properties, runs: Type.Array(RunSummary), groups: Type.Array(Group) },
+	{
+		...ExperimentView.properties,
+		runs: Type.Array(RunSummary),
+		groups: Type.Array(Group),
+		refits: Type.Array(RunSummary, {
+			description: "Runs on all interactions. They are not in runs, groups, counts, progress, state and best.",
+		}),
+	},
 	{ title: "ExperimentDetail" },
 );
 type View = Static<typeof ExperimentView>;
@@ -96,7 +104,8 @@ export async function experimentViews(prisma: Transaction, rows: Row[]): Promise
 			array_agg(DISTINCT r.model) AS models,
 			(array_agg(jsonb_build_object('runId', r.id, 'model', r.model, 'value', r.best_value) ORDER BY r.best_value DESC)
 				FILTER (WHERE r.best_value IS NOT NULL AND r.best_value <> 'NaN'))[1] AS best
-		FROM runs r JOIN jobs j ON j.id = r.id WHERE r.experiment_id = ANY(${ids}::uuid[]) GROUP BY r.experiment_id`;
+		FROM runs r JOIN jobs j ON j.id = r.id
+		WHERE r.experiment_id = ANY(${ids}::uuid[]) AND r.refit_of_id IS NULL GROUP BY r.experiment_id`;
 	const byId = new Map(aggregates.map((aggregate) => [aggregate.experiment_id, aggregate]));
 	return rows.map((row) => {
 		const aggregate = byId.get(row.id);
@@ -108,6 +117,7 @@ export async function experimentViews(prisma: Transaction, rows: Row[]): Promise
 			state: aggregate?.state ?? "SUCCEEDED",
 			createdAt: row.createdAt.toISOString(),
 			protocol: { maskTest: row.maskTest, cutoffs: row.cutoffs, hash: row.protocolHash },
+			refit: row.refit,
 			keep: { checkpoints: row.keepCheckpoints as KeepRule["checkpoints"], runs: row.keepRuns },
 			spec: row.spec as Record<string, unknown>,
 			runCounts: aggregate?.counts ?? {},
@@ -132,8 +142,9 @@ export async function wholeExperiment(prisma: Transaction, id: string): Promise<
 		prisma,
 		rows.map((run) => run.id),
 	);
-	const runs = rows.map((run) => runSummary(run, metrics.get(run.id) ?? {}));
-	return { ...view, runs, groups: groupsOf(runs) };
+	const all = rows.map((run) => runSummary(run, metrics.get(run.id) ?? {}));
+	const runs = all.filter((run) => run.vouchedBy === null);
+	return { ...view, runs, groups: groupsOf(runs), refits: all.filter((run) => run.vouchedBy !== null) };
 }
 
 /** Runs that differ only in their seed, with mean and sample deviation of each metric. */

@@ -1,7 +1,18 @@
 // How runs and checkpoints appear in answers.
 import { type Static, Type } from "@fastify/type-provider-typebox";
 import type { Prisma } from "../generated/prisma/client.js";
-import { JobError, MaybeNumber, MetricValues, Named, Nullable, Protocol, State, Time, Uuid } from "../http/schemas.js";
+import {
+	JobError,
+	MaybeNumber,
+	MetricValues,
+	Named,
+	Nullable,
+	Protocol,
+	State,
+	Time,
+	Uuid,
+	UuidOf,
+} from "../http/schemas.js";
 import { errorOf, finite } from "./job.js";
 
 export const RunSummary = Type.Object(
@@ -23,13 +34,30 @@ export const RunSummary = Type.Object(
 				description: "Validation recall at the first cut-off in that epoch; null without validation items.",
 			}),
 		),
+		bestSteps: Nullable(
+			Type.Integer({
+				description:
+					"Taken up to `bestEpoch`: steps of the optimiser, or sweeps; 1 of a closed form. null: none yet, or not noted by an earlier version.",
+			}),
+		),
 		chosenBy: Nullable(
-			Type.Enum(["validation", "last_epoch"], {
+			Type.Enum(["validation", "last_epoch", "steps"], {
 				type: "string",
 				description:
-					"Why `bestEpoch` is the one: validation rose until it, or no item measured which is best and it is the last. null: " +
-					"there is none yet, or an earlier version chose it where nothing was measured.",
+					"Why `bestEpoch` is the one: validation rose until it; no item measured which is best and it is the last; or, of a refit, so " +
+					"many steps the run that vouches for it had taken. null: there is none yet, or an earlier version chose it where nothing was measured.",
 			}),
+		),
+		vouchedBy: Nullable(
+			UuidOf(
+				"Of a refit: the run with the same configuration and seed, whose test metrics speak for it; it has none of its own.",
+			),
+		),
+		refit: Nullable(
+			Type.Object(
+				{ id: Uuid, state: State },
+				{ title: "RefitOfRun", description: "Its latest refit: the same on all interactions, for deploying." },
+			),
 		),
 		error: JobError,
 		startedAt: Nullable(Time),
@@ -51,6 +79,7 @@ export const CheckpointView = Type.Object(
 		bytes: Type.Integer(),
 		isBest: Type.Boolean(),
 		isLast: Type.Boolean(),
+		vouchedBy: Nullable(UuidOf("Of a refit's: the run that was tested.")),
 		createdAt: Time,
 		dataset: Named,
 		experiment: Named,
@@ -82,14 +111,19 @@ export const RunView = Type.Object(
 	{ title: "RunDetail" },
 );
 
-export const summaryInclude = { job: true } as const satisfies Prisma.RunInclude;
+export const summaryInclude = {
+	job: true,
+	refits: { select: { id: true, job: { select: { state: true } } }, orderBy: { position: "desc" }, take: 1 },
+} as const satisfies Prisma.RunInclude;
 type RunRow = Prisma.RunGetPayload<{ include: typeof summaryInclude }>;
 export type BestMetrics = Record<string, number>;
 
 const iso = (date: Date | null) => date?.toISOString() ?? null;
 
-function chosenBy({ epoch, bestEpoch }: RunRow, bestValue: number | null): "validation" | "last_epoch" | null {
+function chosenBy(run: RunRow, bestValue: number | null): "validation" | "last_epoch" | "steps" | null {
+	const { epoch, bestEpoch, refitOfId } = run;
 	if (bestEpoch === null) return null;
+	if (refitOfId !== null) return "steps";
 	if (bestValue !== null) return "validation";
 	// Earlier versions stored means over nobody, and kept an epoch for them that is not the last one.
 	return bestEpoch === epoch ? "last_epoch" : null;
@@ -99,6 +133,7 @@ export function runSummary(run: RunRow, metrics: BestMetrics): Static<typeof Run
 	const { job } = run;
 	const final = job.finishedAt !== null;
 	const bestValue = finite(run.bestValue);
+	const [latest] = run.refits;
 	return {
 		id: run.id,
 		experimentId: run.experimentId,
@@ -113,7 +148,10 @@ export function runSummary(run: RunRow, metrics: BestMetrics): Static<typeof Run
 		secondsLeft: finite(run.secondsLeft),
 		bestEpoch: run.bestEpoch,
 		bestValue,
+		bestSteps: run.bestSteps === null ? null : Number(run.bestSteps),
 		chosenBy: chosenBy(run, bestValue),
+		vouchedBy: run.refitOfId,
+		refit: latest ? { id: latest.id, state: latest.job.state } : null,
 		error: errorOf(job),
 		startedAt: iso(job.startedAt),
 		finishedAt: iso(job.finishedAt),
@@ -126,6 +164,7 @@ export const checkpointInclude = {
 	run: {
 		select: {
 			model: true,
+			refitOfId: true,
 			dataset: { select: { id: true, name: true } },
 			experiment: { select: { id: true, name: true } },
 		},
@@ -134,7 +173,7 @@ export const checkpointInclude = {
 type CheckpointRow = Prisma.CheckpointGetPayload<{ include: typeof checkpointInclude }>;
 
 export const checkpointView = ({
-	run,
+	run: { refitOfId: vouchedBy, ...run },
 	bytes,
 	createdAt,
 	key: _key,
@@ -142,6 +181,7 @@ export const checkpointView = ({
 }: CheckpointRow): Static<typeof CheckpointView> => ({
 	...rest,
 	...run,
+	vouchedBy,
 	bytes: Number(bytes),
 	createdAt: createdAt.toISOString(),
 });

@@ -114,6 +114,8 @@ function sayRun(run: RunDetail): void {
 		["memory", peakMemoryBytes === null ? "–" : size(peakMemoryBytes)],
 		["parameters", parameters === null ? "–" : parameters.toLocaleString("en")],
 	]);
+	if (run.vouchedBy) facts([["refit of", `${short(run.vouchedBy)}, which was tested and vouches for it`]]);
+	if (run.refit) facts([["refit", `${short(run.refit.id)}, ${run.refit.state.toLowerCase()}`]]);
 	say();
 	facts(Object.entries(run.config).map(([field, value]) => [field, JSON.stringify(value)]));
 	const metrics = Object.entries(run.metrics);

@@ -1,5 +1,6 @@
 // valence train MODEL...: an experiment on a dataset, followed to its end when that is wanted.
-import type { Client, ExperimentDetail, Model, NewExperiment } from "@valence/client";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Client, ExperimentDetail, Model, NewExperiment, Run } from "@valence/client";
 import { bold, count, dim, say } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { listOf, pairOf, readValue, seedsOf } from "../arguments.js";
@@ -7,9 +8,12 @@ import { Board } from "../board.js";
 import { sayComparison } from "../comparison.js";
 import { Failure, STATUS, wrongUsage } from "../failure.js";
 import { findDataset, short } from "../finding.js";
+import { refitDone } from "../refitting.js";
 import { remoteOptions, withService } from "../service.js";
 import { watchExperiment } from "../watching.js";
 
+/** The sweeper of a worker comes by more often. */
+const REFIT_MS = 120_000;
 type ModelRequest = NewExperiment["models"][number];
 
 export const train = (line: Argv) =>
@@ -43,6 +47,10 @@ export const train = (line: Argv) =>
 				})
 				.option("seeds", { type: "string", requiresArg: true, default: "1", coerce: seedsOf, describe: "As 1,2,5-8" })
 				.option("name", { type: "string", requiresArg: true, describe: "Of the experiment" })
+				.option("refit", {
+					type: "boolean",
+					describe: "Then train the best one on validation and test, too: the one to deploy",
+				})
 				.option("watch", { type: "boolean", describe: "Stay until all is done, and compare" })
 				.example("$0 train valid popularity --watch", "on the newest dataset")
 				.example("$0 train valid --set k=8 --set learning_rate=0.005", "with fields of its own")
@@ -53,7 +61,8 @@ export const train = (line: Argv) =>
 				const models = requestsOf(options.models, items, options.set ?? [], options.grid ?? []);
 				const dataset = await findDataset(api, options.on);
 				const name = options.name && { name: options.name };
-				const body = { ...name, dataset: dataset.id, models, seeds: options.seeds };
+				const refit = options.refit && { refit: true };
+				const body = { ...name, dataset: dataset.id, models, seeds: options.seeds, ...refit };
 				const begun = await api.post("/experiments", { body });
 				say(
 					`  ${bold(begun.name)} ${dim(short(begun.id))}: ${count(begun.runs.length, "run")} on ${dataset.name}  ${dim(`${url}/ui/`)}`,
@@ -123,6 +132,16 @@ async function follow(api: Client, begun: ExperimentDetail): Promise<ExperimentD
 	const failed = done.runs.filter(({ state }) => state !== "SUCCEEDED").length;
 	if (failed > 0)
 		throw new Failure(`${count(failed, "run")} of ${done.runs.length} came to nothing; valence runs RUN says why`);
-	say(`\n  Next: ${bold("valence deploy best")}`);
+	const refitted = done.refit ? await refitDone(api, await refitOf(api, done.id)) : null;
+	say(`\n  Next: ${bold(refitted ? `valence deploy ${short(refitted.id)}` : "valence deploy best")}`);
 	return done;
+}
+
+/** It begins by itself a moment after the last run has ended. */
+async function refitOf(api: Client, id: string): Promise<Run> {
+	for (const until = Date.now() + REFIT_MS; Date.now() < until; await sleep(1_000)) {
+		const [refit] = (await api.get("/experiments/{id}", { path: { id } })).refits;
+		if (refit) return refit;
+	}
+	throw new Failure(`its best run was not refit; is a worker there? ${bold("valence refit best")} asks for it`);
 }

@@ -1,12 +1,13 @@
 import { Badge, Code, Group, Text, TextInput } from "@mantine/core";
 import type { RunDetail } from "@valence/client";
 import { useState } from "react";
-import { isName, NAME_RULE } from "../deploying";
+import { isName, NAME_RULE, toServe } from "../deploying";
 import { bytes, when } from "../format";
 import { useDeployments } from "../serving-queries";
 import { DataTable } from "./data-table";
 import { DeployButton, ServedNow } from "./deploy-button";
 import { Panel } from "./facts";
+import { RefitFirst } from "./refit-first";
 
 /** What a run has saved, and the way to put it into service. */
 export function Checkpoints({ run }: { run: RunDetail }) {
@@ -24,6 +25,7 @@ export function Checkpoints({ run }: { run: RunDetail }) {
 			</Panel>
 		);
 	}
+	const best = toServe(run.checkpoints);
 	return (
 		<Panel
 			title="Checkpoints"
@@ -50,6 +52,11 @@ export function Checkpoints({ run }: { run: RunDetail }) {
 					A name takes {NAME_RULE}.
 				</Text>
 			)}
+			{run.state === "SUCCEEDED" && run.vouchedBy === null && best && (
+				<Group my="xs">
+					<RefitFirst run={run} checkpoint={best} name={name} />
+				</Group>
+			)}
 			<DataTable
 				label="Checkpoints"
 				rows={run.checkpoints}
@@ -62,7 +69,7 @@ export function Checkpoints({ run }: { run: RunDetail }) {
 							<Group gap={6}>
 								{one.isBest && (
 									<Badge size="sm" variant="light">
-										best
+										{one.vouchedBy === null ? "best" : "refit"}
 									</Badge>
 								)}
 								{one.isLast && (
@@ -87,7 +94,7 @@ export function Checkpoints({ run }: { run: RunDetail }) {
 						cell: (one) => (
 							<DeployButton
 								size="compact-xs"
-								variant={one.isBest ? "filled" : "default"}
+								variant={one.isBest && one.vouchedBy !== null ? "filled" : "default"}
 								name={name}
 								checkpoint={one}
 							/>

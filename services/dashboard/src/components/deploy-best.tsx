@@ -6,15 +6,17 @@ import { runToDeploy, toServe } from "../deploying";
 import { checkpointsQuery, isOpen } from "../queries";
 import { useDeployments } from "../serving-queries";
 import { DeployButton, ServedNow } from "./deploy-button";
+import { RefitFirst } from "./refit-first";
 
 const NAME = "default";
 
 /** The shortest way from an experiment to recommendations: its best run, served as everybody asks for it. */
 export function DeployBest({ experiment }: { experiment: ExperimentDetail }) {
-	const run = isOpen(experiment.state) ? null : runToDeploy(experiment);
-	const checkpoints = useQuery({ ...checkpointsQuery(run?.id ?? ""), enabled: run !== null });
+	const forward = isOpen(experiment.state) ? null : runToDeploy(experiment);
+	const checkpoints = useQuery({ ...checkpointsQuery(forward?.run.id ?? ""), enabled: forward !== null });
 	const deployments = useDeployments();
-	if (!run || !checkpoints.data) return null;
+	if (!forward || !checkpoints.data) return null;
+	const { run, isBest } = forward;
 	const checkpoint = toServe(checkpoints.data);
 	if (!checkpoint) {
 		return (
@@ -33,11 +35,13 @@ export function DeployBest({ experiment }: { experiment: ExperimentDetail }) {
 	return (
 		<>
 			<ServedNow name={NAME} />
+			{run.state === "SUCCEEDED" && <RefitFirst run={run} checkpoint={checkpoint} name={NAME} />}
 			<DeployButton
 				size="xs"
+				variant="default"
 				name={NAME}
 				checkpoint={checkpoint}
-				label={run.isBest ? "Deploy the best run" : "Deploy its run"}
+				label={isBest ? "Deploy the best run" : "Deploy its run"}
 			/>
 		</>
 	);

@@ -20,14 +20,12 @@ interface Props extends ButtonProps {
 	stays?: boolean;
 }
 
-/** Puts a checkpoint into service. Asks where it replaces another model's or dataset's; leads to what somebody now gets. */
-export function DeployButton({ name, checkpoint, label = "Deploy", stays = false, ...button }: Props) {
+/** Serves a checkpoint, by its id, under the name; leads to what somebody now gets, unless it stays. */
+export function useDeploy(name: string, stays = false) {
 	const client = useQueryClient();
 	const navigate = useNavigate();
-	const deployments = useDeployments();
-	const now = deployments.data?.find((one) => one.name === name);
-	const deploy = useMutation({
-		mutationFn: () => api.put("/deployments/{name}", { path: { name }, body: { checkpoint: checkpoint.id } }),
+	return useMutation({
+		mutationFn: (checkpoint: string) => api.put("/deployments/{name}", { path: { name }, body: { checkpoint } }),
 		onSuccess: async (served) => {
 			notifications.show({
 				message: `${name} serves ${served.checkpoint.model}, epoch ${served.checkpoint.epoch}`,
@@ -44,12 +42,25 @@ export function DeployButton({ name, checkpoint, label = "Deploy", stays = false
 			notifications.show({ title, message: hint ?? "", color: "red", autoClose: false });
 		},
 	});
+}
+
+/** Puts a checkpoint into service. Asks where it replaces another model's or dataset's. */
+export function DeployButton({ name, checkpoint, label = "Deploy", stays = false, ...button }: Props) {
+	const deployments = useDeployments();
+	const now = deployments.data?.find((one) => one.name === name);
+	const deploy = useDeploy(name, stays);
 	const shared = { loading: deploy.isPending, disabled: !isName(name) || !deployments.data, ...button };
 	const asks = replaced(now, checkpoint);
 	return asks ? (
-		<ConfirmButton {...shared} label={label} {...asks} confirmColor="indigo" onConfirm={() => deploy.mutate()} />
+		<ConfirmButton
+			{...shared}
+			label={label}
+			{...asks}
+			confirmColor="indigo"
+			onConfirm={() => deploy.mutate(checkpoint.id)}
+		/>
 	) : (
-		<Button {...shared} onClick={() => deploy.mutate()}>
+		<Button {...shared} onClick={() => deploy.mutate(checkpoint.id)}>
 			{label}
 		</Button>
 	);

@@ -3,6 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { Deployment } from "@valence/client";
 import { Link } from "react-router";
 import { api } from "../api";
+import { leftOutSentence } from "../deploying";
 import { when } from "../format";
 import { keys } from "../queries";
 import { Capabilities } from "./capabilities";
@@ -24,6 +25,7 @@ export function DeploymentPanel({ deployment }: { deployment: Deployment }) {
 		mutationFn: () => api.delete("/deployments/{name}", { path: { name } }),
 		onSettled: () => client.invalidateQueries({ queryKey: keys.deployments }),
 	});
+	const leftOut = leftOutSentence(deployment.leavesOut);
 	const serving = `${checkpoint.model}, epoch ${checkpoint.epoch}, of ${checkpoint.experiment.name}`;
 	return (
 		<Panel
@@ -54,7 +56,20 @@ export function DeploymentPanel({ deployment }: { deployment: Deployment }) {
 						{checkpoint.model}, epoch {checkpoint.epoch}
 					</Anchor>{" "}
 					of {checkpoint.experiment.name}, on {checkpoint.dataset.name}, since {when(deployedAt)}
+					{checkpoint.vouchedBy !== null && (
+						<>
+							; trained on all interactions,{" "}
+							<Anchor component={Link} to={`/runs/${checkpoint.vouchedBy}`} size="sm" underline="always">
+								vouched for by the run that was tested
+							</Anchor>
+						</>
+					)}
 				</Text>
+				{leftOut !== null && (
+					<Text size="sm" c="dimmed">
+						{leftOut}
+					</Text>
+				)}
 				<Code block fz="xs" className="code">
 					curl '{window.location.origin}/users/USER/recommendations?n=10&deployment={name}'
 				</Code>

@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Text } from "@mantine/core";
+import { Button, Checkbox, Group, Stack, Text } from "@mantine/core";
 import { PlusIcon } from "@radix-ui/react-icons";
 import { useMutation, useQueries, useQueryClient } from "@tanstack/react-query";
 import { type Model, Problem } from "@valence/client";
@@ -42,6 +42,7 @@ export function ExperimentForm({ catalogue, datasets }: Props) {
 		maskTest: "train",
 		cutoffs: ["20", "50"],
 	});
+	const [refit, setRefit] = useState(false);
 	const [keep, setKeep] = useState<KeepTexts>({ checkpoints: "best+last", runs: "" });
 	const modelNamed = (name: string | null) => catalogue.find((one) => one.name === name);
 	const fieldsNamed = (name: string) => modelNamed(name)?.configSchema.properties ?? {};
@@ -89,6 +90,7 @@ export function ExperimentForm({ catalogue, datasets }: Props) {
 					seeds: shared.seeds.map(Number),
 					protocol: { maskTest: maskOf(shared.maskTest), cutoffs: shared.cutoffs.map(Number) },
 					keep: requestOf(keep),
+					...(refit && { refit }),
 				},
 			}),
 		onSuccess: async ({ id }) => {
@@ -119,6 +121,18 @@ export function ExperimentForm({ catalogue, datasets }: Props) {
 						onChange={(next) => setShared({ ...shared, ...next })}
 						datasets={datasets}
 						refused={refused}
+					/>
+					<Checkbox
+						size="xs"
+						my="sm"
+						label="Refit the best run on all data once all have ended"
+						description="The same training with validation and test items, for deploying. The run that was tested vouches for it."
+						checked={refit}
+						onChange={(event) => {
+							launch.reset();
+							setRefit(event.currentTarget.checked);
+						}}
+						error={refused("/refit")}
 					/>
 					<details className="more">
 						<summary>

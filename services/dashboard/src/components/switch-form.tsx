@@ -1,8 +1,10 @@
 import { Group, Select } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import type { Checkpoint } from "@valence/client";
 import { useState } from "react";
-import { useCheckpoints } from "../queries";
+import { runQuery, useCheckpoints } from "../queries";
 import { DeployButton } from "./deploy-button";
+import { RefitFirst } from "./refit-first";
 
 interface Props {
 	/** Of the deployment. */
@@ -10,14 +12,15 @@ interface Props {
 	serving: string;
 }
 
-const labelOf = ({ model, epoch, experiment, isBest, id }: Checkpoint) =>
-	`${model}, epoch ${epoch}${isBest ? " (best)" : ""}, ${experiment.name} · ${id.slice(-6)}`;
+const labelOf = ({ model, epoch, experiment, isBest, vouchedBy, id }: Checkpoint) =>
+	`${model}, epoch ${epoch}${vouchedBy ? " (refit)" : isBest ? " (best)" : ""}, ${experiment.name} · ${id.slice(-6)}`;
 
 /** Puts another checkpoint into service; it answers only once it is loaded and warm. */
 export function SwitchForm({ name, serving }: Props) {
 	const checkpoints = useCheckpoints().data ?? [];
 	const [chosenId, setChosenId] = useState<string | null>(null);
 	const chosen = checkpoints.find(({ id }) => id === chosenId && id !== serving);
+	const run = useQuery({ ...runQuery(chosen?.runId ?? ""), enabled: chosen !== undefined }).data;
 	return (
 		<Group align="end" gap="xs">
 			<Select
@@ -31,7 +34,10 @@ export function SwitchForm({ name, serving }: Props) {
 				value={chosen?.id ?? null}
 				onChange={setChosenId}
 			/>
-			{chosen && <DeployButton size="xs" stays label="Switch" name={name} checkpoint={chosen} />}
+			{chosen?.isBest && chosen.vouchedBy === null && run?.state === "SUCCEEDED" && (
+				<RefitFirst key={run.id} run={run} checkpoint={chosen} name={name} stays />
+			)}
+			{chosen && <DeployButton size="xs" variant="default" stays label="Switch" name={name} checkpoint={chosen} />}
 		</Group>
 	);
 }

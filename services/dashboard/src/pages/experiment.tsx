@@ -93,8 +93,48 @@ function ExperimentView({ experiment }: { experiment: ExperimentDetail }) {
 					...runColumns({ telling, cutoff, lineOf: (run: Run) => drawn.findIndex((one) => one.id === run.id) }),
 				]}
 			/>
+			{experiment.refits.length > 0 && <Refits experiment={experiment} />}
 			<KeepPanel experiment={experiment} />
 		</Stack>
+	);
+}
+
+/** Beside the runs, and in no comparison: they have learnt from what those are measured on. */
+function Refits({ experiment: { name, refits, runs } }: { experiment: ExperimentDetail }) {
+	const telling = tellingFields(runs);
+	return (
+		<>
+			<Title order={3} size="h5">
+				Refits on all data
+			</Title>
+			<DataTable
+				label="Refits"
+				takenAs={`Refits of ${name}`}
+				rows={refits}
+				keyOf={(run) => run.id}
+				columns={[
+					{
+						title: "Refit",
+						lead: true,
+						cell: (run) => (
+							<Anchor component={Link} to={`/runs/${run.id}`} size="sm" underline="always">
+								{labelOf(run, telling)}
+							</Anchor>
+						),
+					},
+					{
+						title: "Vouched for by",
+						cell: (run) => (
+							<Anchor component={Link} to={`/runs/${run.vouchedBy}`} size="sm" underline="always">
+								the run that was tested
+							</Anchor>
+						),
+					},
+					{ title: "State", cell: (run) => <StateBadge state={run.state} /> },
+					{ title: "Done", numeric: true, cell: (run) => `${Math.round(run.progress * 100)} %` },
+				]}
+			/>
+		</>
 	);
 }
 

@@ -1,4 +1,4 @@
-import { Anchor, Button, Code, Progress, SimpleGrid, Stack } from "@mantine/core";
+import { Anchor, Button, Code, Progress, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import type { RunDetail } from "@valence/client";
 import { type ReactNode, useState } from "react";
@@ -43,7 +43,7 @@ function RunView({ run }: { run: RunDetail }) {
 	return (
 		<Stack>
 			<PageHeader
-				title={`${run.model}, seed ${run.seed}`}
+				title={`${run.model}, seed ${run.seed}${run.vouchedBy === null ? "" : ", refit"}`}
 				parent={{ to: `/experiments/${run.experimentId}`, label: experiment.data?.name ?? "Experiment" }}
 				badge={<StateBadge state={run.state} />}
 				details={
@@ -53,9 +53,11 @@ function RunView({ run }: { run: RunDetail }) {
 				}
 				actions={
 					<>
-						<Button size="xs" variant="default" component={Link} to={`/compare?runs=${run.id}`}>
-							Compare
-						</Button>
+						{run.vouchedBy === null && (
+							<Button size="xs" variant="default" component={Link} to={`/compare?runs=${run.id}`}>
+								Compare
+							</Button>
+						)}
 						{isOpen(run.state) && (
 							<CancelButton
 								cancel={() => api.post("/runs/{id}/cancel", { path: { id: run.id } })}
@@ -75,21 +77,42 @@ function RunView({ run }: { run: RunDetail }) {
 				<Panel title="About">
 					<Facts rows={factsOf(run)} />
 				</Panel>
-				<Panel title="Metrics of the best epoch">
-					<Facts
-						rows={Object.entries(run.metrics)
-							.sort(([a], [b]) => byReading(a, b))
-							.map(([name, value]) => [metricTitle(name), metric(value)])}
-					/>
-				</Panel>
+				{run.vouchedBy === null ? (
+					<Panel title="Metrics of the best epoch">
+						<Facts rows={measured(run.metrics)} />
+					</Panel>
+				) : (
+					<Voucher id={run.vouchedBy} />
+				)}
 			</SimpleGrid>
 			<Checkpoints run={run} />
-			<Evaluations run={run} />
+			{run.vouchedBy === null && <Evaluations run={run} />}
 			<Panel title="Configuration">
 				<Facts rows={Object.entries(run.config).map(([name, value]) => [name, plain(value)])} columns={3} />
 			</Panel>
 			<LogBox lines={log} />
 		</Stack>
+	);
+}
+
+const measured = (metrics: RunDetail["metrics"]): [string, ReactNode][] =>
+	Object.entries(metrics)
+		.sort(([a], [b]) => byReading(a, b))
+		.map(([name, value]) => [metricTitle(name), metric(value)]);
+
+/** The numbers that speak for a refit, which has none of its own: those of the run that was tested. */
+function Voucher({ id }: { id: string }) {
+	return (
+		<Panel title="Vouched for by">
+			<Text size="sm" mb="xs">
+				<Anchor component={Link} to={`/runs/${id}`} size="sm" underline="always">
+					The run that was tested
+				</Anchor>
+				: the same configuration and seed on the training part. This one has learnt from validation and test as well,
+				for as many steps as the best epoch there had taken, so nothing is left to measure it on.
+			</Text>
+			<Loaded query={useRun(id)}>{(run) => <Facts rows={measured(run.metrics)} />}</Loaded>
+		</Panel>
 	);
 }
 
@@ -100,9 +123,23 @@ const factsOf = (run: RunDetail): [string, ReactNode][] => [
 			{run.dataset.name}
 		</Anchor>,
 	],
+	...(run.refit
+		? [
+				[
+					"Refit",
+					<Anchor key="refit" component={Link} to={`/runs/${run.refit.id}`} size="sm">
+						on all interactions, {run.refit.state.toLowerCase()}
+					</Anchor>,
+				] satisfies [string, ReactNode],
+			]
+		: []),
 	["Epoch", `${run.epoch}${run.maxEpochs ? ` of at most ${run.maxEpochs}` : ""}`],
 	["Ended by", run.stopReason?.replaceAll("_", " ") ?? "–"],
-	["Best epoch", bestEpochOf(run)],
+	...(run.vouchedBy === null ? [["Best epoch", bestEpochOf(run)] satisfies [string, ReactNode]] : []),
+	[
+		"Steps",
+		run.bestSteps === null ? "–" : `${count(run.bestSteps)}${run.vouchedBy === null ? " up to the best epoch" : ""}`,
+	],
 	["Time", isOpen(run.state) ? `at most ${duration(run.secondsLeft)} left` : duration(run.trainSeconds)],
 	["Device", run.device ? `${run.device}, torch ${run.torchVersion}, code ${run.codeVersion}` : "–"],
 	["Parameters", count(run.parameters)],

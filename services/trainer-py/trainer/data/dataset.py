@@ -1,7 +1,7 @@
 """The canonical form of a dataset: matrices, id maps, titles, tags and the manifest that proves them.
 
 On disk (ARCHITECTURE.md): datasets/<digest>/{manifest.json, interactions.safetensors, ids.arrow}, tags.arrow where
-items have tags, and times.safetensors where interactions have times.
+items have tags, times.safetensors where interactions have times, and cold.arrow where interactions are cold.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from scipy.sparse import csr_matrix
 
 from ..errors import DatasetCorrupt, DatasetMissing, InvalidRequest
 from ..storage.durable import sha256_of, whole_folder
-from .tags import Tags
+from .cold import Cold, joined, read_cold, write_cold
+from .tags import Tags, read_tags, write_tags
 
 FORMAT = 1
 PARTS = ("train", "valid", "test")
@@ -31,8 +32,8 @@ FOLD_IN = "fold_in"
 # Where the time of an interaction is not known; before all others.
 NO_TIME = int(np.iinfo(np.int64).min)
 FILES = ("interactions.safetensors", "ids.arrow")
-# Only there, and in the manifest, when an item has a tag, and when an interaction has a time.
-TAGS, TIMES = "tags.arrow", "times.safetensors"
+# Only there, and in the manifest, when an item has a tag, an interaction has a time, and one is cold.
+TAGS, TIMES, COLD = "tags.arrow", "times.safetensors", "cold.arrow"
 _MANIFEST_KEYS = {"digest", "split_digest", "users", "items", "statistics", "files"}
 _KEY = re.compile(r"datasets/[0-9a-f]{64}")
 
@@ -80,6 +81,8 @@ class Dataset:
     statistics: dict[str, Any] = field(default_factory=dict)
     fold_in: csr_matrix | None = None
     times: dict[str, np.ndarray] | None = None
+    cold: Cold | None = None
+    """Interactions beside the parts; None where there are none, or an earlier version imported them away."""
 
     @property
     def parts(self) -> dict[str, csr_matrix]:
@@ -100,6 +103,41 @@ class Dataset:
     def met(self, users: np.ndarray | slice) -> csr_matrix:
         """Everything that each of these users has met, whatever part it was put in, [B, N]."""
         return sum(part[users] for part in self.parts.values()).tocsr()
+
+    def whole(self) -> Dataset:
+        """All interactions as training interactions: what a refit learns from, and who is served by one is known by.
+        Users and items that no training interaction has come after the others."""
+        everything = sum(self.parts.values()).tocsr()
+        users, items, titles, tags = self.users, self.items, self.titles, self.tags
+        if self.cold is not None:
+            everything.resize(self.cold.pairs.shape)
+            everything = (everything + self.cold.pairs).tocsr()
+            users = IdMap(pa.concat_arrays([users.array, self.cold.users]))
+            items = IdMap(pa.concat_arrays([items.array, self.cold.items]))
+            titles, tags = [*titles, *self.cold.titles], joined(tags, self.cold.tags)
+        everything.sort_indices()
+        none = csr_matrix(everything.shape, dtype=np.float32)
+        train = _matrix(everything.indptr, everything.indices, everything.shape)
+        return replace(
+            self,
+            train=train, valid=none, test=none.copy(), fold_in=None, times=self._all_times(),
+            users=users, items=items, titles=titles, tags=tags, cold=None,
+        )  # fmt: skip
+
+    def _all_times(self) -> dict[str, np.ndarray] | None:
+        if self.times is None:
+            return None
+        pairs = [(part.tocoo(), self.times[name]) for name, part in self.parts.items()]
+        if self.cold is not None:
+            pairs.append((self.cold.pairs.tocoo(), self.cold.at))
+        rows, columns = (np.concatenate([getattr(part, name) for part, _ in pairs]) for name in ("row", "col"))
+        at = np.concatenate([times for _, times in pairs])[np.lexsort((columns, rows))]
+        return {"train": at, "valid": at[:0], "test": at[:0]}
+
+    def left_out(self) -> tuple[int, int]:
+        """How many interactions no training sees, and how many items only they have."""
+        cold, items = (0, 0) if self.cold is None else (self.cold.pairs.nnz, len(self.cold.items))
+        return sum(part.nnz for part in self.parts.values()) - self.train.nnz + cold, items
 
 
 def key_of(digest: str) -> str:
@@ -137,6 +175,7 @@ def save(
     rule: dict[str, Any],
     statistics: dict[str, Any],
     times: dict[str, np.ndarray] | None = None,
+    cold: Cold | None = None,
 ) -> Dataset:
     """Writes a dataset whole or not at all; an intact one that is there already stays as it is. `times` of a part are
     in the order of its sorted indices."""
@@ -157,10 +196,13 @@ def save(
         names = list(FILES)
         if tags.names:
             names.append(TAGS)
-            _write_tags(folder / TAGS, tags)
+            write_tags(folder / TAGS, tags)
         if times is not None:
             names.append(TIMES)
             safetensors.numpy.save_file({name: times[name].astype(np.int64) for name in _names(parts)}, folder / TIMES)
+        if cold is not None:
+            names.append(COLD)
+            write_cold(folder / COLD, cold)
         files = {name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
         manifest = {
             "format": FORMAT,
@@ -193,9 +235,10 @@ def load(artifacts: Path, key: str) -> Dataset:
         users=IdMap(columns["users"]),
         items=IdMap(columns["items"]),
         titles=columns["titles"].to_pylist(),
-        tags=_read_tags(folder / TAGS) if TAGS in manifest["files"] else Tags.none(manifest["items"]),
+        tags=read_tags(folder / TAGS) if TAGS in manifest["files"] else Tags.none(manifest["items"]),
         statistics=manifest["statistics"],
         times=safetensors.numpy.load_file(folder / TIMES) if TIMES in manifest["files"] else None,
+        cold=read_cold(folder / COLD, *shape) if COLD in manifest["files"] else None,
     )
 
 
@@ -209,7 +252,7 @@ def proven_manifest(artifacts: Path, key: str) -> dict[str, Any]:
         if not manifest.keys() >= _MANIFEST_KEYS or key != key_of(manifest["digest"]):
             raise DatasetCorrupt(f"{key}/manifest.json does not describe this dataset")
         files = manifest["files"]
-        names = (*FILES, *(name for name in (TAGS, TIMES) if name in files))
+        names = (*FILES, *(name for name in (TAGS, TIMES, COLD) if name in files))
         proofs = {name: (files[name]["bytes"], files[name]["sha256"]) for name in names}
     except FileNotFoundError:
         raise DatasetMissing(f"there is no dataset {key}", field="dataset_key") from None
@@ -249,20 +292,3 @@ def _read_columns(path: Path) -> dict[str, pa.Array]:
         reader = pa.ipc.open_file(source)
         batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
     return dict(zip(("users", "items", "titles"), (batch.column("value") for batch in batches), strict=True))
-
-
-def _write_tags(path: Path, tags: Tags) -> None:
-    """One list of texts an item."""
-    values = pa.array(tags.names, pa.string()).take(pa.array(tags.indices))
-    lists = pa.ListArray.from_arrays(pa.array(tags.indptr, pa.int32()), values)
-    batch = pa.record_batch([lists], names=["tags"])
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-
-
-def _read_tags(path: Path) -> Tags:
-    with pa.OSFile(str(path), "rb") as source:
-        lists = pa.ipc.open_file(source).get_batch(0).column("tags")
-    encoded = lists.values.dictionary_encode()  # names in the order in which they come first
-    indptr, indices = (array.to_numpy().astype(np.int64) for array in (lists.offsets, encoded.indices))
-    return Tags(encoded.dictionary.to_pylist(), indptr, indices)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Self
 
 import numpy as np
+import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,20 @@ class Tags:
         items = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
         counts = np.bincount(self.indices, minlength=len(self.names))
         return np.concatenate([[0], np.cumsum(counts)]), items[np.argsort(self.indices, kind="stable")]
+
+
+def write_tags(path: Path, tags: Tags) -> None:
+    """One list of texts an item."""
+    values = pa.array(tags.names, pa.string()).take(pa.array(tags.indices))
+    lists = pa.ListArray.from_arrays(pa.array(tags.indptr, pa.int32()), values)
+    batch = pa.record_batch([lists], names=["tags"])
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def read_tags(path: Path) -> Tags:
+    with pa.OSFile(str(path), "rb") as source:
+        lists = pa.ipc.open_file(source).get_batch(0).column("tags")
+    encoded = lists.values.dictionary_encode()  # names in the order in which they come first
+    indptr, indices = (array.to_numpy().astype(np.int64) for array in (lists.offsets, encoded.indices))
+    return Tags(encoded.dictionary.to_pylist(), indptr, indices)

@@ -40,12 +40,15 @@ class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
         with self._checkpoints.use(_checkpoint(request.checkpoint)) as served:
             served.warm()
             loaded = served.loaded
+            interactions, items = loaded.dataset.left_out()
             return pb.WarmResponse(
                 model=loaded.model.name,
                 capabilities=sorted(loaded.model.capabilities),
                 users=len(loaded.dataset.users),
                 items=len(loaded.dataset.items),
                 seconds=time.perf_counter() - started,
+                left_out_interactions=interactions,
+                left_out_items=items,
             )
 
     def Recommend(self, request: pb.RecommendRequest, context: grpc.ServicerContext) -> pb.RecommendResponse:

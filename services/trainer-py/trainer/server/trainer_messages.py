@@ -56,6 +56,10 @@ def protocol(message: pb.Protocol) -> dict[str, object]:
     return {"mask_test": message.mask_test, "cutoffs": list(message.cutoffs)}
 
 
+def refit(message: pb.Refit) -> dict[str, object]:
+    return {"of": message.of, "epoch": message.epoch, "steps": message.steps}
+
+
 def checkpoint(checkpoint: Checkpoint) -> pb.Checkpoint:
     return pb.Checkpoint(**vars(checkpoint))
 

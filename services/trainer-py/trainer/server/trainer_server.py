@@ -182,6 +182,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
             "protocol": messages.protocol(request.protocol),
             "resume_from": [resume.key, resume.sha256] if request.HasField("resume_from") else None,
             "device": request.device or "auto",
+            "refit": messages.refit(request.refit) if request.HasField("refit") else None,
         }
         with self._owners.own(request.run_id, request.lease) as is_owner:
             wanted = lambda: context.is_active() and is_owner()  # noqa: E731

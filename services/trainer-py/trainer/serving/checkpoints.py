@@ -64,7 +64,7 @@ class Checkpoints:
         self._device = device
         self._cache = LoadedCache[CheckpointRef, ServedCheckpoint](self._load, capacity)
         # Checkpoints of one dataset share it; it goes with the last of them.
-        self._datasets: WeakValueDictionary[str, Dataset] = WeakValueDictionary()
+        self._datasets: WeakValueDictionary[tuple[str, bool], Dataset] = WeakValueDictionary()
         self._datasets_lock = Lock()
 
     @contextmanager
@@ -82,13 +82,16 @@ class Checkpoints:
 
     def _load(self, ref: CheckpointRef) -> ServedCheckpoint:
         loaded = artifacts.load_checkpoint(self._root, ref.key, ref.sha256, with_optimizer=False)
-        data = self._dataset(loaded.manifest["dataset_key"])
+        data = self._dataset(loaded.manifest["dataset_key"], whole=experiment.is_refit(loaded))
         model = experiment.model_of(loaded, data, self._device)
         return ServedCheckpoint(LoadedCheckpoint(model, data, self._device))
 
-    def _dataset(self, key: str) -> Dataset:
+    def _dataset(self, key: str, *, whole: bool) -> Dataset:
+        """whole: as a refit has seen it."""
         with self._datasets_lock:
-            data = self._datasets.get(key)
+            data = self._datasets.get((key, whole))
             if data is None:
-                data = self._datasets[key] = dataset.load(self._root, key)
+                # Its ids and titles are the same, split or not.
+                split = self._datasets.get((key, False)) or dataset.load(self._root, key)
+                data = self._datasets[key, whole] = split.whole() if whole else split
             return data

@@ -42,6 +42,25 @@ class Protocol:
 
 
 @dataclass(frozen=True)
+class Refit:
+    """Training on everything for as long as a tested run had trained when it was best; that run vouches for it.
+
+    of     id of that run
+    epoch  its best one
+    steps  it had taken then; 0 where nobody wrote them down: they follow from the epoch and the training part
+    """
+
+    of: str
+    epoch: int
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        artifacts.checkpoint_key(self.of, 0)  # refuses what is no run id
+        if self.epoch < 1 or self.steps < 0:
+            raise InvalidRequest("a refit is of an epoch from 1, after 0 steps or more", field="refit")
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """config_json may leave fields out. resume_from: key and sha256 of the last committed checkpoint."""
 
@@ -53,6 +72,7 @@ class RunSpec:
     protocol: Protocol
     resume_from: tuple[str, str] | None = None
     device: str = "auto"
+    refit: Refit | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
@@ -61,18 +81,22 @@ class RunSpec:
 
 def run(spec: RunSpec, root: Path, alive: Alive = lambda epoch, fraction: None) -> Iterator[Event]:
     """Started, then an Epoch with its checkpoint for each epoch, then Finished with the best checkpoint's test
-    metrics. Raises the errors of `errors.py`; what was yielded before is on disk and stays."""
+    metrics; a refit has none. Raises the errors of `errors.py`; what was yielded before is on disk and stays."""
     started = time.perf_counter()
     where = device.choose(spec.device)
     device.make_deterministic()
     model_class = registry.get(spec.model)
     config = registry.resolve_config(model_class, spec.config_json)
-    data = dataset.load(root, spec.dataset_key)
-    if data.held_out is not None and "fold_in" not in model_class.capabilities:
+    split = dataset.load(root, spec.dataset_key)
+    if split.held_out is not None and "fold_in" not in model_class.capabilities:
         why = f"{spec.model} cannot be measured on users it was not trained on, which a strong split holds out"
         raise FoldInUnsupported(f"{why}; {registry.able('fold_in')}", field="model")
+    data = split if spec.refit is None else split.whole()
     alive(0, 0.0)
     model = model_class(config, *data.train.shape).to(where)
+    steps = None
+    if spec.refit is not None:
+        steps = spec.refit.steps or spec.refit.epoch * loop.steps_an_epoch(model, split.train)
     model.prepare(data.train, torch.Generator(where).manual_seed(_initial_seed(spec.seed)))
     size = sum(tensor.nbytes for tensor in model.state_dict().values())
     artifacts.require_space(root, 3 * 3 * size)  # three checkpoints of weights and two moments
@@ -83,10 +107,10 @@ def run(spec: RunSpec, root: Path, alive: Alive = lambda epoch, fraction: None) 
         torch_version=torch.__version__,
         code_version=__version__,
         parameters=sum(tensor.numel() for tensor in model.state_dict().values()),
-        max_epochs=loop.most_epochs(config),
+        max_epochs=loop.most_epochs(model, data.train, steps),
         resumed_epoch=state.epoch,
     )
-    manifest = _manifest(spec, data, model)
+    manifest = _manifest(spec, data, model, steps)
     optimizer = loop.optimizer_of(model)
     best = None
     if resumed is not None:
@@ -94,7 +118,7 @@ def run(spec: RunSpec, root: Path, alive: Alive = lambda epoch, fraction: None) 
         _restore(model, resumed)
         if optimizer is not None:
             loop.restore_optimizer(optimizer, {name: value.to(where) for name, value in resumed.optimizer.items()})
-    ends = loop.train(model, optimizer, data, spec.seed, list(spec.protocol.cutoffs), where, state, alive)
+    ends = loop.train(model, optimizer, data, spec.seed, list(spec.protocol.cutoffs), where, state, alive, steps)
     for end in ends:
         moments = loop.optimizer_tensors(optimizer)
         described = manifest | {"loop": asdict(end.state), "best": None if best is None else asdict(best)}
@@ -109,13 +133,14 @@ def run(spec: RunSpec, root: Path, alive: Alive = lambda epoch, fraction: None) 
             checkpoint=saved,
             best_epoch=end.state.best_epoch,
             best_value=math.nan if end.state.best_value is None else end.state.best_value,
+            steps=loop.steps_taken(end.state, config),
         )
     assert best is not None  # noqa: S101 - the first epoch is always the best so far
     _restore(model, artifacts.load_checkpoint(root, best.key, best.sha256, with_optimizer=False))
     yield Finished(
         best=best,
-        metrics=_test_metrics(model, data, spec.protocol, where, lambda: alive(state.epoch, 1.0)),
-        reason=loop.stop_reason(state, config) or "max_epochs",
+        metrics=[] if spec.refit else _test_metrics(model, data, spec.protocol, where, lambda: alive(state.epoch, 1.0)),
+        reason=loop.stop_reason(state, config, steps) or "max_epochs",
         epochs=state.epoch,
         seconds=time.perf_counter() - started,
         peak_memory_bytes=device.peak_memory_bytes(),
@@ -132,12 +157,14 @@ def evaluate_checkpoint(
     device_name: str = "auto",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluated:
-    """Measures a committed checkpoint on its own dataset."""
+    """Measures a committed checkpoint on its own dataset. Raises InvalidRequest for a refit, which has seen it."""
     started = time.perf_counter()
     if split not in ("valid", "test"):
         raise InvalidRequest("split is valid or test", field="split")
     where = device.choose(device_name)
     loaded = artifacts.load_checkpoint(root, key, sha256, with_optimizer=False)
+    if is_refit(loaded):
+        raise InvalidRequest("a refit has learnt from what it would be measured on", field="checkpoint.key")
     model, data = open_checkpoint(root, loaded, where)
     rule: MaskRule = "train" if split == "valid" else protocol.mask_test
     results = evaluate(model, data, (split,), (rule,), protocol.cutoffs, device=where, on_progress=on_progress)
@@ -147,9 +174,15 @@ def evaluate_checkpoint(
 
 
 def open_checkpoint(root: Path, loaded: Loaded, where: torch.device) -> tuple[Recommender, Dataset]:
-    """The model of a loaded checkpoint in evaluation mode, and the dataset it was trained on."""
+    """The model of a loaded checkpoint in evaluation mode, and the dataset as it was trained on."""
     data = dataset.load(root, loaded.manifest["dataset_key"])
+    if is_refit(loaded):
+        data = data.whole()
     return model_of(loaded, data, where), data
+
+
+def is_refit(loaded: Loaded) -> bool:
+    return "refit" in loaded.manifest
 
 
 def model_of(loaded: Loaded, data: Dataset, where: torch.device) -> Recommender:
@@ -189,8 +222,10 @@ def _test_metrics(
     return ranking if spread is None else [*ranking, Metric("test", "uniformity", spread)]
 
 
-def _manifest(spec: RunSpec, data: Dataset, model: Recommender) -> dict[str, Any]:
+def _manifest(spec: RunSpec, data: Dataset, model: Recommender, steps: int | None) -> dict[str, Any]:
+    refit = {} if spec.refit is None else {"refit": asdict(spec.refit) | {"steps": steps}}
     return {
+        **refit,
         "model": spec.model,
         "config_json": model.config.model_dump_json(),
         "seed": spec.seed,

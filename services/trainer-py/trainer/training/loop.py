@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from ..contract.recommender import Config, EpochConfig, Histories, Interactions, Recommender, StepConfig, StepContext
@@ -83,25 +84,30 @@ def train(
     device: torch.device,
     state: LoopState,
     progress: Progress,
+    steps: int | None = None,
 ) -> Iterator[EpochEnd]:
     """Trains until validation recall at the first cut-off has not risen for `patience` epochs, or `epochs` are over;
     a closed form is one epoch. Nothing happens when `state` is there already. `state` is advanced in place. Without
     validation items nothing can be compared, so each epoch counts as the best. Raises Diverged at the first loss that
-    is not finite."""
-    while stop_reason(state, model.config) is None:
+    is not finite.
+
+    With `steps` (of a refit) it trains for so many instead, and measures nothing on the way."""
+    epochs = most_epochs(model, dataset.train, steps)
+    while stop_reason(state, model.config, steps) is None:
         started = time.perf_counter()
         epoch = state.epoch + 1
         model.train()
         if isinstance(model.config, StepConfig):
             assert optimizer is not None  # noqa: S101 - optimizer_of makes one for such a configuration
-            loss: float | None = _steps(model, optimizer, model.config, dataset, seed, device, state, progress)
+            loss: float | None = _steps(model, optimizer, model.config, dataset, seed, device, state, progress, steps)
         else:
             with _signs_of_life(progress, epoch):
                 loss = _solve(model, dataset, seed, device, epoch)
         metrics = [] if loss is None else [Metric("train", "loss", loss)]
-        metrics += validate(model, dataset, cutoffs, device, partial(_validating, progress, epoch))
-        value = _value(metrics, cutoffs[0]) if dataset.valid.nnz else None
-        yield _epoch_end(state, model.config, metrics, value, time.perf_counter() - started)
+        if steps is None:
+            metrics += validate(model, dataset, cutoffs, device, partial(_validating, progress, epoch))
+        value = _value(metrics, cutoffs[0]) if dataset.valid.nnz and steps is None else None
+        yield _epoch_end(state, model.config, metrics, value, time.perf_counter() - started, epochs, steps)
 
 
 def _steps(
@@ -113,13 +119,17 @@ def _steps(
     device: torch.device,
     state: LoopState,
     progress: Progress,
+    steps: int | None,
 ) -> float:
-    """One epoch of gradient steps; the mean loss of its last pass."""
+    """One epoch of gradient steps; the mean loss of its last pass. Where fewer of `steps` are left than an epoch has,
+    each of its passes ends after the same number of batches, so that no part of a model is trained more than another.
+    """
     epoch = state.epoch + 1
     on_pairs = model.trains_on == "interactions"
-    units = np.arange(dataset.train.nnz) if on_pairs else np.flatnonzero(np.diff(dataset.train.indptr))
+    units = _units(model, dataset.train)
     owners = np.repeat(np.arange(dataset.train.shape[0]), np.diff(dataset.train.indptr)) if on_pairs else units
-    batches = math.ceil(len(units) / config.train_batch_size)
+    whole = math.ceil(len(units) / config.train_batch_size)
+    batches = whole if steps is None else min(whole, math.ceil((steps - state.step) / model.passes))
     total = torch.zeros((), dtype=torch.float64, device=device)
     for number in range(model.passes):
         order = np.random.default_rng([seed, epoch, number]).permutation(units)
@@ -127,7 +137,7 @@ def _steps(
         for place in range(batches):
             state.step += 1
             generator = torch.Generator(device).manual_seed(_step_seed(seed, state.step))
-            context = StepContext(state.step, epoch, batches * model.passes, seed, generator, number + 1)
+            context = StepContext(state.step, epoch, whole * model.passes, seed, generator, number + 1)
             if place == 0:
                 first = torch.Generator(device).manual_seed(_step_seed(seed, state.step, 1))
                 model.start_pass(replace(context, generator=first))
@@ -148,6 +158,18 @@ def _steps(
             total += loss.detach().double()
             progress(epoch, TRAINING_SHARE * (number * batches + place + 1) / (batches * model.passes))
     return float(total) / batches
+
+
+def _units(model: Recommender, train: csr_matrix) -> np.ndarray:
+    """What the batches of a pass consist of: positions of interactions, or rows of users who have some."""
+    return np.arange(train.nnz) if model.trains_on == "interactions" else np.flatnonzero(np.diff(train.indptr))
+
+
+def steps_an_epoch(model: Recommender, train: csr_matrix) -> int:
+    """Steps of the optimiser in a whole epoch; a sweep and a closed form are one step."""
+    if not isinstance(model.config, StepConfig):
+        return 1
+    return math.ceil(len(_units(model, train)) / model.config.train_batch_size) * model.passes
 
 
 def _solve(model: Recommender, dataset: Dataset, seed: int, device: torch.device, epoch: int) -> float | None:
@@ -206,7 +228,13 @@ def _value(metrics: list[Metric], cutoff: int) -> float:
 
 
 def _epoch_end(
-    state: LoopState, config: Config, metrics: list[Metric], value: float | None, seconds: float
+    state: LoopState,
+    config: Config,
+    metrics: list[Metric],
+    value: float | None,
+    seconds: float,
+    epochs: int,
+    steps: int | None,
 ) -> EpochEnd:
     state.epoch += 1
     state.train_seconds += seconds
@@ -215,18 +243,28 @@ def _epoch_end(
         state.best_epoch, state.best_value, state.bad_epochs = state.epoch, value, 0
     else:
         state.bad_epochs += 1
-    left = (most_epochs(config) - state.epoch) * state.train_seconds / state.epoch
-    return EpochEnd(state, metrics, seconds, 0.0 if stop_reason(state, config) else left)
+    left = (epochs - state.epoch) * state.train_seconds / state.epoch
+    return EpochEnd(state, metrics, seconds, 0.0 if stop_reason(state, config, steps) else left)
 
 
-def most_epochs(config: Config) -> int:
-    return config.epochs if isinstance(config, EpochConfig) else 1
+def most_epochs(model: Recommender, train: csr_matrix, steps: int | None = None) -> int:
+    """With `steps`, the last epoch may be a part of one."""
+    if not isinstance(model.config, EpochConfig):
+        return 1
+    return model.config.epochs if steps is None else math.ceil(steps / steps_an_epoch(model, train))
 
 
-def stop_reason(state: LoopState, config: Config) -> str | None:
+def steps_taken(state: LoopState, config: Config) -> int:
+    """Steps of the optimiser, sweeps, or the one of a closed form."""
+    return state.step if isinstance(config, StepConfig) else state.epoch
+
+
+def stop_reason(state: LoopState, config: Config, steps: int | None = None) -> str | None:
     """Why a run that stands at `state` trains no further, or None."""
     if not isinstance(config, EpochConfig):
         return "closed_form" if state.epoch >= 1 else None
+    if steps is not None:
+        return "steps" if steps_taken(state, config) >= steps else None
     if state.epoch >= config.epochs:
         return "max_epochs"
     return "early_stop" if state.bad_epochs >= config.patience else None

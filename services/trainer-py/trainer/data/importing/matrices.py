@@ -21,10 +21,15 @@ class Times:
     items: int
 
     def of(self, part: csr_matrix, users: np.ndarray | None = None, items: np.ndarray | None = None) -> np.ndarray:
-        """The times [nnz] of a part of that matrix, in its order; `users` and `items`: its rows and columns there."""
+        """The times [nnz] of the pairs of another matrix, in its order, NO_TIME of what is not in this one; `users` and
+        `items`: its rows and columns here."""
         rows = np.repeat(np.arange(part.shape[0]) if users is None else users, np.diff(part.indptr))
         columns = part.indices if items is None else items[part.indices]
-        found: np.ndarray = self.at[np.searchsorted(self.keys, rows.astype(np.int64) * self.items + columns)]
+        wanted = rows.astype(np.int64) * self.items + columns
+        places = np.minimum(np.searchsorted(self.keys, wanted), max(len(self.keys) - 1, 0))
+        if len(self.keys) == 0:
+            return np.full(len(wanted), NO_TIME)
+        found: np.ndarray = np.where(self.keys[places] == wanted, self.at[places], NO_TIME)
         return found
 
 

@@ -18,6 +18,7 @@ from scipy.sparse import csr_matrix
 from ...errors import BadDataset
 from ...storage.durable import TEMPORARY
 from .. import dataset
+from ..cold import Cold
 from ..dataset import PARTS, Dataset, IdMap
 from ..tags import Tags
 from .choosing import chosen_of, is_dispensable, misnamed, warnings_of
@@ -37,8 +38,8 @@ from .refusals import (
 )
 from .rule import GivenSplit, ImportRule, RatioSplit, TemporalSplit
 from .salvage import read_through
-from .split import cuts_of, drop_cold, k_core, split_by_ratio, split_by_time, without
-from .statistics import counted, span, times_of_parts
+from .split import cuts_of, drop_cold, k_core, left_behind, split_by_ratio, split_by_time, without
+from .statistics import counted, span, times_of_pairs, times_of_parts
 from .tables import Table, tables_of
 from .tagging import collected, tags_of
 from .tally import Problem, Progress, Tally, left_out_message, merged_tables
@@ -135,6 +136,14 @@ def _events(
     yield Progress("writing", tally.read, 0.95, tally.problems)
     item_ids = items.take(pa.array(item_rows))
     titles, tags, tags_left_out = described.of(item_ids.to_pylist())
+    kept_cold = None
+    if cold:
+        pairs_left, more_users, more_items = left_behind(whole_parts, user_rows, item_rows)
+        both = ((user_rows, more_users), (item_rows, more_items))
+        cold_at = times_of_pairs(pairs_left, times, *map(np.concatenate, both))
+        cold_items = items.take(pa.array(more_items))
+        cold_titles, cold_tags, _ = described.of(cold_items.to_pylist())
+        kept_cold = Cold(pairs_left, users.take(pa.array(more_users)), cold_items, cold_titles, cold_tags, cold_at)
     if tags_left_out:
         message = f"{len(tags.names) + tags_left_out} different tags; the {len(tags.names)} of the most items are kept"
         name = next((file.display_name for file in files if file.role == "items"), files[0].display_name)
@@ -164,6 +173,7 @@ def _events(
         rule=rule.model_dump(mode="json", by_alias=True, exclude_none=True),
         statistics=statistics,
         times=at_of,
+        cold=kept_cold,
     )
     yield Finished(written, statistics)
 

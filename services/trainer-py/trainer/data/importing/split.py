@@ -130,6 +130,27 @@ def drop_cold(parts: dict[str, csr_matrix]) -> tuple[dict[str, csr_matrix], np.n
     return kept, users, items, sum(parts[name].nnz - kept[name].nnz for name in parts)
 
 
+def left_behind(
+    parts: dict[str, csr_matrix], users: np.ndarray, items: np.ndarray
+) -> tuple[csr_matrix, np.ndarray, np.ndarray]:
+    """What `drop_cold` takes from the parts beside train, given the rows and columns that it keeps: a matrix whose
+    first rows and columns are those and whose last are others, and which old ones these others are."""
+    lost = sum(part for name, part in parts.items() if name != "train").tocoo()
+    others = []
+    places = []
+    for kept, named, size in ((users, lost.row, lost.shape[0]), (items, lost.col, lost.shape[1])):
+        others.append(np.setdiff1d(named, kept))
+        place = np.full(size, -1, np.int64)
+        place[kept] = np.arange(len(kept))
+        place[others[-1]] = len(kept) + np.arange(len(others[-1]))
+        places.append(place[named])
+    rows, columns = places
+    cold = (rows >= len(users)) | (columns >= len(items))
+    shape = (len(users) + len(others[0]), len(items) + len(others[1]))
+    pairs = csr_matrix((np.ones(int(cold.sum()), np.float32), (rows[cold], columns[cold])), shape)
+    return pairs, others[0], others[1]
+
+
 def without(part: csr_matrix, *earlier: csr_matrix) -> csr_matrix:
     """`part` less what an earlier part holds already."""
     for other in earlier:

@@ -38,6 +38,15 @@ def times_of_parts(
     return at_of if any((at != NO_TIME).any() for at in at_of.values()) else None
 
 
+def times_of_pairs(pairs: csr_matrix, times: dict[str, Times], users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Of pairs of any part, in their order; `users` and `items`: their rows and columns among all that were read."""
+    pairs.sort_indices()
+    at = np.full(pairs.nnz, NO_TIME)
+    for one in times.values():
+        at = np.maximum(at, one.of(pairs, users, items))
+    return at
+
+
 def span(at_of: dict[str, np.ndarray], forms: set[str]) -> dict[str, Any]:
     known = [at[at != NO_TIME] for at in at_of.values()]
     return {

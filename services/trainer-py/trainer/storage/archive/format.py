@@ -18,14 +18,14 @@ FIRST, MANIFEST, TRAILER = "valence-backup", "manifest.json", "sha256"
 TABLES = "tables"
 _TABLE = re.compile(rf"{TABLES}/[a-z0-9_]{{1,63}}\.copy\.gz")
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+# Not every artifact has them; the manifest says which do.
+OPTIONAL = ("tags.arrow", "cold.arrow")
 # As dataset.py, artifacts.py and uploads.py name them; a test compares. Those load PyTorch, which a backup never needs.
 FILES = {
-    re.compile(r"datasets/[0-9a-f]{64}"): ("interactions.safetensors", "ids.arrow", "tags.arrow", "manifest.json"),
+    re.compile(r"datasets/[0-9a-f]{64}"): ("interactions.safetensors", "ids.arrow", *OPTIONAL, "manifest.json"),
     re.compile(rf"runs/{_UUID}/epoch-[0-9]{{5}}"): ("weights.safetensors", "optimizer.safetensors", "manifest.json"),
     re.compile(rf"uploads/{_UUID}"): ("data",),
 }
-# Not every artifact has it; the manifest says which do.
-OPTIONAL = "tags.arrow"
 # Of one read.
 CHUNK = 1 << 20
 _END = bytes(2 * tarfile.BLOCKSIZE)

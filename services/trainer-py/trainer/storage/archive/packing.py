@@ -114,7 +114,7 @@ def _add_artifact(writer: _Writer, root: Path, wanted: Wanted) -> tuple[dict[str
         try:
             if not (root / wanted.key).is_dir():
                 raise _Damaged("it is not there")
-            there = [name for name in files if name != OPTIONAL or (root / wanted.key / name).exists()]
+            there = [name for name in files if name not in OPTIONAL or (root / wanted.key / name).exists()]
             found = {name: writer.add_file(f"{wanted.key}/{name}", root / wanted.key / name) for name in there}
             _prove(root / wanted.key, wanted, found)
             return {f"{wanted.key}/{name}": proof for name, proof in found.items()}, None
