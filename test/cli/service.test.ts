@@ -265,3 +265,16 @@ it("takes users to export from a file, and leaves a file that is there alone", a
 	writeFileSync(join(cli.folder, "none.txt"), "\n\n");
 	expect((await valence("export", "x.csv", "--users", join(cli.folder, "none.txt"))).stderr).toContain("holds no id");
 });
+
+it("names the models that can be trained where users are held out, and says how they are measured", async () => {
+	const strong = await api.dataset();
+	await api.app.prisma.dataset.update({
+		where: { id: strong },
+		data: { name: "held", rule: { split: { kind: "strong" } } },
+	});
+	const refused = await valence("train", "popularity", "--on", "held");
+	expect([refused.status, refused.stderr]).toEqual([3, expect.stringContaining("These models can: valid.")]);
+	const { status, stdout } = await valence("train", "valid", "--on", "held");
+	expect([status, stdout]).toEqual([0, expect.stringContaining("measured on users held out of the training")]);
+	expect((await valence("train", "valid", "--on", short(dataset))).stdout).not.toContain("held out");
+});

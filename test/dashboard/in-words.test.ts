@@ -17,6 +17,7 @@ const OF_FILES = [
 	"bad_dataset",
 	"ambiguous_column",
 	"no_header",
+	"no_times",
 	"unsupported_format",
 	"bad_zip",
 	"bad_zstd",
@@ -64,3 +65,8 @@ it.each([
 	["/protocol/cutoffs/1", "protocol, cut-offs 2"],
 	["/name", "name"],
 ])("calls %p %p", (pointer, words) => expect(fieldOf(pointer)).toBe(words));
+
+it("names the models that can, where one cannot answer for users who are held out", () => {
+	const message = "bpr cannot be measured on the users that the split holds out; these models can: ease, valid.";
+	expect(inWords({ code: "fold_in_unsupported", message }).hint).toBe(message);
+});

@@ -48,10 +48,8 @@ const WORDS: Record<string, (message: string) => Said> = {
 	}),
 	dataset_missing: () => ({ title: "The dataset's files are gone", hint: "Upload it again." }),
 	dataset_corrupt: () => ({ title: "The dataset's files are damaged", hint: "Upload it again." }),
-	fold_in_unsupported: () => ({
-		title: "What is served cannot answer for somebody new",
-		hint: "Deploy a model that is marked fold-in.",
-	}),
+	// Of what is served, or of a training on a dataset whose users are held out: the service names the models that can.
+	fold_in_unsupported: (message) => ({ title: "The model cannot answer for somebody new", hint: message }),
 	steering_unsupported: () => ({
 		title: "What is served knows no interests to steer by",
 		hint: "Deploy a model that is marked interests.",

@@ -111,7 +111,7 @@ describe("POST /experiments", () => {
 		const { status, body } = await launch({ dataset: strong, models: [{ model: "valid" }, { model: "popularity" }] });
 		expect([status, body.code]).toEqual([422, "fold_in_unsupported"]);
 		expect(body.errors.map((error: { pointer: string }) => error.pointer)).toEqual(["/models/1/model"]);
-		expect(body.detail).toMatch(/^popularity cannot be measured .* these models can: valid\.$/);
+		expect(body.detail).toMatch(/^popularity cannot be measured .* These models can: valid\.$/);
 		expect((await launch({ dataset: strong, models: [{ model: "valid" }] })).status).toBe(202);
 		expect((await launch({ dataset, models: [{ model: "popularity" }] })).status).toBe(202);
 	});

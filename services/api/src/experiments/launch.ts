@@ -131,7 +131,7 @@ async function refuseWithoutFoldIn(app: FastifyInstance, models: { model: string
 	const wrong = entries.flatMap((entry, index) => (canFoldIn(entry) ? [] : [{ index, name: entry.name }]));
 	if (wrong.length === 0) return;
 	const able = (await app.catalogue.models()).filter(canFoldIn).map(({ name }) => name);
-	const message = `cannot be measured on the users that the dataset's strong split holds out; these models can: ${able.join(", ")}`;
+	const message = `cannot be measured on the users that the dataset's strong split holds out. These models can: ${able.join(", ")}`;
 	throw new ApiError(
 		"fold_in_unsupported",
 		`${wrong.map(({ name }) => name).join(", ")} ${message}.`,
