@@ -140,11 +140,14 @@ def test_is_healthy(channel: grpc.Channel) -> None:
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_warm_says_what_it_loaded(stub: Stub, valid: pb.Checkpoint, popularity: pb.Checkpoint) -> None:
+def test_warm_says_what_it_loaded(root: Path, stub: Stub, valid: pb.Checkpoint, popularity: pb.Checkpoint) -> None:
     answer = stub.Warm(pb.WarmRequest(checkpoint=valid), timeout=SECONDS)
     assert (answer.model, answer.users, answer.items) == ("valid", USERS, ITEMS)
     assert set(answer.capabilities) == {"fold_in", "interests", "similar"}
     assert answer.seconds > 0
+    data = dataset.load(root, dataset.key_of(DIGEST))
+    assert (answer.left_out_interactions, answer.left_out_items) == data.left_out()
+    assert answer.left_out_interactions >= data.valid.nnz + data.test.nnz > 0
     assert stub.Warm(pb.WarmRequest(checkpoint=popularity), timeout=SECONDS).model == "popularity"
 
 

@@ -393,12 +393,32 @@ def test_a_run_goes_from_start_to_test_metrics_and_is_evaluated(stub: Stub) -> N
         ({"seed": -1}, "INVALID_ARGUMENT", "invalid_request", "seed"),
         ({"protocol": pb.Protocol(mask_test="train")}, "INVALID_ARGUMENT", "invalid_request", "protocol.cutoffs"),
         ({"device": "abacus"}, "INVALID_ARGUMENT", "invalid_request", "device"),
+        ({"refit": pb.Refit(of="../x", epoch=1)}, "INVALID_ARGUMENT", "invalid_request", "refit.of"),
+        ({"refit": pb.Refit(of=str(uuid.UUID(int=1)))}, "INVALID_ARGUMENT", "invalid_request", "refit.epoch"),
+        (
+            {"refit": pb.Refit(of=str(uuid.UUID(int=1)), epoch=1, steps=-1)},
+            "INVALID_ARGUMENT",
+            "invalid_request",
+            "refit.steps",
+        ),
     ],
 )
 def test_wrong_requests_are_refused_with_code_and_field(
     stub: Stub, changes: dict[str, Any], status: str, code: str, place: str
 ) -> None:
     assert refused(lambda: train(stub, request(**changes)))[:3] == (status, code, place)
+
+
+def test_a_refit_takes_the_steps_that_an_epoch_had_told_and_ends_without_metrics(stub: Stub) -> None:
+    message = request()
+    told = [answer.epoch for answer in train(stub, message) if answer.WhichOneof("event") == "epoch"]
+    assert [epoch.steps for epoch in told] == [told[0].steps * epoch.epoch for epoch in told]
+    answers = train(stub, request(refit=pb.Refit(of=message.run_id, epoch=2, steps=told[1].steps)))
+    epochs = [answer.epoch for answer in answers if answer.WhichOneof("event") == "epoch"]
+    assert epochs[-1].steps == told[1].steps
+    assert {metric.split for epoch in epochs for metric in epoch.metrics} == {"train"}
+    finished = answers[-1].finished
+    assert (finished.reason, len(finished.metrics), finished.best.epoch) == ("steps", 0, epochs[-1].epoch)
 
 
 def test_a_damaged_or_missing_checkpoint_is_not_resumed_from(root: Path, stub: Stub) -> None:

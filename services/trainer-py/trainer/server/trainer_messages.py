@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from ..data.importing import Head, Preview
 from ..data.importing.preview import HEAD_BYTES
@@ -10,6 +11,7 @@ from ..errors import InvalidRequest
 from ..events import Checkpoint, Metric
 from ..pb.trainer.v1 import trainer_pb2 as pb
 from ..serving.exporting import ExportRequest
+from ..storage import artifacts
 from ..storage.artifacts import Artifact
 
 
@@ -56,8 +58,23 @@ def protocol(message: pb.Protocol) -> dict[str, object]:
     return {"mask_test": message.mask_test, "cutoffs": list(message.cutoffs)}
 
 
-def refit(message: pb.Refit) -> dict[str, object]:
-    return {"of": message.of, "epoch": message.epoch, "steps": message.steps}
+def training(message: pb.TrainRequest) -> dict[str, Any]:
+    """The task of a child; what it can refuse only by the dataset or the model is left to it."""
+    artifacts.checkpoint_key(message.run_id, 0)  # refuses what is no run id
+    if message.seed < 0:
+        raise InvalidRequest(f"seed must be 0 or more, not {message.seed}", field="seed")
+    resume, refit = message.resume_from, message.refit
+    return {
+        "run_id": message.run_id,
+        "model": message.model,
+        "config_json": message.config_json,
+        "dataset_key": message.dataset_key,
+        "seed": message.seed,
+        "protocol": protocol(message.protocol),
+        "resume_from": [resume.key, resume.sha256] if message.HasField("resume_from") else None,
+        "device": message.device or "auto",
+        "refit": {"of": refit.of, "epoch": refit.epoch, "steps": refit.steps} if message.HasField("refit") else None,
+    }
 
 
 def checkpoint(checkpoint: Checkpoint) -> pb.Checkpoint:

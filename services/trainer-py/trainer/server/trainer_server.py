@@ -169,21 +169,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         return pb.CheckUploadsResponse(missing_keys=uploads.missing(self._root, request.upload_keys))
 
     def Train(self, request: pb.TrainRequest, context: grpc.ServicerContext) -> Iterator[pb.TrainResponse]:
-        artifacts.checkpoint_key(request.run_id, 0)  # refuses what is no run id
-        if request.seed < 0:
-            raise InvalidRequest(f"seed must be 0 or more, not {request.seed}", field="seed")
-        resume = request.resume_from
-        spec = {
-            "run_id": request.run_id,
-            "model": request.model,
-            "config_json": request.config_json,
-            "dataset_key": request.dataset_key,
-            "seed": request.seed,
-            "protocol": messages.protocol(request.protocol),
-            "resume_from": [resume.key, resume.sha256] if request.HasField("resume_from") else None,
-            "device": request.device or "auto",
-            "refit": messages.refit(request.refit) if request.HasField("refit") else None,
-        }
+        spec = messages.training(request)
         with self._owners.own(request.run_id, request.lease) as is_owner:
             wanted = lambda: context.is_active() and is_owner()  # noqa: E731
             for event in self._trainings.events("train", f"runs/{request.run_id}", spec, wanted):

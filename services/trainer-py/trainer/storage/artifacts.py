@@ -67,8 +67,12 @@ class Loaded:
     optimizer: dict[str, Tensor]
 
 
+def is_run_id(text: str) -> bool:
+    return _RUN_ID.fullmatch(text) is not None
+
+
 def checkpoint_key(run_id: str, epoch: int) -> str:
-    if not _RUN_ID.fullmatch(run_id):
+    if not is_run_id(run_id):
         raise InvalidRequest("a run id is a lower-case uuid", field="run_id")
     return f"runs/{run_id}/epoch-{epoch:05d}"
 

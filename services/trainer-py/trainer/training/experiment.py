@@ -55,9 +55,12 @@ class Refit:
     steps: int = 0
 
     def __post_init__(self) -> None:
-        artifacts.checkpoint_key(self.of, 0)  # refuses what is no run id
-        if self.epoch < 1 or self.steps < 0:
-            raise InvalidRequest("a refit is of an epoch from 1, after 0 steps or more", field="refit")
+        if not artifacts.is_run_id(self.of):
+            raise InvalidRequest("a refit is of a run, named by a lower-case uuid", field="refit.of")
+        if self.epoch < 1:
+            raise InvalidRequest("a refit is of an epoch from 1", field="refit.epoch")
+        if self.steps < 0:
+            raise InvalidRequest("a refit takes 1 step or more, or 0: those of the epoch", field="refit.steps")
 
 
 @dataclass(frozen=True)
