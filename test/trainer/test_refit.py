@@ -277,3 +277,29 @@ def test_it_says_how_many_epochs_there_will_be(root: Path, union: Dataset) -> No
     begun = events[0]
     assert isinstance(begun, Started)
     assert begun.max_epochs == sum(isinstance(event, Epoch) for event in events)
+
+
+@pytest.mark.parametrize(
+    "split", [{"kind": "temporal"}, {"kind": "strong", "ratios": [0.6, 0.2, 0.2]}, {"kind": "leave_last"}]
+)
+def test_every_interaction_keeps_its_time_in_the_whole(tmp_path: Path, split: dict[str, Any]) -> None:
+    rng = np.random.default_rng(3)
+    pairs = {(int(u), int(i)) for u, i in zip(rng.integers(0, 30, 400), rng.integers(0, 40, 400), strict=True)}
+    # The last items are met last: a cut in time leaves them cold.
+    at = {(u, i): 1_700_000_000 + (50_000 + u if i > 36 else (u * 7919 + i * 10_007) % 40_000) for u, i in pairs}
+    (tmp_path / "rows.csv").write_text("user,item,timestamp\n" + "".join(f"u{u},i{i},{at[u, i]}\n" for u, i in pairs))
+    rule = ImportRule.parse(json.dumps({"split": split}))
+    files = [SourceFile("interactions", tmp_path / "rows.csv", "rows.csv")]
+    (done,) = [one for one in import_dataset(files, rule, tmp_path, "a" * 64) if isinstance(one, Imported)]
+    assert done.dataset.cold is not None or split["kind"] == "strong"
+    whole = done.dataset.whole()
+    assert whole.times is not None
+    users, items = (ids.array.to_pylist() for ids in (whole.users, whole.items))
+    train = whole.train.tocoo()
+    found = {
+        (users[row], items[column]): int(time)
+        for row, column, time in zip(train.row, train.col, whole.times["train"], strict=True)
+    }
+    assert found == {(f"u{u}", f"i{i}"): when * 1000 for (u, i), when in at.items()}
+    assert whole.left_out() == (0, 0)
+    assert done.dataset.left_out()[0] == len(pairs) - done.dataset.train.nnz
