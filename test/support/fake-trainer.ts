@@ -60,6 +60,8 @@ const EXPORT_CHUNK = 64 << 10;
 export interface FakeTrainer extends FakeServer {
 	/** Bytes of every staged file that is still there, by key. */
 	uploads: Map<string, number>;
+	/** What was in them, as text. */
+	texts: Map<string, string>;
 	/** The last preview that was asked for. */
 	previewed: PreviewDatasetRequest | null;
 	deleted: string[];
@@ -96,6 +98,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 	let awake = () => {};
 	const state = {
 		uploads: new Map<string, number>(),
+		texts: new Map<string, string>(),
 		previewed: null as FakeTrainer["previewed"],
 		deleted: [] as string[],
 		exports: new Map<string, Buffer>(),
@@ -166,6 +169,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			done: sendUnaryData<UploadFileResponse>,
 		) {
 			const hash = createHash("sha256");
+			const chunks: Buffer[] = [];
 			let bytes = 0;
 			let isWhole = false;
 			call.on("error", () => undefined);
@@ -173,6 +177,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 				for await (const { chunk, last } of call as AsyncIterable<UploadFileRequest>) {
 					if (state.refuseUploads) return done(state.refuseUploads);
 					hash.update(chunk);
+					chunks.push(chunk);
 					bytes += chunk.length;
 					isWhole ||= last;
 					state.received += chunk.length;
@@ -185,6 +190,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			if (call.cancelled || !isWhole) return;
 			const uploadKey = `uploads/${randomUUID()}`;
 			state.uploads.set(uploadKey, bytes);
+			state.texts.set(uploadKey, Buffer.concat(chunks).toString());
 			done(null, { uploadKey, bytes, sha256: hash.digest("hex") });
 		},
 		stageSample(
