@@ -3,6 +3,7 @@
 // few commits.
 import fp from "fastify-plugin";
 import type { Interaction } from "../feeds/interaction.js";
+import { Prisma } from "../generated/prisma/client.js";
 import { ApiError } from "../http/errors.js";
 import type { Transaction } from "./prisma.js";
 
@@ -115,49 +116,71 @@ export async function allow(tx: Transaction, milliseconds: number): Promise<void
 		FROM unnest(ARRAY['statement_timeout', 'idle_in_transaction_session_timeout']) AS name`;
 }
 
-const distinct = (texts: string[]) => [...new Set(texts)];
-
 /** Returns how many of each request were new: neither their id nor their user, item and time was there, or earlier in these. */
 async function store(tx: Transaction, feed: number, requests: Interaction[][]): Promise<number[]> {
 	const all = requests.flat();
-	const users = distinct(all.map(({ user }) => user));
-	const items = distinct(all.map(({ item }) => item));
-	const newUsers = await tx.$executeRaw`
-		INSERT INTO feed_users (feed_id, id) SELECT ${feed}, id FROM unnest(${users}::text[]) AS given (id)
-		WHERE NOT EXISTS (SELECT 1 FROM feed_users u WHERE u.feed_id = ${feed} AND u.id = given.id)`;
-	const newItems = await tx.$executeRaw`
-		INSERT INTO feed_items (feed_id, id) SELECT ${feed}, id FROM unnest(${items}::text[]) AS given (id)
-		WHERE NOT EXISTS (SELECT 1 FROM feed_items i WHERE i.feed_id = ${feed} AND i.id = given.id)`;
-	const column = <T>(of: (row: Interaction) => T) => all.map(of);
-	const stored = await tx.$queryRaw<{ request: number; added: number }[]>`
-		WITH given AS (
-			SELECT u.key AS user_key, i.key AS item_key, at, value, event_id, request, position
-			FROM unnest(${column(({ user }) => user)}::text[], ${column(({ item }) => item)}::text[],
-				${column(({ at }) => at.toISOString())}::timestamptz[], ${column(({ value }) => value)}::float8[],
-				${column(({ id }) => id)}::text[], ${requests.flatMap((rows, index) => rows.map(() => index))}::int[])
-				WITH ORDINALITY AS row (user_id, item_id, at, value, event_id, request, position)
-			JOIN feed_users u ON u.feed_id = ${feed} AND u.id = user_id
-			JOIN feed_items i ON i.feed_id = ${feed} AND i.id = item_id
-		), stored AS (
-			INSERT INTO feed_interactions (feed_id, user_key, item_key, at, value, event_id)
-			SELECT ${feed}, user_key, item_key, at, value, event_id FROM given ORDER BY position
-			ON CONFLICT DO NOTHING RETURNING user_key, item_key, at, event_id
-		), first AS (
-			SELECT min(request) AS request FROM stored JOIN given USING (user_key, item_key, at)
-			WHERE stored.event_id IS NOT DISTINCT FROM given.event_id GROUP BY user_key, item_key, at
-		)
-		SELECT request, count(*)::int AS added FROM first GROUP BY request`;
-	const added = requests.map((_, index) => stored.find(({ request }) => request === index)?.added ?? 0);
+	const users = await keysOf(tx, "feed_users", feed, new Set(all.map(({ user }) => user)));
+	const items = await keysOf(tx, "feed_items", feed, new Set(all.map(({ item }) => item)));
+	// From keys, so that nothing is joined and no plan can be a bad one.
+	const insert = Prisma.sql`
+		INSERT INTO feed_interactions (feed_id, user_key, item_key, at, value, event_id)
+		SELECT ${feed}, * FROM unnest(${all.map(({ user }) => users.keys.get(user))}::bigint[],
+			${all.map(({ item }) => items.keys.get(item))}::bigint[], ${all.map(({ at }) => at.toISOString())}::timestamptz[],
+			${all.map(({ value }) => value)}::float8[], ${all.map(({ id }) => id)}::text[])
+		ON CONFLICT DO NOTHING`;
+	const added =
+		requests.length === 1
+			? [await tx.$executeRaw(insert)]
+			: await addedOf(tx, insert, requests, users.keys, items.keys);
 	const sum = added.reduce((total, one) => total + one, 0);
 	// Of whom every row was there under another name: an id that nothing needs is not kept.
 	const needless =
-		newUsers > 0 && sum < all.length
+		users.fresh.length > 0 && sum < all.length
 			? await tx.$executeRaw`
-				DELETE FROM feed_users u WHERE feed_id = ${feed} AND id = ANY(${users}::text[])
+				DELETE FROM feed_users u WHERE feed_id = ${feed} AND key = ANY(${users.fresh}::bigint[])
 					AND NOT EXISTS (SELECT 1 FROM feed_interactions r WHERE r.user_key = u.key)`
 			: 0;
 	await tx.$executeRaw`
-		UPDATE feeds SET interactions = interactions + ${sum}, users = users + ${newUsers - needless}, items = items + ${newItems}
-		WHERE id = ${feed}`;
+		UPDATE feeds SET interactions = interactions + ${sum}, users = users + ${users.fresh.length - needless},
+			items = items + ${items.fresh.length} WHERE id = ${feed}`;
 	return added;
+}
+
+type Keys = Map<string, bigint>;
+
+/** The numbers that ids have in a feed; those it has not seen yet are given one, and told as fresh. */
+async function keysOf(
+	tx: Transaction,
+	table: "feed_users" | "feed_items",
+	feed: number,
+	ids: Set<string>,
+): Promise<{ keys: Keys; fresh: bigint[] }> {
+	const into = Prisma.raw(table);
+	const known = await tx.$queryRaw<{ id: string; key: bigint }[]>`
+		SELECT id, key FROM ${into} WHERE feed_id = ${feed} AND id = ANY(${[...ids]}::text[])`;
+	const keys: Keys = new Map(known.map(({ id, key }) => [id, key]));
+	const missing = [...ids].filter((id) => !keys.has(id));
+	if (missing.length === 0) return { keys, fresh: [] };
+	const made = await tx.$queryRaw<{ id: string; key: bigint }[]>`
+		INSERT INTO ${into} (feed_id, id) SELECT ${feed}, * FROM unnest(${missing}::text[]) RETURNING id, key`;
+	for (const { id, key } of made) keys.set(id, key);
+	return { keys, fresh: made.map(({ key }) => key) };
+}
+
+/** What was inserted is that of the first who sent it. */
+async function addedOf(
+	tx: Transaction,
+	insert: Prisma.Sql,
+	requests: Interaction[][],
+	users: Keys,
+	items: Keys,
+): Promise<number[]> {
+	const inserted = await tx.$queryRaw<{ user: bigint; item: bigint; at: Date; id: string | null }[]>`
+		${insert} RETURNING user_key AS user, item_key AS item, at, event_id AS id`;
+	const named = (user: unknown, item: unknown, at: Date, id: string | null) =>
+		`${user} ${item} ${at.getTime()} ${id ?? ""}`;
+	const left = new Set(inserted.map(({ user, item, at, id }) => named(user, item, at, id)));
+	const count = (rows: Interaction[]) =>
+		rows.filter(({ user, item, at, id }) => left.delete(named(users.get(user), items.get(item), at, id))).length;
+	return requests.map(count);
 }
