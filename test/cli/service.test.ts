@@ -109,6 +109,33 @@ it("trains on the newest dataset what is set, for the models that have the field
 	expect(made.filter(({ model }: { model: string }) => model === "valid")).toHaveLength(6);
 });
 
+it("sends a file to a feed, says what was refused, and lists feeds", async () => {
+	const file = join(cli.folder, "today.ndjson");
+	const rows = [
+		{ user: "u1", item: "i1", at: 1_700_000_000 },
+		{ user: "u1", item: "i1", at: 1_700_000_000 },
+		{ user: "u2" },
+	];
+	writeFileSync(file, rows.map((row) => JSON.stringify(row)).join("\n"));
+	const pushed = await valence("feed", "push", "shop", file);
+	expect([pushed.status, pushed.stdout]).toEqual([
+		1,
+		expect.stringContaining("shop: 1 new, 1 known before, 1 refused\n  line 3: item is missing"),
+	]);
+	writeFileSync(file, JSON.stringify(rows[0]));
+	const again = await valence("feed", "push", "shop", file, "--json");
+	expect([again.status, JSON.parse(again.stdout)]).toEqual([0, { added: 0, known: 1, refused: 0, problems: [] }]);
+	expect((await valence("feeds")).stdout).toMatch(/shop +1 +1 +1 /);
+	expect((await valence("feed", "snapshot", "nowhere")).status).toBe(3);
+	const wrong = [
+		["push", "shop"],
+		["snapshot", "shop", file],
+		["push", "shop", `${file}.gone`],
+		["pull", "shop"],
+	];
+	for (const words of wrong) expect([words, (await valence("feed", ...words)).status]).toEqual([words, 2]);
+});
+
 describe("what is deployed", () => {
 	it("is replaced by another model only when that is said", async () => {
 		const first = await valence("deploy", "best", "--json");

@@ -62,6 +62,8 @@ export interface FakeTrainer extends FakeServer {
 	models: Model[];
 	/** Bytes of every staged file that is still there, by key. */
 	uploads: Map<string, number>;
+	/** What was in them, as text. */
+	texts: Map<string, string>;
 	/** The last preview that was asked for. */
 	previewed: PreviewDatasetRequest | null;
 	deleted: string[];
@@ -99,6 +101,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 	const state = {
 		models: MODELS,
 		uploads: new Map<string, number>(),
+		texts: new Map<string, string>(),
 		previewed: null as FakeTrainer["previewed"],
 		deleted: [] as string[],
 		exports: new Map<string, Buffer>(),
@@ -169,6 +172,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			done: sendUnaryData<UploadFileResponse>,
 		) {
 			const hash = createHash("sha256");
+			const chunks: Buffer[] = [];
 			let bytes = 0;
 			let isWhole = false;
 			call.on("error", () => undefined);
@@ -176,6 +180,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 				for await (const { chunk, last } of call as AsyncIterable<UploadFileRequest>) {
 					if (state.refuseUploads) return done(state.refuseUploads);
 					hash.update(chunk);
+					chunks.push(chunk);
 					bytes += chunk.length;
 					isWhole ||= last;
 					state.received += chunk.length;
@@ -188,6 +193,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			if (call.cancelled || !isWhole) return;
 			const uploadKey = `uploads/${randomUUID()}`;
 			state.uploads.set(uploadKey, bytes);
+			state.texts.set(uploadKey, Buffer.concat(chunks).toString());
 			done(null, { uploadKey, bytes, sha256: hash.digest("hex") });
 		},
 		stageSample(

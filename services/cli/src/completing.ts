@@ -44,7 +44,9 @@ function listFor(
 	if (command === "models" && place === 2) return ask(modelNames);
 	if (["deploy", "refit", "runs"].includes(command) && place === 2) return ask(runNames);
 	if (command === "compare") return ask(experimentNames);
-	if (["import", "export", "backup", "restore"].includes(command)) return Promise.resolve([]); // files: the shell's own
+	if (command === "feed" && place === 3) return ask(feedNames);
+	if ((command === "feed" && place === 4) || ["import", "export", "backup", "restore"].includes(command))
+		return Promise.resolve([]); // files: the shell's own
 	return null;
 }
 
@@ -59,6 +61,8 @@ const datasetNames = async (api: Client) => {
 	return [LATEST, ...new Set(items.map(({ name }) => name))];
 };
 const deploymentNames = async (api: Client) => (await api.get("/deployments")).items.map(({ name }) => name);
+const feedNames = async (api: Client) =>
+	(await api.get("/feeds", { query: { limit: 200 } })).items.map(({ name }) => name);
 const modelNames = async (api: Client) => (await api.get("/models")).items.map(({ name }) => name);
 const fieldNames = async (api: Client) => {
 	const { items } = await api.get("/models");

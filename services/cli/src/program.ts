@@ -12,6 +12,7 @@ import { deploy } from "./commands/deploy.js";
 import { dev } from "./commands/dev.js";
 import { doctor } from "./commands/doctor.js";
 import { exportLists } from "./commands/export.js";
+import { feed, feeds } from "./commands/feeds.js";
 import { homes } from "./commands/homes.js";
 import { importFiles } from "./commands/import.js";
 import { models } from "./commands/models.js";
@@ -29,7 +30,7 @@ import { VERSION } from "./version.js";
 const COMMANDS = [
 	...[demo, start, stop, doctor],
 	...[importFiles, train, runs, compare, refitRun, deploy, recommend, similar, exportLists],
-	...[datasets, models, login, contexts, completion],
+	...[datasets, feed, feeds, models, login, contexts, completion],
 	...[paper, bench, dev, backup, restore, homes],
 ];
 const WIDEST = 110;

@@ -45,12 +45,26 @@ export const digestOf = (files: StoredFile[], rule: ImportRule) => {
 /** Where the trainer keeps what an import makes. */
 export const datasetKey = (digest: string) => `datasets/${digest}`;
 
-async function store(app: FastifyInstance, name: string, rule: ImportRule, files: StoredFile[]): Promise<Stored> {
-	const stored = await storeOnce(app, name, rule, files);
+/** What else is to be true of the dataset, in the transaction that stores it; `isQueued` when it is imported for it. */
+export type Settle = (tx: Transaction, id: string, isQueued: boolean) => Promise<void>;
+const nothingElse: Settle = async () => undefined;
+
+async function store(
+	app: FastifyInstance,
+	name: string,
+	rule: ImportRule,
+	files: StoredFile[],
+	settle: Settle,
+): Promise<Stored> {
+	const stored = await storeOnce(app, name, rule, files, settle);
 	if (stored.lease !== null) return stored;
-	// While its files were read it may have been deleted.
-	const isThere = (await app.prisma.dataset.count({ where: { id: stored.id } })) > 0;
-	return isThere ? stored : store(app, name, rule, files);
+	const isThere = await app.prisma.$transaction(async (tx) => {
+		// While its files were read it may have been deleted.
+		if ((await tx.dataset.count({ where: { id: stored.id } })) === 0) return false;
+		await settle(tx, stored.id, false);
+		return true;
+	});
+	return isThere ? stored : store(app, name, rule, files, settle);
 }
 
 /** Stores a dataset of staged files and queues its import; what is staged for nothing is gone when this ends. */
@@ -59,10 +73,11 @@ export async function storeAndQueue(
 	name: string,
 	rule: ImportRule,
 	files: StoredFile[],
+	settle = nothingElse,
 ): Promise<Stored> {
 	let stored: Stored | undefined;
 	try {
-		stored = await store(app, name, rule, files);
+		stored = await store(app, name, rule, files, settle);
 	} finally {
 		if (stored && stored.lease !== null) await app.removals.carryOut(stored.replaced);
 		else await app.removals.discard(uploadKeys(files));
@@ -74,14 +89,20 @@ export async function storeAndQueue(
 	return stored;
 }
 
-async function storeOnce(app: FastifyInstance, name: string, rule: ImportRule, files: StoredFile[]): Promise<Stored> {
+async function storeOnce(
+	app: FastifyInstance,
+	name: string,
+	rule: ImportRule,
+	files: StoredFile[],
+	settle: Settle,
+): Promise<Stored> {
 	const digest = digestOf(files, rule);
 	const known = await app.prisma.dataset.findUnique({ where: { digest }, include: { job: true } });
-	if (!known) return create(app, name, digest, rule, files);
+	if (!known) return create(app, name, digest, rule, files, settle);
 	if (!(await isLost(app, known))) return { id: known.id, lease: null, replaced: [] };
 	// Experiments may hang on a dataset that was imported once: it keeps its id and is imported again.
-	if (known.artifactKey !== null) return reopen(app, known, files);
-	return create(app, name, digest, rule, files, known);
+	if (known.artifactKey !== null) return reopen(app, known, files, settle);
+	return create(app, name, digest, rule, files, settle, known);
 }
 
 /** Whether the import has failed, or its files on disk are not what it wrote. */
@@ -96,6 +117,7 @@ async function create(
 	digest: string,
 	rule: ImportRule,
 	files: StoredFile[],
+	settle: Settle,
 	failed?: Known,
 ): Promise<Stored> {
 	const id = randomUUID();
@@ -108,6 +130,7 @@ async function create(
 			await app.jobs.create(tx, [id], "import");
 			await tx.dataset.create({ data: { ...data, files: files as unknown as Prisma.InputJsonArray } });
 			await app.removals.note(tx, replaced);
+			await settle(tx, id, true);
 		});
 		return { id, lease: 0, replaced };
 	} catch (error) {
@@ -123,7 +146,7 @@ export async function removeAsSeen(tx: Transaction, { id, digest, job: { state, 
 	return (await tx.job.deleteMany({ where: { id, state, lease, dataset: { digest } } })).count > 0;
 }
 
-function reopen(app: FastifyInstance, known: Known, files: StoredFile[]): Promise<Stored> {
+function reopen(app: FastifyInstance, known: Known, files: StoredFile[], settle: Settle): Promise<Stored> {
 	return app.prisma.$transaction(async (tx) => {
 		const lease = await app.jobs.reopen(tx, known.job);
 		const replaced = lease === null ? [] : uploadKeys(known.files);
@@ -131,6 +154,7 @@ function reopen(app: FastifyInstance, known: Known, files: StoredFile[]): Promis
 			const data = { files: files as unknown as Prisma.InputJsonArray, problems: [], problemsTotal: 0 };
 			await tx.dataset.update({ where: { id: known.id }, data });
 			await app.removals.note(tx, replaced);
+			await settle(tx, known.id, true);
 		}
 		return { id: known.id, lease, replaced };
 	});

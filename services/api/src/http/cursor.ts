@@ -11,17 +11,29 @@ const SHAPE = /^(\d{1,15})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 export const cursorOf = ({ createdAt, id }: Position) =>
 	Buffer.from(`${createdAt.getTime()}.${id}`).toString("base64url");
 
+const notOurs = () =>
+	new ApiError("invalid_cursor", "Take the cursor from nextCursor of the page before.", [
+		{ pointer: "/query/cursor", code: "invalid_cursor", message: "is not one that this list gave out" },
+	]);
+
 /** A Prisma condition for what comes after the cursor. Throws invalid_cursor. */
 export function after(cursor: string | undefined) {
 	if (cursor === undefined) return {};
 	const match = SHAPE.exec(Buffer.from(cursor, "base64url").toString());
-	if (!match) {
-		throw new ApiError("invalid_cursor", "Take the cursor from nextCursor of the page before.", [
-			{ pointer: "/query/cursor", code: "invalid_cursor", message: "is not one that this list gave out" },
-		]);
-	}
+	if (!match) throw notOurs();
 	const createdAt = new Date(Number(match[1]));
 	return { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: match[2] as string } }] };
+}
+
+/** Of a list that is ordered by whole numbers. */
+export const cursorOfNumbers = (...numbers: (number | bigint)[]) =>
+	Buffer.from(numbers.join(".")).toString("base64url");
+
+/** Throws invalid_cursor unless there are `count` of them. */
+export function numbersOf(cursor: string, count: number): bigint[] {
+	const parts = Buffer.from(cursor, "base64url").toString().split(".");
+	if (parts.length !== count || !parts.every((part) => /^\d{1,15}$/.test(part))) throw notOurs();
+	return parts.map(BigInt);
 }
 
 export const newestFirst = [{ createdAt: "desc" }, { id: "desc" }] as const;

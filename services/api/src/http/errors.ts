@@ -37,7 +37,11 @@ export const ERRORS = {
 	body_too_large: [413, "The body is too large", "Send less; uploads are bounded by `MAX_UPLOAD_BYTES` a file."],
 	upload_too_large: [413, "The file is too large", "Split it, or raise `MAX_UPLOAD_BYTES`."],
 	uri_too_long: [414, "The address is too long", "Ids take up to 512 bytes."],
-	unsupported_media_type: [415, "The content type is not supported", "JSON, but `multipart/form-data` for datasets."],
+	unsupported_media_type: [
+		415,
+		"The content type is not supported",
+		"JSON, but `multipart/form-data` for datasets; interactions of a feed also as `application/x-ndjson`.",
+	],
 	range_not_satisfiable: [416, "The file ends before that range", "`Content-Range` says how long it is."],
 	bad_configuration: [422, "A configuration does not fit its model's schema", "`GET /models` holds the schemas."],
 	unknown_dataset: [422, "There is no such dataset", "`GET /datasets` lists them."],
@@ -156,6 +160,8 @@ the field is not in the body.
 \`too_many_tags\`, \`encoding\` (read as Windows-1252), \`blanks\` (around ids), \`left_out\` (of an archive), \`merged\` (several of an
 archive read as one), \`cold_test\` (much of test finds nobody in train), \`lost_valid\` (nothing of valid is left), \`first_line_taken\`
 (for a row, by the positions in the rule), \`no_times\` (a column of times holds none that is read; it refuses a rule that needs
-them); in a preview also \`not_shown\` (what the first bytes do not tell).
+them); in a preview also \`bad_time\` and \`not_shown\` (what the first bytes do not tell).
+
+\`problems[].code\` of interactions sent to a feed is one of the codes of fields, or of a line \`bad_json\`, \`bad_character\` or \`line_too_long\`.
 `;
 }

@@ -27,10 +27,9 @@ const Failure = Type.Object(
 export const JobError = Nullable(Failure);
 export const Named = Type.Object({ id: Uuid, name: Type.String() }, { title: "Named" });
 
-export const DeploymentName = Type.String({
-	pattern: "^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$",
-	description: "a-z, 0-9 and -, 1 to 64.",
-});
+const NAME = { pattern: "^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$", description: "a-z, 0-9 and -, 1 to 64." };
+export const DeploymentName = Type.String({ ...NAME });
+export const FeedName = Type.String({ ...NAME });
 export const Fallback = Type.Enum(["none", "popular"], {
 	type: "string",
 	title: "Fallback",

@@ -43,6 +43,9 @@ const ajv = new Ajv({
 	formats,
 });
 
+/** For what does not come as a whole body. */
+export const checkOf = (schema: object) => ajv.compile(schema);
+
 type Properties = Record<string, { type?: string }>;
 
 export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) => {

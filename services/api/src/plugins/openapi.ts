@@ -17,6 +17,7 @@ interface Schema {
 
 const TAGS = {
 	datasets: "Interactions, imported once and never changed after.",
+	feeds: "Interactions that keep coming; a snapshot of them is a dataset.",
 	models: "What can be trained.",
 	experiments: "Models, grids and seeds on one dataset.",
 	runs: "One training each, and evaluations of what it made.",

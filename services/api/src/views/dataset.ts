@@ -53,6 +53,16 @@ export const ImportProblem = Type.Object(
 	{ title: "ImportProblem" },
 );
 
+const OfFeed = Type.Object(
+	{
+		name: Type.String(),
+		at: Type.String({ description: "ISO 8601, UTC. What was acknowledged before is in it." }),
+		rows: Type.Integer(),
+	},
+	{ title: "SnapshotOf", description: "The feed that the dataset is a snapshot of." },
+);
+export type OfFeed = Static<typeof OfFeed>;
+
 export const DatasetView = Type.Object(
 	{
 		id: Uuid,
@@ -79,6 +89,7 @@ export const DatasetView = Type.Object(
 		problemsTotal: Type.Integer(),
 		problems: Type.Array(ImportProblem),
 		experiments: Type.Integer({ description: "How many experiments are on it." }),
+		feed: Nullable(OfFeed),
 	},
 	{ title: "Dataset" },
 );
@@ -113,6 +124,7 @@ export function datasetView(row: Row): View {
 		problemsTotal: Math.max(row.problemsTotal, statistics?.problemsTotal ?? 0, problems.length),
 		problems,
 		experiments: row._count.experiments,
+		feed: row.feed as OfFeed | null,
 	};
 }
 

@@ -1,0 +1,97 @@
+// From what is sent to a feed to what is stored: some thousand rows a commit, the next ones read while they are written.
+import type { FastifyError, FastifyInstance } from "fastify";
+import { ApiError, type Problem } from "../http/errors.js";
+import { translate } from "../plugins/error-handler.js";
+import { type Interaction, isProblem, readInteraction } from "./interaction.js";
+import type { Entry } from "./lines.js";
+
+/** Rows of one commit of a stream. */
+const AT_ONCE = 2_000;
+const MOST_PROBLEMS = 100;
+
+export interface Received {
+	added: number;
+	known: number;
+	refused: number;
+	/** Of the first rows that were refused. */
+	problems: { position: number; field: string; code: string; message: string }[];
+}
+
+/** Throws invalid_request where no row can be stored; what it throws on the way says which rows are stored. */
+export async function receive(
+	app: FastifyInstance,
+	name: string,
+	pieces: AsyncIterable<Entry[]> | Iterable<Entry[]>,
+): Promise<Received> {
+	const received: Received = { added: 0, known: 0, refused: 0, problems: [] };
+	let rows: Interaction[] = [];
+	/** The last position that has been read, and the last before which everything good is stored. */
+	let read = 0;
+	let stored = 0;
+	let writing = Promise.resolve();
+
+	async function write(some: Interaction[], until: number): Promise<void> {
+		const added = await app.feeds.add(name, some);
+		received.added += added;
+		received.known += some.length - added;
+		stored = until;
+	}
+	/** Waits for the rows before these: a sender is read no faster than its rows are stored. */
+	async function flush(): Promise<void> {
+		await writing;
+		if (rows.length === 0) return;
+		writing = write(rows, read);
+		writing.catch(() => undefined); // it is waited for by the next flush
+		rows = [];
+	}
+	function refuse(position: number, { pointer, code, message }: Problem): void {
+		received.refused++;
+		if (received.problems.length < MOST_PROBLEMS) {
+			received.problems.push({ position, field: pointer.slice(1), code, message });
+		}
+	}
+
+	try {
+		for await (const entries of pieces) {
+			const now = new Date();
+			for (const { position, value, problem } of entries) {
+				read = position;
+				const row = problem ?? readInteraction(value, now);
+				if (isProblem(row)) refuse(position, row);
+				else if (rows.push(row) >= AT_ONCE) await flush();
+			}
+		}
+		await flush();
+		await writing;
+	} catch (error) {
+		await writing.catch(() => undefined);
+		throw stored === 0 ? error : interrupted(translate(error as FastifyError), received, stored);
+	}
+	if (received.refused > 0 && received.added + received.known === 0) throw nothingGood(received);
+	return received;
+}
+
+/** Says how far it came: what is sent again from there on counts once. */
+function interrupted(
+	{ code, message, retryAfterSeconds }: ApiError,
+	{ added, known }: Received,
+	stored: number,
+): ApiError {
+	const detail = `${message} Up to ${stored} everything is stored (${added} new, ${known} known before); send the rest again.`;
+	const problem = { pointer: `/${stored}`, code, message: "is where to begin again" };
+	return new ApiError(code, detail, [problem], retryAfterSeconds);
+}
+
+function nothingGood({ refused, problems }: Received): ApiError {
+	const named = problems.map(({ position, field, code, message }) => ({
+		pointer: `/${position - 1}${field && `/${field}`}`,
+		code,
+		message,
+	}));
+	const [first] = named;
+	return new ApiError(
+		"invalid_request",
+		`None of ${refused} rows can be stored: ${first?.pointer} ${first?.message}.`,
+		named,
+	);
+}

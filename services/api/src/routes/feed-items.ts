@@ -1,0 +1,102 @@
+import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import { wrong } from "../datasets/import-rule.js";
+import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
+import { FeedName, Id, page, pageQuery, problems } from "../http/schemas.js";
+import { noFeed } from "../plugins/feeds.js";
+import { FeedItem, NewItem } from "../views/feed.js";
+
+const MOST_ITEMS = 10_000;
+const Params = Type.Object({ name: FeedName }, { additionalProperties: false });
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+	const { prisma } = app;
+
+	app.put(
+		"/feeds/:name/items",
+		{
+			schema: {
+				operationId: "putItems",
+				summary: "Say what items are called, are about, and whether they can be had; what is not said stays as it is",
+				tags: ["feeds"],
+				params: Params,
+				body: Type.Object(
+					{
+						items: Type.Array(
+							Type.Object({ item: Id, ...NewItem }, { title: "NewFeedItem", additionalProperties: false }),
+							{ minItems: 1, maxItems: MOST_ITEMS },
+						),
+					},
+					{ title: "NewFeedItems", additionalProperties: false },
+				),
+				response: {
+					200: Type.Object(
+						{ added: Type.Integer(), known: Type.Integer({ description: "That were there before." }) },
+						{ title: "PutItems" },
+					),
+					...problems,
+				},
+			},
+		},
+		async (request) => {
+			const { items } = request.body;
+			const ids = items.map(({ item }) => item);
+			const firstAt = new Map(ids.map((id, index) => [id, index] as const).reverse());
+			const twice = ids.findIndex((id, index) => firstAt.get(id) !== index);
+			if (twice !== -1) throw wrong(`/items/${twice}/item`, "not_allowed", "is named twice");
+			const json = JSON.stringify(items);
+			const added = await app.feeds.hold(request.params.name, async (tx, feed) => {
+				const fresh = await tx.$executeRaw`
+					INSERT INTO feed_items (feed_id, id) SELECT ${feed}, id FROM unnest(${ids}::text[]) AS given (id)
+					WHERE NOT EXISTS (SELECT 1 FROM feed_items i WHERE i.feed_id = ${feed} AND i.id = given.id)`;
+				await tx.$executeRaw`
+					UPDATE feed_items SET
+						title = CASE WHEN said ? 'title' THEN said ->> 'title' ELSE title END,
+						tags = CASE WHEN said ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(said -> 'tags')) ELSE tags END,
+						available = coalesce((said ->> 'available')::boolean, available)
+					FROM jsonb_array_elements(${json}::jsonb) AS said WHERE feed_id = ${feed} AND id = said ->> 'item'`;
+				await tx.$executeRaw`UPDATE feeds SET items = items + ${fresh} WHERE id = ${feed}`;
+				return fresh;
+			});
+			return { added, known: items.length - added };
+		},
+	);
+
+	app.get(
+		"/feeds/:name/items",
+		{
+			schema: {
+				operationId: "listFeedItems",
+				summary: "Items of a feed, those that were named last first",
+				tags: ["feeds"],
+				params: Params,
+				querystring: pageQuery({
+					item: Type.Optional(Type.String({ format: "id", description: "This one alone." })),
+					available: Type.Optional(Type.Boolean({ description: "Only those that can be had, or that cannot." })),
+				}),
+				response: { 200: page(FeedItem), ...problems },
+			},
+		},
+		async (request) => {
+			const { item, available, limit, cursor } = request.query;
+			const [before] = cursor === undefined ? [] : numbersOf(cursor, 1);
+			const feed = await prisma.feed.findUnique({ where: { name: request.params.name } });
+			if (!feed) throw noFeed();
+			const rows = await prisma.feedItem.findMany({
+				where: {
+					feedId: feed.id,
+					...(before !== undefined && { key: { lt: before } }),
+					...(item !== undefined && { id: item }),
+					...(available !== undefined && { available }),
+				},
+				orderBy: { key: "desc" },
+				take: limit + 1,
+			});
+			const last = rows[limit - 1];
+			return {
+				items: rows.slice(0, limit).map(({ id, title, tags, available }) => ({ id, title, tags, available })),
+				nextCursor: rows.length > limit && last ? cursorOfNumbers(last.key) : null,
+			};
+		},
+	);
+};
+export default routes;

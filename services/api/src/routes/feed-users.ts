@@ -1,0 +1,115 @@
+import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import { Prisma } from "../generated/prisma/client.js";
+import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
+import { ApiError } from "../http/errors.js";
+import { FeedName, Id, page, pageQuery, problems } from "../http/schemas.js";
+import { noFeed } from "../plugins/feeds.js";
+import { Erased, FeedUser } from "../views/feed.js";
+
+const Params = Type.Object({ name: FeedName }, { additionalProperties: false });
+const UserParams = Type.Object({ name: FeedName, id: Id }, { additionalProperties: false });
+const MOST_SNAPSHOTS = 1_000;
+
+interface Row {
+	key: bigint;
+	id: string;
+	interactions: number;
+	newest: Date | null;
+}
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+	const { prisma } = app;
+
+	/** Users of a feed with what there is of them; throws not_found. */
+	async function users(name: string, which: Prisma.Sql): Promise<Row[]> {
+		const feed = await prisma.feed.findUnique({ where: { name }, select: { id: true } });
+		if (!feed) throw noFeed();
+		return prisma.$queryRaw<Row[]>`
+			SELECT key, id, of_user.* FROM (SELECT key, id FROM feed_users WHERE feed_id = ${feed.id} ${which}) AS known,
+				LATERAL (SELECT count(*)::int AS interactions, max(at) AS newest FROM feed_interactions WHERE user_key = key) AS of_user
+			ORDER BY key DESC`;
+	}
+	const view = ({ id, interactions, newest }: Row) => ({ id, interactions, newest: newest?.toISOString() ?? null });
+
+	app.get(
+		"/feeds/:name/users",
+		{
+			schema: {
+				operationId: "listFeedUsers",
+				summary: "Users of a feed, those who came last first",
+				tags: ["feeds"],
+				params: Params,
+				querystring: pageQuery({
+					user: Type.Optional(Type.String({ format: "id", description: "This one alone." })),
+				}),
+				response: { 200: page(FeedUser), ...problems },
+			},
+		},
+		async (request) => {
+			const { user, limit, cursor } = request.query;
+			const alone = user === undefined ? Prisma.empty : Prisma.sql`AND id = ${user}`;
+			const before = cursor === undefined ? Prisma.empty : Prisma.sql`AND key < ${numbersOf(cursor, 1)[0]}`;
+			const rows = await users(
+				request.params.name,
+				Prisma.sql`${alone} ${before} ORDER BY key DESC LIMIT ${limit + 1}`,
+			);
+			const last = rows[limit - 1];
+			return {
+				items: rows.slice(0, limit).map(view),
+				nextCursor: rows.length > limit && last ? cursorOfNumbers(last.key) : null,
+			};
+		},
+	);
+
+	app.get(
+		"/feeds/:name/users/:id",
+		{
+			schema: {
+				operationId: "getFeedUser",
+				summary: "One user of a feed",
+				tags: ["feeds"],
+				params: UserParams,
+				response: { 200: FeedUser, ...problems },
+			},
+		},
+		async (request) => {
+			const [row] = await users(request.params.name, Prisma.sql`AND id = ${request.params.id}`);
+			if (!row) throw new ApiError("not_found", "The feed knows no such user.");
+			return view(row);
+		},
+	);
+
+	app.delete(
+		"/feeds/:name/users/:id",
+		{
+			schema: {
+				operationId: "eraseUser",
+				summary:
+					"Erase a person from a feed, and say which datasets may still hold them; again answers the same with no interactions",
+				tags: ["feeds"],
+				params: UserParams,
+				response: { 200: Erased, ...problems },
+			},
+		},
+		async (request) => {
+			const { name, id } = request.params;
+			const interactions = await app.feeds.hold(name, async (tx, feed) => {
+				const [user] = await tx.$queryRaw<{ key: bigint }[]>`
+					DELETE FROM feed_users WHERE feed_id = ${feed} AND id = ${id} RETURNING key`;
+				if (!user) return 0;
+				const gone = await tx.$executeRaw`DELETE FROM feed_interactions WHERE user_key = ${user.key}`;
+				await tx.$executeRaw`UPDATE feeds SET interactions = interactions - ${gone}, users = users - 1 WHERE id = ${feed}`;
+				return gone;
+			});
+			request.log.info({ feed: name, interactions }, "a person was erased");
+			const snapshots = await prisma.dataset.findMany({
+				where: { feed: { path: ["name"], equals: name } },
+				select: { id: true, name: true },
+				orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+				take: MOST_SNAPSHOTS,
+			});
+			return { interactions, snapshots };
+		},
+	);
+};
+export default routes;

@@ -1,0 +1,157 @@
+import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import { NewSnapshot, takeSnapshot } from "../feeds/snapshot.js";
+import { Prisma } from "../generated/prisma/client.js";
+import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
+import { FeedName, IdempotencyHeaders, listOf, page, pageQuery, problems } from "../http/schemas.js";
+import { noFeed } from "../plugins/feeds.js";
+import { DatasetView } from "../views/dataset.js";
+import { FeedDay, type FeedRow, FeedView, feedView } from "../views/feed.js";
+
+const Params = Type.Object({ name: FeedName }, { additionalProperties: false });
+/** To delete a feed of tens of millions of rows. */
+const LONGEST_DELETE_MS = 600_000;
+
+const routes: FastifyPluginAsyncTypebox = async (app) => {
+	const { prisma } = app;
+
+	/** Feeds with what is not counted as it is written: one look into an index each. */
+	const feeds = (which: Prisma.Sql) => prisma.$queryRaw<FeedRow[]>`
+		SELECT id, name, interactions, users, items, created_at AS "createdAt",
+			(SELECT max(at) FROM feed_interactions WHERE feed_id = feeds.id) AS newest,
+			floor(${BYTES} * interactions / greatest((SELECT sum(interactions) FROM feeds), 1))::float8 AS bytes
+		FROM feeds ${which}`;
+	async function view(name: string) {
+		const [row] = await feeds(Prisma.sql`WHERE name = ${name}`);
+		if (!row) throw noFeed();
+		return feedView(row);
+	}
+
+	app.put(
+		"/feeds/:name",
+		{
+			schema: {
+				operationId: "putFeed",
+				summary: "Make a feed; the one there is stays as it is",
+				tags: ["feeds"],
+				params: Params,
+				response: { 200: FeedView, ...problems },
+			},
+		},
+		async (request) => {
+			const { name } = request.params;
+			await prisma.feed.createMany({ data: [{ name }], skipDuplicates: true });
+			return view(name);
+		},
+	);
+
+	app.get(
+		"/feeds",
+		{
+			schema: {
+				operationId: "listFeeds",
+				summary: "Feeds, newest first",
+				tags: ["feeds"],
+				querystring: pageQuery({}),
+				response: { 200: page(FeedView), ...problems },
+			},
+		},
+		async (request) => {
+			const { limit, cursor } = request.query;
+			const before = cursor === undefined ? Prisma.empty : Prisma.sql`WHERE id < ${numbersOf(cursor, 1)[0]}`;
+			const rows = await feeds(Prisma.sql`${before} ORDER BY id DESC LIMIT ${limit + 1}`);
+			const last = rows[limit - 1];
+			return {
+				items: rows.slice(0, limit).map(feedView),
+				nextCursor: rows.length > limit && last ? cursorOfNumbers(last.id) : null,
+			};
+		},
+	);
+
+	app.get(
+		"/feeds/:name",
+		{
+			schema: {
+				operationId: "getFeed",
+				summary: "One feed: how much it holds, and how new that is",
+				tags: ["feeds"],
+				params: Params,
+				response: { 200: FeedView, ...problems },
+			},
+		},
+		async (request) => view(request.params.name),
+	);
+
+	app.delete(
+		"/feeds/:name",
+		{
+			schema: {
+				operationId: "deleteFeed",
+				summary: "Delete a feed with everything in it; datasets that are snapshots of it stay",
+				tags: ["feeds"],
+				params: Params,
+				response: { 204: Type.Null(), ...problems },
+			},
+		},
+		async (request, reply) => {
+			const removed = app.feeds.hold(
+				request.params.name,
+				async (tx, feed) => {
+					await tx.$executeRaw`DELETE FROM feed_interactions WHERE feed_id = ${feed}`;
+					await tx.feed.delete({ where: { id: feed } });
+				},
+				LONGEST_DELETE_MS,
+			);
+			await removed;
+			return reply.code(204).send(null);
+		},
+	);
+
+	app.get(
+		"/feeds/:name/days",
+		{
+			schema: {
+				operationId: "listFeedDays",
+				summary: "Interactions a day (UTC), of the last days that have any, oldest first",
+				tags: ["feeds"],
+				params: Params,
+				querystring: Type.Object(
+					{ days: Type.Integer({ minimum: 1, maximum: 366, default: 30, description: "Up to the newest one." }) },
+					{ additionalProperties: false },
+				),
+				response: { 200: listOf(FeedDay), ...problems },
+			},
+		},
+		async (request) => {
+			const { name } = request.params;
+			const feed = await prisma.feed.findUnique({ where: { name }, select: { id: true } });
+			if (!feed) throw noFeed();
+			const items = await prisma.$queryRaw<{ day: string; interactions: number }[]>`
+				WITH last AS (SELECT (max(at) AT TIME ZONE 'UTC')::date AS day FROM feed_interactions WHERE feed_id = ${feed.id})
+				SELECT (at AT TIME ZONE 'UTC')::date::text AS day, count(*)::int AS interactions FROM feed_interactions, last
+				WHERE feed_id = ${feed.id} AND at >= (last.day - ${request.query.days}::int + 1)::timestamp AT TIME ZONE 'UTC'
+				GROUP BY 1 ORDER BY 1`;
+			return { items };
+		},
+	);
+
+	app.post(
+		"/feeds/:name/snapshots",
+		{
+			schema: {
+				operationId: "createSnapshot",
+				summary:
+					"Take the feed as it is now as a dataset and queue its import; 200 with the one there is of the same rows and rule",
+				tags: ["feeds"],
+				params: Params,
+				headers: IdempotencyHeaders,
+				body: NewSnapshot,
+				response: { 200: DatasetView, 202: DatasetView, ...problems },
+			},
+		},
+		async (request, reply) =>
+			app.once(request, reply, (remember) => takeSnapshot(app, request.params.name, request.body, remember)) as never,
+	);
+};
+export default routes;
+
+const BYTES = Prisma.sql`(pg_total_relation_size('feed_interactions') + pg_total_relation_size('feed_users') + pg_total_relation_size('feed_items'))`;

@@ -1,0 +1,506 @@
+// Feeds: what is sent counts once, what is answered is stored, and who is erased is nowhere.
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startApi, type TestApi } from "../../support/api.js";
+import { until } from "../../support/processes.js";
+
+let api: TestApi;
+beforeAll(async () => {
+	api = await startApi();
+});
+afterAll(() => api.close());
+
+let last = 0;
+/** A feed of the test's own. */
+async function feed(): Promise<string> {
+	const url = `/feeds/feed-${++last}`;
+	expect((await api.call("PUT", url)).status).toBe(200);
+	return url;
+}
+const AT = "2026-11-01T12:00:00.000Z";
+const later = (seconds: number) => new Date(Date.parse(AT) + seconds * 1_000).toISOString();
+const send = (url: string, rows: object[]) => api.call("POST", `${url}/interactions`, rows);
+const stream = (url: string, body: string | Buffer | Readable) =>
+	api.call("POST", `${url}/interactions`, body, { "content-type": "application/x-ndjson" });
+const list = async (url: string, query = "") => (await api.call("GET", `${url}/interactions${query}`)).body;
+
+/** Counts on the feed's row, and what is there when it is counted. */
+async function counts(url: string): Promise<object> {
+	const { interactions, users, items } = (await api.call("GET", url)).body;
+	const name = url.split("/").at(-1) as string;
+	const { id } = await api.app.prisma.feed.findUniqueOrThrow({ where: { name } });
+	const where = { where: { feedId: id } };
+	expect({ interactions, users, items }).toEqual({
+		interactions: await api.app.prisma.feedInteraction.count(where),
+		users: await api.app.prisma.feedUser.count(where),
+		items: await api.app.prisma.feedItem.count(where),
+	});
+	return { interactions, users, items };
+}
+
+test("made, made again, listed newest first in pages, deleted with everything in it", async () => {
+	const [first, second] = [await feed(), await feed()];
+	await send(first, [{ user: "u", item: "i", at: AT }]);
+	const { status, body } = await api.call("PUT", first);
+	expect([status, body]).toEqual([
+		200,
+		{
+			name: first.slice(7),
+			interactions: 1,
+			users: 1,
+			items: 1,
+			newest: AT,
+			bytes: expect.any(Number),
+			createdAt: expect.any(String),
+		},
+	]);
+	expect(body.bytes).toBeGreaterThan(8_192);
+
+	const page = (await api.call("GET", "/feeds?limit=1")).body;
+	expect(page.items.map(({ name }: { name: string }) => name)).toEqual([second.slice(7)]);
+	const next = (await api.call("GET", `/feeds?limit=1&cursor=${page.nextCursor}`)).body;
+	expect(next.items.map(({ name }: { name: string }) => name)).toEqual([first.slice(7)]);
+	expect(next.nextCursor).toBe(null);
+
+	expect((await api.call("DELETE", first)).status).toBe(204);
+	expect((await api.call("GET", first)).status).toBe(404);
+	expect((await send(first, [{ user: "u", item: "i" }])).status).toBe(404);
+	expect(await api.app.prisma.feedInteraction.count()).toBe(0);
+	expect((await api.call("GET", second)).body.newest).toBe(null);
+	await api.call("DELETE", second);
+});
+
+test("the same id, or the same user, item and time, counts once: in one request, in two, and with whatever else beside it", async () => {
+	const url = await feed();
+	const rows = [
+		{ user: "u", item: "i", at: AT, id: "e1" },
+		{ user: "u", item: "i", at: AT, id: "e1" },
+		{ user: "u", item: "i", at: AT },
+		{ user: "v", item: "j", at: later(5), id: "e1" },
+		{ user: "u", item: "i", at: later(1) },
+		{ user: "u", item: "j", at: AT, value: 4.5 },
+	];
+	expect((await send(url, rows)).body).toEqual({ added: 3, known: 3, refused: 0, problems: [] });
+	expect((await send(url, rows.slice(2))).body).toMatchObject({ added: 0, known: 4 });
+	expect((await send(url, [{ user: "w", item: "i", at: AT, id: "e2" }])).body).toMatchObject({ added: 1, known: 0 });
+	expect((await stream(url, `${JSON.stringify(rows[5])}\n`)).body).toMatchObject({ added: 0, known: 1 });
+	// Nothing is kept of v, whose one row was there as somebody else's.
+	expect(await counts(url)).toEqual({ interactions: 4, users: 2, items: 2 });
+});
+
+test("times: ISO with a zone, seconds and milliseconds are one moment; without one it is now", async () => {
+	const url = await feed();
+	const ms = Date.parse(AT);
+	const same = [AT, "2026-11-01T13:00:00+01:00", ms, ms / 1_000].map((at) => ({ user: "u", item: "i", at }));
+	expect((await send(url, same)).body).toMatchObject({ added: 1, known: 3 });
+	expect((await list(url)).items).toMatchObject([{ user: "u", item: "i", at: AT, value: null, id: null, title: null }]);
+	const before = Date.now();
+	await send(url, [{ user: "u", item: "now" }]);
+	const [{ at }] = (await list(url, "?item=now")).items;
+	expect(Date.parse(at)).toBeGreaterThanOrEqual(before);
+	expect(Date.parse(at)).toBeLessThanOrEqual(Date.now());
+});
+
+test("rows that cannot be stored are named, the others are stored", async () => {
+	const url = await feed();
+	const bad: [object, string, string][] = [
+		[{ user: "", item: "i" }, "user", "bad_format"],
+		[{ user: 1, item: "i" }, "user", "wrong_type"],
+		[{ user: "u" }, "item", "missing_field"],
+		[{ user: "u", item: "a\u0000" }, "item", "bad_format"],
+		[{ user: "u", item: "\ud800" }, "item", "bad_format"],
+		[{ user: "u", item: "i", at: "yesterday" }, "at", "bad_format"],
+		[{ user: "u", item: "i", at: "2026-11-01T12:00:00" }, "at", "bad_format"],
+		[{ user: "u", item: "i", at: "1969-12-31T23:59:59Z" }, "at", "out_of_range"],
+		[{ user: "u", item: "i", at: -1 }, "at", "out_of_range"],
+		[{ user: "u", item: "i", at: 1e15 }, "at", "out_of_range"],
+		[{ user: "u", item: "i", at: true }, "at", "wrong_type"],
+		[{ user: "u", item: "i", value: "4" }, "value", "wrong_type"],
+		[{ user: "u", item: "i", id: "" }, "id", "bad_format"],
+		[{ user: "u", item: "i", rating: 4 }, "rating", "unknown_field"],
+		[[], "", "wrong_type"],
+	];
+	const good = { user: "u", item: "i", at: AT };
+	const { status, body } = await send(url, [good, ...bad.map(([row]) => row)]);
+	expect([status, body.added, body.refused]).toEqual([200, 1, bad.length]);
+	expect(
+		body.problems.map(({ position, field, code }: { position: number; field: string; code: string }) => [
+			position,
+			field,
+			code,
+		]),
+	).toEqual(bad.map(([, field, code], index) => [index + 2, field, code]));
+	// Where nothing is good, the status says so.
+	const nothing = await send(url, [{ user: "u" }, { item: "i" }]);
+	expect([nothing.status, nothing.body.errors.map(({ pointer }: { pointer: string }) => pointer)]).toEqual([
+		400,
+		["/0/item", "/1/user"],
+	]);
+	expect((await send(url, [])).body).toEqual({ added: 0, known: 0, refused: 0, problems: [] });
+	for (const body of ["{}", "null", "1", '"x"'])
+		expect(
+			(await api.call("POST", `${url}/interactions`, body, { "content-type": "application/json" })).body,
+		).toMatchObject({ status: 400, errors: [{ pointer: "/" }] });
+	const many = await send(url, Array(10_001).fill(good));
+	expect(many.body).toMatchObject({ status: 400, errors: [{ pointer: "/", code: "out_of_range" }] });
+	expect((await api.call("POST", `${url}/interactions`, "x", { "content-type": "text/csv" })).status).toBe(415);
+	expect(await counts(url)).toEqual({ interactions: 1, users: 1, items: 1 });
+});
+
+test("a stream: cut anywhere, with blank and broken lines, a byte order mark and no last line end", async () => {
+	const url = await feed();
+	const lines = [
+		`\ufeff${JSON.stringify({ user: "ü", item: "a", at: AT })}`,
+		"",
+		"{",
+		JSON.stringify({ user: "ü", item: `b${"x".repeat(400)}`, at: AT }),
+		`{"user": "${"x".repeat(70_000)}"}`,
+		JSON.stringify({ user: "u", item: "c", at: AT, value: 1e308 }),
+	];
+	const bytes = Buffer.concat([
+		Buffer.from(lines.join("\r\n")),
+		Buffer.from("\n"),
+		Buffer.from([0x7b, 0xff]),
+		Buffer.from('\n{"user":"u","item":"d"}'),
+	]);
+	for (const size of [1, 7, 1_000, 100_000]) {
+		const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+			bytes.subarray(index * size, (index + 1) * size),
+		);
+		const { body } = await stream(url, Readable.from(pieces));
+		expect(body).toMatchObject({
+			refused: 3,
+			problems: [
+				{ position: 3, code: "bad_json" },
+				{ position: 5, code: "line_too_long" },
+				{ position: 7, code: "bad_character" },
+			],
+		});
+		expect(body.added + body.known).toBe(4);
+	}
+	expect((await list(url, "?user=%C3%BC")).items).toHaveLength(2);
+	expect((await stream(url, "")).body).toEqual({ added: 0, known: 0, refused: 0, problems: [] });
+	expect((await stream("/feeds/nowhere", "{}")).status).toBe(404);
+	expect((await stream(url, '{"user":1,"item":"i"}\n')).body).toMatchObject({
+		status: 400,
+		errors: [{ pointer: "/0/user" }],
+	});
+});
+
+test("a stream is committed some thousand rows at a time; what breaks later says how far it came", async () => {
+	const url = await feed();
+	const line = (index: number) => `${JSON.stringify({ user: `u${index % 100}`, item: `i${index}`, at: AT })}\n`;
+	const rows = Array.from({ length: 10_000 }, (_, index) => line(index)).join("");
+	async function* breaking() {
+		yield Buffer.from(rows);
+		await until(
+			"rows are stored before the stream ends",
+			async () => (await api.call("GET", url)).body.interactions >= 8_000,
+		);
+		await api.call("DELETE", url);
+		yield Buffer.from(rows);
+	}
+	const { status, body } = await stream(url, Readable.from(breaking()));
+	expect([status, body.code]).toEqual([404, "not_found"]);
+	const [, until_, added] = /Up to (\d+) everything is stored \((\d+) new/.exec(body.detail) as unknown as string[];
+	expect([Number(until_), Number(added)]).toEqual([10_000, 10_000]);
+	expect(body.errors).toEqual([{ pointer: "/10000", code: "not_found", message: "is where to begin again" }]);
+});
+
+test("a stream is read no faster than its rows are stored", async () => {
+	const url = await feed();
+	const name = url.slice(7);
+	let offered = 0;
+	function* rows() {
+		for (; offered < 100_000; offered += 100)
+			yield Buffer.from(
+				Array.from(
+					{ length: 100 },
+					(_, index) => `${JSON.stringify({ user: "u", item: `i${offered + index}`, at: AT })}\n`,
+				).join(""),
+			);
+	}
+	let done = false;
+	let free = () => {};
+	const isFree = new Promise<void>((resolve) => (free = resolve));
+	const held = api.app.feeds.hold(name, () => isFree);
+	const answered = stream(url, Readable.from(rows())).then((reply) => {
+		done = true;
+		return reply;
+	});
+	await sleep(500);
+	expect([done, offered < 20_000]).toEqual([false, true]);
+	free();
+	await held;
+	expect((await answered).body).toMatchObject({ added: 100_000, known: 0 });
+}, 60_000);
+
+test("duplicates sent by 20 clients at once count once", async () => {
+	const url = await feed();
+	const rows = Array.from({ length: 500 }, (_, index) => ({
+		user: `u${index % 50}`,
+		item: `i${index}`,
+		at: later(index % 7),
+		...(index % 2 && { id: `e${index}` }),
+	}));
+	const clients = Array.from({ length: 20 }, (_, client) => {
+		const mine = [...rows].sort(() => (client % 2 ? 1 : -1));
+		return client % 3 ? send(url, mine) : stream(url, mine.map((row) => JSON.stringify(row)).join("\n"));
+	});
+	const answers = (await Promise.all(clients)).map(({ body }) => body);
+	expect(answers.reduce((sum, { added }) => sum + added, 0)).toBe(500);
+	expect(answers.every(({ added, known }) => added + known === 500)).toBe(true);
+	expect(await counts(url)).toEqual({ interactions: 500, users: 50, items: 500 });
+});
+
+test("interactions newest first, of a user, of an item, of both, in pages that neither lose nor repeat any", async () => {
+	const url = await feed();
+	const rows = Array.from({ length: 60 }, (_, index) => ({
+		user: `u${index % 3}`,
+		item: `i${index % 4}`,
+		at: later(Math.floor(index / 20)),
+		value: index,
+	}));
+	const { added } = (await send(url, rows)).body;
+	expect(added).toBe(36);
+	for (const [query, expected] of [
+		["", 36],
+		["user=u1", 12],
+		["item=i2", 9],
+		["user=u1&item=i2", 3],
+		["user=nobody", 0],
+		["item=none", 0],
+	] as const) {
+		const seen: { at: string; user: string; item: string }[] = [];
+		let cursor: string | null = "";
+		do {
+			const page: { items: typeof seen; nextCursor: string | null } = await list(
+				url,
+				`?limit=2&${query}${cursor && `&cursor=${cursor}`}`,
+			);
+			seen.push(...page.items);
+			cursor = page.nextCursor;
+		} while (cursor);
+		expect({ query, seen: seen.length, different: new Set(seen.map((row) => JSON.stringify(row))).size }).toEqual({
+			query,
+			seen: expected,
+			different: expected,
+		});
+		const times = seen.map(({ at }) => at);
+		expect(times).toEqual([...times].sort().reverse());
+		for (const [field, value] of new URLSearchParams(query))
+			expect(seen.every((row) => row[field as "user"] === value)).toBe(true);
+	}
+	const days = (await api.call("GET", `${url}/days`)).body.items;
+	expect(days).toEqual([{ day: "2026-11-01", interactions: 36 }]);
+	await send(url, [{ user: "u", item: "i", at: "2026-11-03T00:00:00Z" }]);
+	expect((await api.call("GET", `${url}/days?days=2`)).body.items).toEqual([{ day: "2026-11-03", interactions: 1 }]);
+	expect((await api.call("GET", `${url}/days?days=3`)).body.items).toHaveLength(2);
+});
+
+test("taken back: by id, by user and item, at one time or at all; who has none left is no longer known", async () => {
+	const url = await feed();
+	await send(url, [
+		{ user: "u", item: "i", at: AT, id: "e1" },
+		{ user: "u", item: "j", at: AT },
+		{ user: "u", item: "j", at: later(1) },
+		{ user: "v", item: "i", at: AT, id: "e2" },
+		{ user: "v", item: "j", at: AT, id: "e3" },
+	]);
+	const remove = async (...interactions: object[]) =>
+		(await api.call("POST", `${url}/interactions/remove`, { interactions })).body;
+	expect(await remove({ id: "e1" }, { user: "u", item: "i", at: AT })).toEqual({ removed: 1 });
+	expect(await remove({ user: "u", item: "j", at: later(1) })).toEqual({ removed: 1 });
+	expect(await remove({ id: "e1" }, { user: "nobody", item: "i" })).toEqual({ removed: 0 });
+	expect(await remove({ user: "v", item: "i" }, { id: "e3" })).toEqual({ removed: 2 });
+	expect(await counts(url)).toEqual({ interactions: 1, users: 1, items: 2 });
+	// What was taken back may come again.
+	expect((await send(url, [{ user: "v", item: "i", at: AT, id: "e2" }])).body).toMatchObject({ added: 1 });
+	for (const [wrong, pointer] of [
+		[{}, "/interactions/0"],
+		[{ user: "u" }, "/interactions/0"],
+		[{ id: "e", item: "i" }, "/interactions/0"],
+		[{ id: "e", at: AT }, "/interactions/0"],
+		[{ user: "u", item: "i", at: "x" }, "/interactions/0/at"],
+	] as const)
+		expect(await remove(wrong)).toMatchObject({ status: 400, errors: [{ pointer }] });
+});
+
+test("items: many at a time, what is not said stays, unavailable ones are found", async () => {
+	const url = await feed();
+	await send(url, [{ user: "u", item: "i", at: AT }]);
+	const put = (...items: object[]) => api.call("PUT", `${url}/items`, { items });
+	expect((await put({ item: "i", title: "An item", tags: ["a", "b"] }, { item: "j", available: false })).body).toEqual({
+		added: 1,
+		known: 1,
+	});
+	expect((await put({ item: "i", available: false }, { item: "j", tags: [] })).body).toEqual({ added: 0, known: 2 });
+	const items = async (query = "") => (await api.call("GET", `${url}/items${query}`)).body.items;
+	const i = { id: "i", title: "An item", tags: ["a", "b"], available: false };
+	const j = { id: "j", title: null, tags: [], available: false };
+	expect(await items()).toEqual([j, i]);
+	expect((await put({ item: "i", title: null, available: true })).status).toBe(200);
+	expect(await items("?item=i")).toEqual([{ ...i, title: null, available: true }]);
+	expect(await items("?available=false")).toEqual([j]);
+	const page = (await api.call("GET", `${url}/items?limit=1`)).body;
+	expect((await api.call("GET", `${url}/items?limit=1&cursor=${page.nextCursor}`)).body).toMatchObject({
+		items: [{ id: "i" }],
+		nextCursor: null,
+	});
+	expect((await put({ item: "i" }, { item: "j" }, { item: "i" })).body).toMatchObject({
+		status: 400,
+		errors: [{ pointer: "/items/2/item" }],
+	});
+	expect(await counts(url)).toEqual({ interactions: 1, users: 1, items: 2 });
+});
+
+test("who is erased is nowhere: not in the feed, not in the next snapshot; older snapshots are named", async () => {
+	const url = await feed();
+	const person = "person-to-erase@example.org";
+	await send(url, [
+		{ user: person, item: "i", at: AT, id: "e1" },
+		{ user: person, item: "j", at: AT },
+		{ user: "other", item: "i", at: AT },
+	]);
+	const before = (await api.call("POST", `${url}/snapshots`, { name: "before" })).body;
+	const users = (await api.call("GET", `${url}/users`)).body;
+	expect(users).toEqual({
+		items: [
+			{ id: "other", interactions: 1, newest: AT },
+			{ id: person, interactions: 2, newest: AT },
+		],
+		nextCursor: null,
+	});
+	const first = (await api.call("GET", `${url}/users?limit=1`)).body;
+	expect((await api.call("GET", `${url}/users?limit=1&cursor=${first.nextCursor}`)).body.items).toMatchObject([
+		{ id: person },
+	]);
+	expect((await api.call("GET", `${url}/users?user=other`)).body.items).toMatchObject([{ id: "other" }]);
+	expect((await api.call("GET", `${url}/users?user=nobody`)).body).toEqual({ items: [], nextCursor: null });
+	const one = `${url}/users/${encodeURIComponent(person)}`;
+	expect((await api.call("GET", one)).body).toEqual({ id: person, interactions: 2, newest: AT });
+
+	const snapshots = [{ id: before.id, name: "before" }];
+	expect((await api.call("DELETE", one)).body).toEqual({ interactions: 2, snapshots });
+	expect((await api.call("DELETE", one)).body).toEqual({ interactions: 0, snapshots });
+	expect((await api.call("GET", one)).status).toBe(404);
+	expect(await counts(url)).toEqual({ interactions: 1, users: 1, items: 2 });
+	for (const table of await api.app.prisma.$queryRaw<
+		{ tablename: string }[]
+	>`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`) {
+		const rows = await api.app.prisma.$queryRawUnsafe<{ text: string }[]>(
+			`SELECT t::text AS text FROM "${table.tablename}" t`,
+		);
+		expect({ table, named: rows.filter(({ text }) => text.includes("person-to-erase")) }).toEqual({ table, named: [] });
+	}
+	const after = (await api.call("POST", `${url}/snapshots`, {})).body;
+	expect(textsOf(await filesOf(after.id))).not.toContain("person");
+});
+
+const filesOf = async (id: string) =>
+	(await api.app.prisma.dataset.findUniqueOrThrow({ where: { id } })).files as { role: string; uploadKey: string }[];
+const textsOf = (files: { uploadKey: string }[]) =>
+	files.map(({ uploadKey }) => api.trainer.texts.get(uploadKey)).join("");
+
+test("a snapshot: the same rows and rule are the same dataset in whatever order they came", async () => {
+	const [one, other] = [await feed(), await feed()];
+	const rows = [
+		{ user: "b", item: "i", at: later(1), value: 3 },
+		{ user: "B", item: "i", at: AT },
+		{ user: "b", item: "j", at: AT, id: "e" },
+		{ user: "ä", item: "i", at: AT },
+	];
+	await send(one, rows);
+	await send(other, [{ user: "gone", item: "x", at: AT }, ...rows.toReversed()]);
+	await api.call("DELETE", `${other}/users/gone`);
+	for (const url of [one, other])
+		await api.call("PUT", `${url}/items`, { items: [{ item: "j", title: "J", tags: ["t"] }] });
+
+	const rule = { minRating: 0, skipBadRows: true };
+	const made = await api.call("POST", `${one}/snapshots`, { rule, name: "a snapshot" });
+	expect([made.status, made.headers.location]).toEqual([202, `/datasets/${made.body.id}`]);
+	expect(made.body).toMatchObject({
+		name: "a snapshot",
+		state: "QUEUED",
+		rule: { ...rule, split: { kind: "ratio" } },
+		feed: { name: one.slice(7), rows: 4 },
+	});
+	expect(Math.abs(Date.now() - Date.parse(made.body.feed.at))).toBeLessThan(60_000);
+	const files = await filesOf(made.body.id);
+	expect(files.map(({ role }) => role)).toEqual(["interactions", "items"]);
+	const ms = Date.parse(AT);
+	expect(files.map(({ uploadKey }) => api.trainer.texts.get(uploadKey))).toEqual([
+		`{"user":"B","item":"i","rating":null,"timestamp":${ms}}\n{"user":"b","item":"j","rating":null,"timestamp":${ms}}\n` +
+			`{"user":"b","item":"i","rating":3,"timestamp":${ms + 1000}}\n{"user":"ä","item":"i","rating":null,"timestamp":${ms}}\n`,
+		`{"item":"j","title":"J","tags":["t"]}\n`,
+	]);
+	const staged = api.trainer.uploads.size;
+	const again = await api.call("POST", `${other}/snapshots`, { rule });
+	expect([again.status, again.body.id]).toEqual([200, made.body.id]);
+	// What was staged for nothing is gone again.
+	expect(api.trainer.uploads.size).toBe(staged);
+	const another = await api.call("POST", `${one}/snapshots`, { rule: { kCore: 2 } });
+	expect(another.status).toBe(202);
+	expect(another.body.id).not.toBe(made.body.id);
+	await api.call("DELETE", one);
+	expect((await api.call("GET", `/datasets/${made.body.id}`)).body.feed).toMatchObject({ rows: 4 });
+});
+
+test("an Idempotency-Key gives the first snapshot again, though more rows have come", async () => {
+	const url = await feed();
+	await send(url, [{ user: "u", item: "i", at: AT }]);
+	const take = () => api.call("POST", `${url}/snapshots`, {}, { "idempotency-key": url });
+	const first = await take();
+	await send(url, [{ user: "u", item: "j", at: AT }]);
+	const second = await take();
+	expect([second.status, second.body.id, second.headers["idempotent-replayed"]]).toEqual([202, first.body.id, "true"]);
+	expect((await api.call("POST", `${url}/snapshots`, {})).body.feed.rows).toBe(2);
+});
+
+test("a snapshot of a feed under writes holds exactly what was committed before", async () => {
+	const url = await feed();
+	const row = (index: number) => ({ user: `u${index}`, item: "i", at: AT });
+	await send(
+		url,
+		Array.from({ length: 3_000 }, (_, index) => row(index)),
+	);
+	api.trainer.pause();
+	const begun = api.trainer.received;
+	const taking = api.call("POST", `${url}/snapshots`, {});
+	try {
+		await until("the first rows are on their way", () => api.trainer.received > begun);
+		await send(url, [row(4_000)]);
+		await api.call("POST", `${url}/interactions/remove`, { interactions: [{ user: "u5", item: "i" }] });
+		await api.call("PUT", `${url}/items`, { items: [{ item: "i", title: "too late" }] });
+		expect(await counts(url)).toEqual({ interactions: 3_000, users: 3_000, items: 1 });
+	} finally {
+		api.trainer.resume();
+	}
+	const { body } = await taking;
+	expect(body.feed.rows).toBe(3_000);
+	const files = await filesOf(body.id);
+	expect(files).toHaveLength(1);
+	const users = textsOf(files)
+		.trim()
+		.split("\n")
+		.map((line) => JSON.parse(line).user);
+	expect(new Set(users)).toEqual(new Set(Array.from({ length: 3_000 }, (_, index) => `u${index}`)));
+});
+
+test("no snapshot of nothing, of columns, of a split that is given, or where the trainer refuses; nothing stays staged", async () => {
+	const url = await feed();
+	const staged = api.trainer.uploads.size;
+	const take = async (body: object) => (await api.call("POST", `${url}/snapshots`, body)).body;
+	expect(await take({})).toMatchObject({ status: 409, code: "conflict" });
+	await send(url, [{ user: "u", item: "i" }]);
+	expect(await take({ rule: { columns: { user: "u" } } })).toMatchObject({
+		status: 400,
+		errors: [{ pointer: "/rule/columns" }],
+	});
+	expect(await take({ rule: { split: { kind: "given" } } })).toMatchObject({
+		status: 400,
+		errors: [{ pointer: "/rule/split/kind" }],
+	});
+	expect((await api.call("POST", "/feeds/nowhere/snapshots", {})).status).toBe(404);
+	expect(api.trainer.uploads.size).toBe(staged);
+});
