@@ -11,7 +11,7 @@ export default defineConfig({
 	server: {
 		// The host stays the browser's, or the api would take its own page for one of another site.
 		proxy: Object.fromEntries(
-			[...paths, "/users", "/items", "/recommendations", "/system", "/events", "/exports"].map((path) => [
+			[...paths, "/feeds", "/users", "/items", "/recommendations", "/system", "/events", "/exports"].map((path) => [
 				path,
 				{ target: api, changeOrigin: false },
 			]),

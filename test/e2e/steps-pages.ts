@@ -55,6 +55,7 @@ function pathsOf(experiments: Experiment[], dataset: string | undefined): [path:
 		[`/compare?runs=${runs.join(",")}`, "These numbers do not compare"],
 		["/datasets", "Train on it"],
 		[`/datasets/${dataset}`, "Train on it"],
+		["/feeds", "New feed"],
 		["/users", "Random user"],
 		["/users/user-0042", "History"],
 		["/users/user-0042?weights=0-2&shelves=true", "come in"],

@@ -19,6 +19,7 @@ import {
 	LockClosedIcon,
 	MoonIcon,
 	PersonIcon,
+	ReaderIcon,
 	RocketIcon,
 	Share2Icon,
 	StackIcon,
@@ -36,6 +37,8 @@ import { DeploymentsPage } from "./pages/deployments";
 import { ExperimentPage } from "./pages/experiment";
 import { ExperimentsPage } from "./pages/experiments";
 import { ExportsPage } from "./pages/exports";
+import { FeedPage } from "./pages/feed";
+import { FeedsPage } from "./pages/feeds";
 import { ModelsPage } from "./pages/models";
 import { NewExperimentPage } from "./pages/new-experiment";
 import { RunPage } from "./pages/run";
@@ -47,6 +50,7 @@ const PAGES = [
 	{ path: "/experiments", alsoUnder: "/runs", label: "Experiments", icon: BarChartIcon },
 	{ path: "/compare", label: "Compare", icon: ColumnsIcon },
 	{ path: "/datasets", label: "Datasets", icon: StackIcon },
+	{ path: "/feeds", label: "Feeds", icon: ReaderIcon },
 	{ path: "/users", label: "Users", icon: PersonIcon },
 	{ path: "/deployments", label: "Deployments", icon: RocketIcon },
 	{ path: "/exports", label: "Exports", icon: Share2Icon },
@@ -125,6 +129,8 @@ export function App() {
 					<Route path="/compare" element={<ComparePage />} />
 					<Route path="/datasets" element={<DatasetsPage />} />
 					<Route path="/datasets/:id" element={<DatasetPage />} />
+					<Route path="/feeds" element={<FeedsPage />} />
+					<Route path="/feeds/:name" element={<FeedPage />} />
 					<Route path="/users/:id?" element={<UsersPage />} />
 					<Route path="/deployments" element={<DeploymentsPage />} />
 					<Route path="/exports" element={<ExportsPage />} />

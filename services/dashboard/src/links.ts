@@ -12,3 +12,5 @@ export function userPath(id: string, search = new URLSearchParams()): string {
 }
 
 export const datasetPath = (id: string) => `/datasets/${id}`;
+
+export const feedPath = (name: string) => `/feeds/${name}`;

@@ -15,6 +15,8 @@ export const keys = {
 	disk: ["disk"] as const,
 	experiments: ["experiments"] as const,
 	exports: ["exports"] as const,
+	feeds: ["feeds"] as const,
+	feed: (name: string) => ["feeds", name] as const,
 	experiment: (id: string) => ["experiments", id] as const,
 	run: (id: string) => ["runs", id] as const,
 	user: (id: string, deployment: string) => ["users", id, deployment] as const,

@@ -1,11 +1,12 @@
 import { BarChart } from "@mantine/charts";
-import { Button, Code, Group, Progress, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Anchor, Button, Code, Group, Progress, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { Bin, Dataset, DatasetStatistics } from "@valence/client";
 import { Link } from "react-router";
 import { api } from "../api";
 import { isFailedImport } from "../dataset-rule";
-import { count, percent } from "../format";
+import { count, percent, when } from "../format";
+import { feedPath } from "../links";
 import { isOpen, keys } from "../queries";
 import { CancelButton } from "./cancel-button";
 import { ConfirmButton } from "./confirm-button";
@@ -22,7 +23,7 @@ interface Props {
 }
 
 export function DatasetDetails({ dataset, onImported, onDeleted }: Props) {
-	const { statistics, progress, problems, problemsTotal, error, experiments } = dataset;
+	const { statistics, progress, problems, problemsTotal, error, experiments, feed } = dataset;
 	const client = useQueryClient();
 	const discard = useMutation({
 		mutationFn: () =>
@@ -85,6 +86,15 @@ export function DatasetDetails({ dataset, onImported, onDeleted }: Props) {
 				</>
 			)}
 			{isFailedImport(dataset) && <ImportAgain failed={dataset} onImported={onImported} />}
+			{feed && (
+				<Text size="sm">
+					Snapshot of the feed{" "}
+					<Anchor component={Link} to={feedPath(feed.name)} className="breaks">
+						{feed.name}
+					</Anchor>{" "}
+					as it was on {when(feed.at)}, {count(feed.rows)} rows.
+				</Text>
+			)}
 			{statistics && <StatisticsView statistics={statistics} />}
 			<Group justify="space-between" align="end">
 				<Text size="xs" c="dimmed" className="breaks" flex="1 1 300px">
