@@ -1,16 +1,19 @@
 // npm run bench -- feeds: how fast a feed is written to and a user's history is read, as it grows tenfold and tenfold again;
 // what it is compared with is the same feed when it was small.
+import { type ChildProcess, fork } from "node:child_process";
+import { on } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Agent, request, setGlobalDispatcher } from "undici";
 import { artifactsOf } from "../services/supervisor/src/artifacts.js";
 import { takeDemoHome } from "../services/supervisor/src/demo-home.js";
 import { DEFAULT_HOME, RESULTS } from "../services/supervisor/src/paths.js";
 import { bold, dim, say } from "../services/supervisor/src/terminal.js";
 import { onWish } from "../services/supervisor/src/wish.js";
+import { BATCH, CLIENTS, FIRST, SINGLE_CLIENTS } from "./feeds/loads.js";
+import type { Measured, Order, Said } from "./feeds/sender-process.js";
 import { atEnd, endAll, stop, stopping } from "./http/ends.js";
-import { quantile } from "./http/figures.js";
 import { thisMachine } from "./http/machine.js";
 import { startOurs } from "./http/ours.js";
 
@@ -21,95 +24,6 @@ A feed is filled over HTTP; at a thousand rows and at each tenfold of that it is
   --rows N      fills it up to so many (1000000)
   --seconds N   that each load of writes counts (10)
   --out FILE    the table (bench/results/feeds.md; without it only printed where the rows are fewer than a million)`;
-
-const FIRST = 1_000;
-const BATCH = 1_000;
-const CLIENTS = 4;
-const READS = 2_000;
-const SINGLE_CLIENTS = 32;
-const ITEMS = 20_000;
-/** A user has about so many rows, however many there are in all. */
-const PER_USER = 20;
-const SPAN_MS = 365 * 86_400_000;
-const NOW = Date.parse("2026-11-01T00:00:00Z");
-
-interface Measured {
-	rows: number;
-	arrays: number;
-	stream: number;
-	single: number;
-	history: { p50: number; p99: number };
-	busyHistory: { p50: number; p99: number };
-}
-
-const below = (limit: number) => Math.floor(Math.random() * limit);
-/** Ids as shops have them, times over a year. */
-const row = (users: number) =>
-	`{"user":"customer-${below(users)}","item":"sku-${below(ITEMS)}","at":${NOW - below(SPAN_MS)},"value":${1 + below(5)}}`;
-const rows = (count: number, users: number) => Array.from({ length: count }, () => row(users));
-
-async function send(url: string, type: string, body: string | AsyncIterable<string>): Promise<number> {
-	const { statusCode, body: answer } = await request(`${url}/feeds/bench/interactions`, {
-		method: "POST",
-		headers: { "content-type": type },
-		body: body as string,
-		signal: stopping,
-	});
-	const { added, known, detail } = (await answer.json()) as { added: number; known: number; detail?: string };
-	if (statusCode !== 200) throw new Error(`${statusCode}: ${detail}`);
-	return added + known;
-}
-
-async function* lines(count: number, users: number): AsyncGenerator<string> {
-	for (let sent = 0; sent < count; sent += BATCH) yield `${rows(Math.min(BATCH, count - sent), users).join("\n")}\n`;
-}
-
-const stream = (url: string, count: number, users: number) => send(url, "application/x-ndjson", lines(count, users));
-
-/** Rows a second of clients that send again as soon as they are answered. */
-async function rate(clients: number, seconds: number, once: () => Promise<number>): Promise<number> {
-	const begun = performance.now();
-	let sent = 0;
-	const client = async () => {
-		while (performance.now() - begun < seconds * 1_000) sent += await once();
-	};
-	await Promise.all(Array.from({ length: clients }, client));
-	return (sent / (performance.now() - begun)) * 1_000;
-}
-
-async function histories(url: string, users: number, count: number): Promise<{ p50: number; p99: number }> {
-	const latencies = new Float64Array(count);
-	for (let index = 0; index < count; index++) {
-		const begun = performance.now();
-		const path = `/feeds/bench/interactions?user=customer-${below(users)}&limit=50`;
-		const { statusCode, body } = await request(`${url}${path}`, { signal: stopping });
-		await body.text();
-		if (statusCode !== 200) throw new Error(`${statusCode} of ${path}`);
-		latencies[index] = performance.now() - begun;
-	}
-	latencies.sort();
-	return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
-}
-
-async function measure(url: string, held: number, seconds: number): Promise<Measured> {
-	const users = Math.max(Math.round(held / PER_USER), 10);
-	const history = await histories(url, users, READS);
-	const batch = () => send(url, "application/json", `[${rows(BATCH, users).join(",")}]`);
-	const arrays = await rate(CLIENTS, seconds, batch);
-	const streamed = await rate(1, seconds, () => stream(url, 20 * BATCH, users));
-	const single = await rate(SINGLE_CLIENTS, seconds, () => send(url, "application/json", `[${row(users)}]`));
-	let isBusy = true;
-	const writing = rate(1, Number.POSITIVE_INFINITY, async () => {
-		if (!isBusy) throw stopping;
-		return batch();
-	}).catch((error) => {
-		if (error !== stopping) throw error;
-	});
-	const busyHistory = await histories(url, users, READS / 4);
-	isBusy = false;
-	await writing;
-	return { rows: held, arrays, stream: streamed, single, history, busyHistory };
-}
 
 function tableOf(measured: Measured[], snapshot: { rows: number; seconds: number }, seconds: number): string {
 	const { processor, cores, node, loadBefore } = thisMachine("");
@@ -135,31 +49,32 @@ A snapshot of ${whole(snapshot.rows)} rows was handed to the trainer in ${snapsh
 `;
 }
 
+/** What the sender has measured, once it has. */
+async function told(
+	sender: ChildProcess,
+): Promise<{ measured: Measured[]; snapshot: { rows: number; seconds: number } }> {
+	for await (const [said] of on(sender, "message", { close: ["exit"] }) as AsyncIterable<[Said]>) {
+		if ("error" in said) throw new Error(said.error);
+		if ("measured" in said) return said;
+		say(`  measure at ${said.at.toLocaleString("en")} rows`);
+	}
+	throw new Error("the sender has ended");
+}
+
 async function main(most: number, seconds: number, out: string | null): Promise<void> {
 	const { home, end } = takeDemoHome(join(DEFAULT_HOME, "bench"));
 	atEnd(end);
 	const place = { home, artifacts: artifactsOf(home, {}), address: null, end };
 	const { url, stop } = await startOurs(place, stopping, (line) => say(dim(`  ${line}`)));
 	atEnd(stop);
-	setGlobalDispatcher(new Agent({ bodyTimeout: 600_000, headersTimeout: 600_000 }));
-	await request(`${url}/feeds/bench`, { method: "PUT" });
-	const held = async () =>
-		((await (await request(`${url}/feeds/bench`)).body.json()) as { interactions: number }).interactions;
-	const measured: Measured[] = [];
-	for (let rows = FIRST; rows <= most; rows *= 10) {
-		const missing = rows - (await held());
-		if (missing > 0) await stream(url, missing, Math.max(Math.round(rows / PER_USER), 10));
-		say(`  measure at ${(await held()).toLocaleString("en")} rows`);
-		measured.push(await measure(url, await held(), seconds));
-	}
-	const begun = performance.now();
-	const taken = await request(`${url}/feeds/bench/snapshots`, {
-		method: "POST",
-		headers: { "content-type": "application/json" },
-		body: "{}",
+	const sender = fork(fileURLToPath(new URL("feeds/sender-process.ts", import.meta.url)), {
+		execArgv: ["--import", "tsx"],
+		detached: true, // a Ctrl-C in the terminal is for us
 	});
-	const { feed } = (await taken.body.json()) as { feed: { rows: number } };
-	const table = tableOf(measured, { rows: feed.rows, seconds: (performance.now() - begun) / 1_000 }, seconds);
+	atEnd(() => sender.kill());
+	sender.send({ url, most, seconds } satisfies Order);
+	const { measured, snapshot } = await told(sender);
+	const table = tableOf(measured, snapshot, seconds);
 	say(`\n${table}`);
 	if (out === null) return;
 	mkdirSync(dirname(out), { recursive: true });
