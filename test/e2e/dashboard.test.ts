@@ -1,5 +1,6 @@
 // A person's way through the real system in a real browser: import, launch, watch, deploy, see recommendations.
 import { dataSteps } from "./steps-data.js";
+import { feedSteps } from "./steps-feeds.js";
 import { modelSteps } from "./steps-models.js";
 import { pageSteps } from "./steps-pages.js";
 import { servingSteps } from "./steps-serving.js";
@@ -16,5 +17,6 @@ dataSteps(valence);
 trainingSteps(valence);
 tabSteps(valence);
 servingSteps(valence);
+feedSteps(valence);
 pageSteps(valence);
 modelSteps(valence);

@@ -56,6 +56,7 @@ function pathsOf(experiments: Experiment[], dataset: string | undefined): [path:
 		["/datasets", "Train on it"],
 		[`/datasets/${dataset}`, "Train on it"],
 		["/feeds", "New feed"],
+		["/feeds/shop", "How to send interactions"],
 		["/users", "Random user"],
 		["/users/user-0042", "History"],
 		["/users/user-0042?weights=0-2&shelves=true", "come in"],

@@ -37,14 +37,12 @@ export const useNewestRows = (name: string) =>
 	});
 
 /** Those who came last, or the one of this id. */
-export const useFeedUsers = (name: string, id: string) =>
+export const useFeedUsers = (name: string, user: string) =>
 	useQuery({
-		queryKey: [...keys.feed(name), "users", id],
-		queryFn: async () =>
-			id === ""
-				? (await api.get("/feeds/{name}/users", { path: { name }, query: { limit: SHOWN } })).items
-				: [await api.get("/feeds/{name}/users/{id}", { path: { name, id } })],
-		retry: false,
+		queryKey: [...keys.feed(name), "users", user],
+		queryFn: () =>
+			api.get("/feeds/{name}/users", { path: { name }, query: { limit: SHOWN, ...(user !== "" && { user }) } }),
+		select: (page) => page.items,
 	});
 
 /** Those named last, or the one of this id. */

@@ -375,6 +375,8 @@ test("who is erased is nowhere: not in the feed, not in the next snapshot; older
 	expect((await api.call("GET", `${url}/users?limit=1&cursor=${first.nextCursor}`)).body.items).toMatchObject([
 		{ id: person },
 	]);
+	expect((await api.call("GET", `${url}/users?user=other`)).body.items).toMatchObject([{ id: "other" }]);
+	expect((await api.call("GET", `${url}/users?user=nobody`)).body).toEqual({ items: [], nextCursor: null });
 	const one = `${url}/users/${encodeURIComponent(person)}`;
 	expect((await api.call("GET", one)).body).toEqual({ id: person, interactions: 2, newest: AT });
 

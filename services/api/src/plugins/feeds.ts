@@ -156,9 +156,12 @@ async function keysOf(
 	ids: Set<string>,
 ): Promise<{ keys: Keys; fresh: bigint[] }> {
 	const into = Prisma.raw(table);
-	const known = await tx.$queryRaw<{ id: string; key: bigint }[]>`
-		SELECT id, key FROM ${into} WHERE feed_id = ${feed} AND id = ANY(${[...ids]}::text[])`;
-	const keys: Keys = new Map(known.map(({ id, key }) => [id, key]));
+	// Each is looked up by itself: with a list of them the planner, before it has statistics, reads the whole feed.
+	const known = await tx.$queryRaw<{ id: string; key: bigint | null }[]>`
+		SELECT given.id, (SELECT key FROM ${into} known WHERE feed_id = ${feed} AND known.id = given.id) AS key
+		FROM unnest(${[...ids]}::text[]) AS given (id)`;
+	const keys: Keys = new Map();
+	for (const { id, key } of known) if (key !== null) keys.set(id, key);
 	const missing = [...ids].filter((id) => !keys.has(id));
 	if (missing.length === 0) return { keys, fresh: [] };
 	const made = await tx.$queryRaw<{ id: string; key: bigint }[]>`

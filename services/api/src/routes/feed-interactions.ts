@@ -154,14 +154,15 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			};
 			const [userKey, itemKey] = [await keyOf("user", user), await keyOf("item", item)];
 			if (userKey === null || itemKey === null) return { items: [], nextCursor: null };
+			// What names the rows is looked up for each of them: a join might read all items of the feed for fifty.
 			const rows = await prisma.$queryRaw<Row[]>`
 				WITH page AS (
 					SELECT * FROM feed_interactions WHERE ${chosen(feed, userKey, itemKey, after)}
 					ORDER BY ${ORDER[userKey !== undefined ? "user" : itemKey !== undefined ? "item" : "feed"]} LIMIT ${limit + 1}
 				)
-				SELECT u.id AS user, i.id AS item, i.title, at, value, event_id AS id, user_key AS "userKey", item_key AS "itemKey"
-				FROM page JOIN feed_users u ON u.feed_id = ${feed} AND u.key = user_key
-				JOIN feed_items i ON i.feed_id = ${feed} AND i.key = item_key
+				SELECT (SELECT id FROM feed_users WHERE feed_id = ${feed} AND key = user_key) AS user, i.id AS item, i.title, at, value,
+					event_id AS id, user_key AS "userKey", item_key AS "itemKey"
+				FROM page, LATERAL (SELECT id, title FROM feed_items WHERE feed_id = ${feed} AND key = item_key LIMIT 1) AS i
 				ORDER BY at DESC, user_key DESC, item_key DESC`;
 			const last = rows[limit - 1];
 			return {

@@ -39,14 +39,20 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				summary: "Users of a feed, those who came last first",
 				tags: ["feeds"],
 				params: Params,
-				querystring: pageQuery({}),
+				querystring: pageQuery({
+					user: Type.Optional(Type.String({ format: "id", description: "This one alone." })),
+				}),
 				response: { 200: page(FeedUser), ...problems },
 			},
 		},
 		async (request) => {
-			const { limit, cursor } = request.query;
+			const { user, limit, cursor } = request.query;
+			const alone = user === undefined ? Prisma.empty : Prisma.sql`AND id = ${user}`;
 			const before = cursor === undefined ? Prisma.empty : Prisma.sql`AND key < ${numbersOf(cursor, 1)[0]}`;
-			const rows = await users(request.params.name, Prisma.sql`${before} ORDER BY key DESC LIMIT ${limit + 1}`);
+			const rows = await users(
+				request.params.name,
+				Prisma.sql`${alone} ${before} ORDER BY key DESC LIMIT ${limit + 1}`,
+			);
 			const last = rows[limit - 1];
 			return {
 				items: rows.slice(0, limit).map(view),

@@ -53,45 +53,51 @@ export function FeedPeople({ name }: { name: string }) {
 					</Alert>
 				)}
 				<Loaded query={useFeedUsers(name, asked)}>
-					{(users) => (
-						<DataTable
-							label="Users"
-							rows={users}
-							keyOf={(user) => user.id}
-							pageSize={10}
-							columns={[
-								{ title: "User", lead: true, cell: (user) => <span className="breaks">{user.id}</span> },
-								{
-									title: "Interactions",
-									numeric: true,
-									value: (user) => user.interactions,
-									cell: (user) => count(user.interactions),
-								},
-								{
-									title: "Newest",
-									value: (user) => user.newest ?? "",
-									cell: (user) => (user.newest ? when(user.newest) : "–"),
-								},
-								{
-									title: "Erase",
-									bare: true,
-									cell: (user) => (
-										<ConfirmButton
-											size="compact-xs"
-											color="red"
-											variant="subtle"
-											label="Erase"
-											aria-label={`Erase ${user.id}`}
-											question={`Erase ${user.id} with ${count(user.interactions)} interactions?`}
-											consequence="Nothing of this feed holds the person afterwards, and no next snapshot. This cannot be undone."
-											loading={erase.isPending && erase.variables === user.id}
-											onConfirm={() => erase.mutate(user.id)}
-										/>
-									),
-								},
-							]}
-						/>
-					)}
+					{(users) =>
+						users.length === 0 ? (
+							<Text size="sm" c="dimmed">
+								{asked === "" ? "Nobody yet" : "There is no such user"}
+							</Text>
+						) : (
+							<DataTable
+								label="Users"
+								rows={users}
+								keyOf={(user) => user.id}
+								pageSize={10}
+								columns={[
+									{ title: "User", lead: true, cell: (user) => <span className="breaks">{user.id}</span> },
+									{
+										title: "Interactions",
+										numeric: true,
+										value: (user) => user.interactions,
+										cell: (user) => count(user.interactions),
+									},
+									{
+										title: "Newest",
+										value: (user) => user.newest ?? "",
+										cell: (user) => (user.newest ? when(user.newest) : "–"),
+									},
+									{
+										title: "Erase",
+										bare: true,
+										cell: (user) => (
+											<ConfirmButton
+												size="compact-xs"
+												color="red"
+												variant="subtle"
+												label="Erase"
+												aria-label={`Erase ${user.id}`}
+												question={`Erase ${user.id} with ${count(user.interactions)} interactions?`}
+												consequence="Nothing of this feed holds the person afterwards, and no next snapshot. This cannot be undone."
+												loading={erase.isPending && erase.variables === user.id}
+												onConfirm={() => erase.mutate(user.id)}
+											/>
+										),
+									},
+								]}
+							/>
+						)
+					}
 				</Loaded>
 			</Stack>
 		</Panel>
