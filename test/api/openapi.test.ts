@@ -61,6 +61,7 @@ const EXPECTED = [
 	"POST /exports/{id}/cancel",
 	"GET /exports/{id}/file",
 	"GET /users/{id}/recommendations",
+	"GET /users/{id}",
 	"GET /users/{id}/interests",
 	"POST /users/{id}/recommendations",
 	"GET /users",

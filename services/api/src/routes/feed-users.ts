@@ -93,14 +93,16 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request) => {
 			const { name, id } = request.params;
-			const interactions = await app.feeds.hold(name, async (tx, feed) => {
+			const { feed, interactions } = await app.feeds.hold(name, async (tx, feed) => {
 				const [user] = await tx.$queryRaw<{ key: bigint }[]>`
 					DELETE FROM feed_users WHERE feed_id = ${feed} AND id = ${id} RETURNING key`;
-				if (!user) return 0;
+				if (!user) return { feed, interactions: 0 };
 				const gone = await tx.$executeRaw`DELETE FROM feed_interactions WHERE user_key = ${user.key}`;
 				await tx.$executeRaw`UPDATE feeds SET interactions = interactions - ${gone}, users = users - 1 WHERE id = ${feed}`;
-				return gone;
+				await app.live.announceRemoval(tx, feed, [id]);
+				return { feed, interactions: gone };
 			});
+			await app.live.refresh(feed, [id]);
 			request.log.info({ feed: name, interactions }, "a person was erased");
 			const snapshots = await prisma.dataset.findMany({
 				where: { feed: { path: ["name"], equals: name } },

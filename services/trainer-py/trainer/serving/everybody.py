@@ -20,9 +20,12 @@ def by_activity(data: Dataset) -> np.ndarray:
     return np.argsort(-np.diff(data.train.indptr), kind="stable")
 
 
-def lists_of(loaded: LoadedCheckpoint, rows: np.ndarray, depth: int, explain: bool) -> Iterator[Lists]:
-    """The best `depth` items that each user has not met, in the order of `rows`. A question that comes meanwhile waits
-    for the chunk under way and no longer; how many users that has follows from how long the one before took."""
+def lists_of(
+    loaded: LoadedCheckpoint, rows: np.ndarray, depth: int, explain: bool, whole: bool = False
+) -> Iterator[Lists]:
+    """The best `depth` items that each user has not met, in the order of `rows`; where `whole`, by their whole
+    histories, if the model has fold_in. A question that comes meanwhile waits for the chunk under way and no longer;
+    how many users that has follows from how long the one before took."""
     data = loaded.dataset
     bytes_of_user = depth * (4 + 4 + 4 * loaded.interests + 12)
     most = max(1, min(MOST_USERS, loaded.scored_at_once, MOST_BYTES // bytes_of_user))
@@ -30,7 +33,7 @@ def lists_of(loaded: LoadedCheckpoint, rows: np.ndarray, depth: int, explain: bo
     while start < len(rows):
         some = rows[start : start + at_once]
         seen = data.train[some] + data.valid[some] + data.test[some]
-        lists = loaded.rank_rows(some, depth, seen, explain)
+        lists = loaded.rank_rows(some, depth, seen, explain, whole)
         yield lists
         start += at_once
         at_once = max(1, min(most, int(at_once * min(2, MOST_SECONDS / lists.seconds))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,11 +15,15 @@ from ..errors import NoKnownItems, UnknownUser
 Columns = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
+# Of a whole history; a model trained on shorter ones gains nothing from more.
+MOST_WHOLE = 1000
+
+
 @dataclass(frozen=True)
 class Person:
     """
     user     row in the dataset, -1 for a person who is not in it
-    history  [H] item columns that the model sees, ascending: the training part, or the list given
+    history  [H] item columns that the model sees, ascending: the training part, the whole history, or the list given
     order    [H] positions of `history` in the order they are shown: as given, else by column
     seen     [S] item columns the person has met, whatever part they were put in
     """
@@ -35,9 +39,40 @@ def known_user(dataset: Dataset, user: str) -> Person:
     row = dataset.users.index(user)
     if row is None:
         raise UnknownUser("the dataset of this checkpoint has no such user", field="user")
+    return _in_row(dataset, row)
+
+
+def whole_user(dataset: Dataset, row: int) -> Person:
+    """The user with what they have met in any part as their history."""
+    return with_live(dataset, _in_row(dataset, row), np.empty(0, dtype=np.int64))
+
+
+def _in_row(dataset: Dataset, row: int) -> Person:
     history = _row(dataset.train, row)
     seen = np.unique(np.concatenate([history, _row(dataset.valid, row), _row(dataset.test, row)]))
     return Person(row, history, np.arange(history.size), seen)
+
+
+def whole_history(dataset: Dataset, row: int, live: Columns) -> Columns:
+    """Ascending columns of all that the user `row` has met in any part and, newest last, in `live`; of more than
+    MOST_WHOLE the newest: test counts as newer than validation, and that as newer than training."""
+    parts = [live[::-1], _row(dataset.test, row), _row(dataset.valid, row), _row(dataset.train, row)]
+    return _newest(np.concatenate(parts))
+
+
+def with_live(dataset: Dataset, person: Person, live: Columns) -> Person:
+    """The user of the dataset with their whole history and what they have met since, newest last in `live`."""
+    history = whole_history(dataset, person.user, live)
+    seen = np.union1d(person.seen, live)
+    if np.array_equal(history, person.history):
+        return replace(person, seen=seen)
+    return Person(-1, history, _live_last(history, live), seen)
+
+
+def only_live(live: Columns) -> Person:
+    """A person of whom nothing else is known."""
+    history = _newest(live[::-1])
+    return Person(-1, history, _live_last(history, live), np.unique(live))
 
 
 def newcomer(dataset: Dataset, items: Sequence[str]) -> tuple[Person, list[str]]:
@@ -80,6 +115,19 @@ def histories_of(persons: Sequence[Person], device: torch.device) -> Histories:
     """The persons as one batch."""
     users = torch.tensor([person.user for person in persons], dtype=torch.int64, device=device)
     return Histories.of_rows(users, [person.history for person in persons])
+
+
+def _newest(columns: Columns) -> Columns:
+    """The first MOST_WHOLE different ones of `columns`, newest first, ascending."""
+    different, first = np.unique(columns, return_index=True)
+    return np.sort(different[np.argsort(first)[:MOST_WHOLE]])
+
+
+def _live_last(history: Columns, live: Columns) -> Columns:
+    """Positions of `history`: what is not in `live` by column, then that in its order."""
+    shown = live[np.isin(live, history)]
+    is_live = np.isin(history, shown)
+    return np.concatenate([np.flatnonzero(~is_live), np.searchsorted(history, shown)])
 
 
 def _row(part: object, row: int) -> Columns:
