@@ -192,3 +192,224 @@ describe("in the next answer", () => {
 		expect(asked().live).toEqual(["a"]);
 	});
 });
+
+describe("items of the feed", () => {
+	test("what cannot be had leaves every tier at once, and comes back", async () => {
+		const feed = await served();
+		await send(feed, ["u2", "seen"]);
+		const put = (available: boolean) =>
+			api.call("PUT", `${feed}/items`, {
+				items: [
+					{ item: "Ü 2", available },
+					{ item: "not in the dataset", available },
+				],
+			});
+		const lists = async () => {
+			const popular = (await ask("nobody else", "?fallback=popular")).body;
+			const answers = [(await ask("u1")).body, (await ask("u2")).body, popular];
+			expect(answers.map(({ answeredBy }) => answeredBy)).toEqual(["list", "live", "popular"]);
+			return answers.map(({ items }) => ids(items).includes("Ü 2"));
+		};
+		expect(await lists()).toEqual([true, true, true]);
+		const { etag } = (await ask("u1")).headers;
+		await put(false);
+		expect(await lists()).toEqual([false, false, false]);
+		expect((await ask("u1", "", { "if-none-match": etag as string })).status).toBe(200);
+		// It was not hidden by name.
+		expect((await api.call("GET", "/deployments/default/hidden")).body).toEqual({ items: [], unknown: [] });
+		expect((await api.call("GET", "/deployments/default")).body.hidden).toBe(0);
+		const made = await api.call("POST", "/deployments/default/exports", { n: 5, format: "csv", users: ["u1"] });
+		const row = await api.app.prisma.export.findUniqueOrThrow({ where: { id: made.body.id } });
+		expect(row.hidden.toSorted()).toEqual(["not in the dataset", "Ü 2"].toSorted());
+		await put(true);
+		expect(await lists()).toEqual([true, true, true]);
+	});
+
+	describe("fresh", () => {
+		let feed: string;
+		const standard = () => [{ id: "seen", title: "Seen before", interestShares: [1, 0] }];
+		beforeAll(async () => {
+			feed = await served();
+			const describe = (item: string, tags: string[], available = true) => ({
+				item,
+				title: `T ${item}`,
+				tags,
+				available,
+			});
+			await api.call("PUT", `${feed}/items`, {
+				items: [
+					describe("old red", ["RED"]),
+					describe("green", ["green"]),
+					describe("gone red", ["red"], false),
+					describe("new red", ["red", "small"]),
+					describe("item/1", ["red"]), // which the model knows
+				],
+			});
+			// Both are red: that is what the strongest interest is told by.
+			api.recommender.history = () => ["item/1", "Ü 2"].map((id) => ({ id, title: id, interestShares: [1, 0] }));
+		});
+		afterAll(() => {
+			api.recommender.history = standard;
+		});
+
+		test("the newest first, of the person's tags, spread, never first, labelled", async () => {
+			const { body } = await ask("u1", "?n=4&fresh=2");
+			expect(body.fresh).toEqual({ mixed: 2 });
+			expect(ids(body.items)).toEqual(["item/1", "new red", "old red", "Ü 2"]);
+			expect(body.items[1]).toEqual({
+				id: "new red",
+				title: "T new red",
+				score: 0,
+				interestShares: [],
+				because: [],
+				fresh: true,
+				tags: ["Red"],
+			});
+			expect(body.items[0].fresh).toBe(undefined);
+			const one = (await ask("u1", "?n=3&fresh=1")).body;
+			expect(ids(one.items)).toEqual(["item/1", "new red", "Ü 2"]);
+			expect((await ask("u1", "?n=3")).body).not.toHaveProperty("fresh");
+			expect((await ask("u1", "?n=1&fresh=5")).body).toMatchObject({ items: [{ id: "item/1" }], fresh: { mixed: 0 } });
+		});
+
+		test("neither what the person has met, nor what is left out, filtered or no candidate", async () => {
+			const post = async (more: object) => {
+				const { body } = await api.call("POST", "/users/u2/recommendations", { n: 9, fresh: 20, ...more });
+				return ids(body.items.filter((item: { fresh?: true }) => item.fresh));
+			};
+			expect(await post({})).toEqual(["new red", "old red"]);
+			expect(await post({ exclude: ["new red"] })).toEqual(["old red"]);
+			expect(await post({ filter: { anyTag: ["Small"] } })).toEqual(["new red"]);
+			expect(await post({ filter: { noTag: ["small"] } })).toEqual(["old red"]);
+			expect(await post({ filter: { allTags: ["red", "small"] } })).toEqual(["new red"]);
+			expect(await post({ candidates: ["a", "old red"] })).toEqual(["old red"]);
+			await send(feed, ["u2", "new red"]);
+			expect(await post({})).toEqual(["old red"]);
+			expect(await post({ excludeSeen: false })).toEqual(["new red", "old red"]);
+		});
+
+		test("says why there are none", async () => {
+			const none = async (query: string) => (await ask("u1", query)).body.fresh;
+			expect(await none(`?fresh=2&checkpoint=${checkpoint}`)).toEqual({ mixed: 0, none: "no_feed" });
+			expect((await ask("nobody else", "?fresh=2&fallback=popular")).body.fresh).toEqual({ mixed: 0, none: "no_tags" });
+			await api.call("PUT", `${feed}/items`, {
+				items: ["old red", "new red"].map((item) => ({ item, available: false })),
+			});
+			expect(await none("?fresh=2")).toEqual({ mixed: 0, none: "no_items" });
+			api.recommender.history = standard;
+			await api.call("PUT", "/deployments/default", { checkpoint });
+			expect(await none("?n=2&fresh=2")).toEqual({ mixed: 0, none: "no_tags" });
+		});
+
+		test("of a batch and of who is known by items alone, too", async () => {
+			api.recommender.history = () => ["item/1", "Ü 2"].map((id) => ({ id, title: id, interestShares: [1, 0] }));
+			await api.call("PUT", `${feed}/items`, { items: [{ item: "new red", available: true }] });
+			const batch = await api.call("POST", "/recommendations/batch", { users: ["u1", "u3"], n: 3, fresh: 1 });
+			for (const { items, fresh } of batch.body.users)
+				expect([ids(items), fresh]).toEqual([["item/1", "new red", "Ü 2"], { mixed: 1 }]);
+			const guest = await api.call("POST", "/recommendations", { items: ["a"], n: 3, fresh: 1 });
+			expect(ids(guest.body.items)).toContain("new red");
+		});
+	});
+});
+
+describe("another process", () => {
+	let second: TestApi;
+	beforeAll(async () => {
+		second = await startApi({ DATABASE_URL: api.app.config.databaseUrl });
+	});
+	afterAll(() => second.close());
+	const elsewhere = async (user: string) => (await second.call("GET", `/users/${user}/recommendations`)).body;
+	/** Holds there within a second of now. */
+	async function soon(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+		const started = Date.now();
+		await until(what, isTrue, 5);
+		expect(Date.now() - started).toBeLessThan(1_000);
+	}
+
+	test("knows within a second what was met, taken back, erased and cannot be had", async () => {
+		const feed = await served();
+		await until(
+			"it serves the feed",
+			async () => (await second.call("GET", "/deployments/default")).body.feed !== null,
+			5,
+		);
+		await until("it has lists", async () => (await elsewhere("u1")).answeredBy === "list", 5);
+		await send(feed, ["u1", "a"], ["newcomer", "a"]);
+		await soon("met", async () => (await elsewhere("u1")).answeredBy === "live");
+		await soon("a newcomer", async () => (await elsewhere("newcomer")).answeredBy === "live");
+		await api.call("POST", `${feed}/interactions/remove`, { interactions: [{ user: "u1", item: "a" }] });
+		await soon("taken back", async () => (await elsewhere("u1")).answeredBy === "list");
+		await api.call("DELETE", `${feed}/users/newcomer`);
+		await soon("erased", async () => (await elsewhere("newcomer")).code === "unknown_user");
+		await api.call("PUT", `${feed}/items`, { items: [{ item: "a", available: false }] });
+		await soon("cannot be had", async () => !ids((await elsewhere("u1")).items).includes("a"));
+	});
+
+	test("reads again what was announced while it did not hear", async () => {
+		const feed = await served();
+		await until(
+			"it serves the feed",
+			async () => second.app.deployments.get("default")?.feed?.name === feed.slice(7),
+			5,
+		);
+		await send(feed, ["u1", "a"], ["u2", "a"]);
+		await until("met", async () => (await elsewhere("u2")).answeredBy === "live", 5);
+		// Nobody announces these.
+		await api.app.prisma.$transaction(async (tx) => {
+			await tx.$executeRaw`DELETE FROM feed_interactions r USING feed_users u WHERE r.user_key = u.key AND u.id = 'u1'`;
+			await tx.$executeRaw`UPDATE feeds SET removals = removals + 1 WHERE name = ${feed.slice(7)}`;
+			await tx.$executeRaw`
+				INSERT INTO feed_interactions (feed_id, user_key, item_key, at) SELECT feed_id, user_key, item_key, now() FROM feed_interactions r
+				WHERE feed_id = (SELECT id FROM feeds WHERE name = ${feed.slice(7)})`;
+		});
+		await until("taken back", async () => (await elsewhere("u1")).answeredBy === "list", 10);
+		const { live } = (await second.call("GET", "/users/u2")).body;
+		expect(live).toHaveLength(2);
+	});
+});
+
+describe("more than there is room for", () => {
+	test.each([0, 3])("LIVE_ROWS=%d: who is not in memory is read, and nobody is lost", async (rows) => {
+		const small = await startApi({ LIVE_ROWS: String(rows) });
+		try {
+			const id = await small.checkpoint((await small.experiment(["SUCCEEDED"])).runs[0] as string);
+			await small.call("PUT", "/feeds/f");
+			await small.call("PUT", "/deployments/default", { checkpoint: id, feed: "f" });
+			const live = async (user: string) =>
+				(await small.call("GET", `/users/${user}`)).body.live?.map(({ id: item }: { id: string }) => item);
+			const add = (...pairs: [string, string][]) =>
+				small.call(
+					"POST",
+					"/feeds/f/interactions",
+					pairs.map(([user, item], index) => ({ user, item, at: AT + index })),
+				);
+			await add(["u1", "a"], ["u2", "a"], ["u2", "seen"], ["u3", "a"], ["u3", "seen"], ["newcomer", "a"]);
+			await add(["u1", "Ü 2"]);
+			const all = { u1: ["Ü 2", "a"], u2: ["seen", "a"], u3: ["seen", "a"], newcomer: ["a"], somebody: [] };
+			const expectAll = async () => {
+				for (const [user, items] of Object.entries(all)) expect([user, await live(user)]).toEqual([user, items]);
+			};
+			await expectAll();
+			await small.call("DELETE", "/feeds/f/users/u2");
+			all.u2 = [];
+			await expectAll();
+			await small.call("DELETE", "/feeds/f/users/newcomer");
+			expect((await small.call("GET", "/users/newcomer")).status).toBe(404);
+			const metrics = String((await small.call("GET", "/metrics")).body);
+			expect(Number(/^valence_live_reads_total (\d+)/m.exec(metrics)?.[1])).toBeGreaterThan(4);
+			expect(Number(/^valence_live_rows (\d+)/m.exec(metrics)?.[1])).toBeLessThanOrEqual(rows);
+			// Another that starts with more than it has room for.
+			const other = await startApi({ DATABASE_URL: small.app.config.databaseUrl, LIVE_ROWS: String(rows) });
+			try {
+				const { body } = await other.call("GET", "/users/u3");
+				expect(body.live).toHaveLength(2);
+				expect((await other.call("GET", "/users/somebody")).body.live).toEqual([]);
+			} finally {
+				await other.close();
+			}
+		} finally {
+			await small.close();
+		}
+	});
+});

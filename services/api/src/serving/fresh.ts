@@ -54,12 +54,12 @@ export async function withFresh(
 	const tags = answer.tier === "popular" ? [] : await tagsOf(app, place, vocabulary, question, moved);
 	if (tags.length === 0) return say(answer.items, 0, "no_tags");
 	const items = JSON.parse(answer.items) as object[];
-	const room = Math.min(question.fresh ?? 0, items.length === 0 ? 0 : question.n - 1);
+	const room = Math.min(question.fresh ?? 0, items.length === 0 ? question.n : question.n - 1);
 	const chosen = choose(freshItems(place.deployed, vocabulary), tags, room, question, moved);
 	if (chosen.length === 0) return say(answer.items, 0, "no_items");
 	const total = Math.min(question.n, items.length + chosen.length);
 	for (const [index, item] of chosen.entries()) {
-		// Evenly spread, and never first.
+		// Evenly spread, and never in the place of the first.
 		items.splice(Math.floor(((index + 1) * total) / (chosen.length + 1)), 0, item);
 	}
 	return say(JSON.stringify(items.slice(0, total)), chosen.length);
