@@ -44,6 +44,12 @@ const asked = () => {
 };
 const ids = (items: { id: string }[]) => items.map(({ id }) => id);
 
+/** Histories that were read from the database to answer. */
+async function reads(of = api): Promise<number> {
+	const { body } = await of.call("GET", "/metrics");
+	return Number(/^valence_live_reads_total (\d+)/m.exec(String(body))?.[1]);
+}
+
 describe("which feed", () => {
 	test("named, kept where nothing is said, taken away by null", async () => {
 		await served();
@@ -74,6 +80,9 @@ describe("which feed", () => {
 });
 
 describe("in the next answer", () => {
+	// All of it from memory: nothing that answers a person waits for the database.
+	afterEach(async () => expect(await reads()).toBe(0));
+
 	test("who has not moved is looked up, by the whole history; who has is computed with what they met, newest last", async () => {
 		const feed = await served();
 		expect(api.recommender.requests.lists.at(-1)?.whole).toBe(true);
@@ -355,6 +364,7 @@ describe("another process", () => {
 		);
 		await send(feed, ["u1", "a"], ["u2", "a"]);
 		await until("met", async () => (await elsewhere("u2")).answeredBy === "live", 5);
+		const before = await reads(second);
 		// Nobody announces these.
 		await api.app.prisma.$transaction(async (tx) => {
 			await tx.$executeRaw`DELETE FROM feed_interactions r USING feed_users u WHERE r.user_key = u.key AND u.id = 'u1'`;
@@ -366,6 +376,7 @@ describe("another process", () => {
 		await until("taken back", async () => (await elsewhere("u1")).answeredBy === "list", 10);
 		const { live } = (await second.call("GET", "/users/u2")).body;
 		expect(live).toHaveLength(2);
+		expect(await reads(second)).toBe(before);
 	});
 });
 
@@ -396,8 +407,8 @@ describe("more than there is room for", () => {
 			await expectAll();
 			await small.call("DELETE", "/feeds/f/users/newcomer");
 			expect((await small.call("GET", "/users/newcomer")).status).toBe(404);
+			expect(await reads(small)).toBeGreaterThan(4);
 			const metrics = String((await small.call("GET", "/metrics")).body);
-			expect(Number(/^valence_live_reads_total (\d+)/m.exec(metrics)?.[1])).toBeGreaterThan(4);
 			expect(Number(/^valence_live_rows (\d+)/m.exec(metrics)?.[1])).toBeLessThanOrEqual(rows);
 			// Another that starts with more than it has room for.
 			const other = await startApi({ DATABASE_URL: small.app.config.databaseUrl, LIVE_ROWS: String(rows) });

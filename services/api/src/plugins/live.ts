@@ -154,8 +154,8 @@ export default fp(
 			const people = new People(feed.since, Math.floor(room / Math.max(1, followed.size)));
 			const [size] = await prisma.$queryRaw<{ rows: number; last: number }[]>`
 				SELECT count(*)::int AS rows, coalesce(max(seq), 0)::float8 AS last FROM (
-					SELECT seq FROM feed_interactions WHERE feed_id = ${feed.id} AND seq > ${BigInt(feed.since)} ORDER BY seq LIMIT ${room + 1}
-				) AS some`;
+					SELECT seq FROM feed_interactions WHERE feed_id = ${feed.id} AND seq > ${BigInt(feed.since)} ORDER BY seq LIMIT ${people.room + 1}
+				) AS newer`;
 			if ((size?.rows ?? 0) <= people.room) feed.until = feed.since;
 			else {
 				// Those who moved last, each with all that there is of them.
@@ -174,7 +174,6 @@ export default fp(
 			await readNew(feed, people);
 			feed.people = people;
 			feed.removals = removals;
-			if (!people.isWhole) sayFull(feed);
 		}
 
 		async function read(feed: Followed): Promise<void> {
@@ -183,6 +182,7 @@ export default fp(
 			const { people } = feed;
 			if (!people || people.since !== feed.since || feed.removals !== removals) await readAll(feed, removals);
 			else await readNew(feed, people);
+			if (feed.people?.isWhole === false) sayFull(feed);
 		}
 
 		/** Whoever asks while one waits for its turn is told by it. */
