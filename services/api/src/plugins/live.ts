@@ -152,8 +152,8 @@ export default fp(
 		async function readAll(feed: Followed, removals: number): Promise<void> {
 			const { rows: room } = app.config.live;
 			const people = new People(feed.since, Math.floor(room / Math.max(1, followed.size)));
-			const [size] = await prisma.$queryRaw<{ rows: number; last: number }[]>`
-				SELECT count(*)::int AS rows, coalesce(max(seq), 0)::float8 AS last FROM (
+			const [size] = await prisma.$queryRaw<{ rows: number }[]>`
+				SELECT count(*)::int AS rows FROM (
 					SELECT seq FROM feed_interactions WHERE feed_id = ${feed.id} AND seq > ${BigInt(feed.since)} ORDER BY seq LIMIT ${people.room + 1}
 				) AS newer`;
 			if ((size?.rows ?? 0) <= people.room) feed.until = feed.since;
