@@ -145,7 +145,11 @@ describe("in the next answer", () => {
 		expect(asked()).toEqual({ live: ["a"], whole: true });
 		const seen = await api.call("GET", "/users/newcomer");
 		expect(seen.body).toMatchObject({ id: "newcomer", inDataset: false, interactions: 0, liveTotal: 1 });
+		await api.call("PUT", "/users/newcomer/steering", { steer: [{ interest: 0, weight: 2 }] });
+		expect((await api.call("GET", "/users/newcomer/steering")).status).toBe(200);
 		await api.call("DELETE", `${feed}/users/newcomer`);
+		expect(await api.app.prisma.steering.count({ where: { user: "newcomer" } })).toBe(0);
+		expect((await api.call("GET", "/users/newcomer/steering")).status).toBe(404);
 		expect((await ask("newcomer")).body.code).toBe("unknown_user");
 		expect((await api.call("GET", "/users/newcomer")).body.code).toBe("unknown_user");
 		expect((await ask("newcomer", "?fallback=popular")).body.answeredBy).toBe("popular");
@@ -378,6 +382,53 @@ describe("another process", () => {
 		expect(live).toHaveLength(2);
 		expect(await reads(second)).toBe(before);
 	});
+});
+
+test("while all is read, at a start or after something was missed, nobody waits and nothing is missed", async () => {
+	const feed = await served();
+	const { $queryRaw } = api.app.prisma;
+	let release = () => {};
+	const held = new Promise<void>((resolve) => {
+		release = resolve;
+	});
+	await send(feed, ["u1", "a"], ["u2", "a"], ["u3", "a"]);
+	let isBegun = false;
+	let isHeld = false;
+	// The bulk of the rows is read, and comes no further.
+	Object.defineProperty(api.app.prisma, "$queryRaw", {
+		configurable: true,
+		value: async (sql: TemplateStringsArray, ...values: unknown[]) => {
+			const rows = await $queryRaw.call(api.app.prisma, sql, ...values);
+			const text = sql.join("");
+			if (isBegun && !isHeld && text.includes("JOIN feed_users")) {
+				isHeld = true;
+				await held;
+			}
+			if (text.includes("AS newer")) isBegun = true;
+			return rows;
+		},
+	});
+	try {
+		await api.app.prisma.$executeRaw`UPDATE feeds SET removals = removals + 1 WHERE name = ${feed.slice(7)}`;
+		await until("it reads all", () => Promise.resolve(isHeld), 10);
+		const live = async (user: string) =>
+			(await api.call("GET", `/users/${user}`)).body.live.map(({ id }: { id: string }) => id);
+		await send(feed, ["u2", "seen"]);
+		await api.call("DELETE", `${feed}/users/u1`);
+		const all = async () => [await live("u1"), (await live("u2")).toSorted(), await live("u3")];
+		const wanted = [[], ["a", "seen"], ["a"]];
+		expect(await all()).toEqual(wanted);
+		const before = await reads();
+		expect(before).toBeGreaterThan(0);
+		release();
+		const deployed = api.app.deployments.get("default");
+		if (deployed) await api.app.live.ready(deployed);
+		expect(await all()).toEqual(wanted);
+		expect(await reads()).toBe(before);
+	} finally {
+		release();
+		Reflect.deleteProperty(api.app.prisma, "$queryRaw");
+	}
 });
 
 describe("more than there is room for", () => {

@@ -1,6 +1,7 @@
 // app.live: what people have met since the dataset that is served was taken, in memory: of each feed that a deployment names the
 // rows that its datasets do not hold. What is written is heard at once, and read again every few seconds besides. Who finds no room
 // is read from the database, by its index, when they ask.
+import { setTimeout as sleep } from "node:timers/promises";
 import fp from "fastify-plugin";
 import { Counter, Gauge } from "prom-client";
 import { byTime, MOST_OF_PERSON, People, type Row } from "../feeds/people.js";
@@ -14,6 +15,8 @@ const AT_ONCE = 10_000;
 const PEOPLE_AT_ONCE = 500;
 /** PostgreSQL takes 8,000 bytes; letters may be escaped on the way. */
 const MOST_ANNOUNCED = 4_000;
+/** A start, or a deployment, waits no longer for the memory to be filled: until then people are read from the database. */
+const LONGEST_WAIT_MS = 10_000;
 /** That people do not fit is said this often. */
 const SAID_EVERY_MS = 60_000;
 
@@ -41,7 +44,7 @@ export interface Live {
 	announceRemoval(tx: Transaction, feed: number, users: string[]): Promise<void>;
 	/** After such a transaction: once it resolves, this process answers by what it wrote, these people's rows read anew. */
 	refresh(feed: number, users?: string[]): Promise<void>;
-	/** Once it resolves, what a deployment needs is in memory as far as there is room. */
+	/** Waits until what a deployment needs is in memory, as far as there is room, but not for long. */
 	ready(deployed: Deployed): Promise<void>;
 }
 
@@ -59,7 +62,11 @@ type Announced = [feed: number, users?: string[], removals?: number | null];
 
 /** One feed in memory. */
 class Followed {
+	/** Null until all has been read. */
 	people: People | null = null;
+	/** While all is read nobody waits for it: whose rows were taken away meanwhile is read again at the end. */
+	isReading = false;
+	readonly changed = new Set<string>();
 	/** The last row that has been read. */
 	until = 0;
 	/** How often rows were taken away; what is known otherwise than by the next number shows that something was missed. */
@@ -124,6 +131,19 @@ export default fp(
 			) AS own JOIN feed_items i ON i.feed_id = ${feed} AND i.key = own.item_key
 			WHERE u.feed_id = ${feed} AND u.id = ANY(${users}::text[])`;
 
+		/** As many of these people as there is room for, the first ones before the others. */
+		async function readFirst(feed: Followed, people: People, users: string[]): Promise<void> {
+			const found: [user: string, rows: Row[]][] = [];
+			let rows = 0;
+			for (let start = 0; start < users.length && rows < people.room; start += PEOPLE_AT_ONCE) {
+				const some = await rowsOf(feed.id, people.since, users.slice(start, start + PEOPLE_AT_ONCE));
+				const own = byUser(some);
+				for (const user of users.slice(start, start + PEOPLE_AT_ONCE)) found.push([user, own.get(user) ?? []]);
+				rows += some.length;
+			}
+			for (const [user, own] of found.reverse()) people.set(user, own);
+		}
+
 		/** These people as the database has them now. */
 		async function readPeople(feed: Followed, people: People, users: string[]): Promise<void> {
 			for (let start = 0; start < users.length; start += PEOPLE_AT_ONCE) {
@@ -148,8 +168,22 @@ export default fp(
 			}
 		}
 
-		/** All of it from the start; until then what was known before answers. */
+		/** All of it from the start; until then the database is asked. */
 		async function readAll(feed: Followed, removals: number): Promise<void> {
+			feed.people = null;
+			feed.changed.clear();
+			feed.isReading = true;
+			const people = await readMost(feed).finally(() => {
+				feed.isReading = false;
+			});
+			// Whoever writes from here on waits for their turn after this; what was written before is seen now.
+			await readNew(feed, people);
+			await readPeople(feed, people, [...feed.changed]);
+			feed.people = people;
+			feed.removals = removals;
+		}
+
+		async function readMost(feed: Followed): Promise<People> {
 			const { rows: room } = app.config.live;
 			const people = new People(feed.since, Math.floor(room / Math.max(1, followed.size)));
 			const [size] = await prisma.$queryRaw<{ rows: number }[]>`
@@ -163,17 +197,16 @@ export default fp(
 				const newest = await prisma.$queryRaw<{ user: string; last: number }[]>`
 					SELECT u.id AS user, max(seq)::float8 AS last
 					FROM (SELECT user_key, seq FROM feed_interactions WHERE feed_id = ${feed.id} ORDER BY seq DESC LIMIT ${people.room}) AS own
-					JOIN feed_users u ON u.feed_id = ${feed.id} AND u.key = user_key GROUP BY u.id ORDER BY 2`;
-				feed.until = newest.at(-1)?.last ?? feed.since;
-				await readPeople(
+					JOIN feed_users u ON u.feed_id = ${feed.id} AND u.key = user_key GROUP BY u.id ORDER BY 2 DESC`;
+				feed.until = newest[0]?.last ?? feed.since;
+				await readFirst(
 					feed,
 					people,
 					newest.map(({ user }) => user),
 				);
 			}
 			await readNew(feed, people);
-			feed.people = people;
-			feed.removals = removals;
+			return people;
 		}
 
 		async function read(feed: Followed): Promise<void> {
@@ -199,6 +232,9 @@ export default fp(
 				if (feed.people) await readPeople(feed, feed.people, users);
 				if (removals === feed.removals + 1) feed.removals = removals;
 			});
+
+		const soon = (feeds: Followed[]) =>
+			Promise.race([Promise.all(feeds.map(({ tail }) => tail)), sleep(LONGEST_WAIT_MS, undefined, { ref: false })]);
 
 		const quietly = (reading: Promise<unknown>) =>
 			void reading.catch((err) => app.log.warn({ err }, "what people do now stays as it was last known"));
@@ -248,7 +284,7 @@ export default fp(
 			},
 		});
 		app.deployments.follow(follow);
-		await Promise.all([...followed.values()].map((feed) => feed.tail));
+		await soon([...followed.values()]);
 		const timer = setInterval(() => {
 			for (const feed of followed.values()) quietly(refreshed(feed));
 		}, app.config.timings.liveRefresh);
@@ -280,13 +316,17 @@ export default fp(
 			async refresh(id, users) {
 				const feed = followed.get(id);
 				if (!feed) return;
+				if (feed.isReading) {
+					for (const user of users ?? []) feed.changed.add(user);
+					return;
+				}
 				await (users ? readAgain(feed, users) : refreshed(feed)).catch((err) => {
 					app.log.warn({ err }, "written, and not read again yet");
 				});
 			},
 			async ready({ feed }) {
 				const own = feed && followed.get(feed.id);
-				if (own) await own.tail;
+				if (own) await soon([own]);
 			},
 		} satisfies Live);
 	},
