@@ -9,3 +9,6 @@ ADD COLUMN "described" BIGINT NOT NULL DEFAULT 0;
 
 ALTER TABLE "deployments" ADD COLUMN "feed_id" INTEGER;
 ALTER TABLE "deployments" ADD CONSTRAINT "deployments_feed_id_fkey" FOREIGN KEY ("feed_id") REFERENCES "feeds"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- Of earlier snapshots nobody knows which rows came after them: all count, once.
+UPDATE "datasets" SET "feed" = "feed" || '{"upTo": 0}' WHERE "feed" IS NOT NULL;

@@ -128,9 +128,19 @@ describe("in the next answer", () => {
 		await api.app.prisma.dataset.update({ where: { id: dataset }, data: { feed: of } });
 		await api.call("PUT", "/deployments/default", { checkpoint });
 		await send(feed, ["u2", "Ü 2"]);
-		expect((await ask("u1")).body.answeredBy).toBe("list");
-		await ask("u2");
-		expect(asked().live).toEqual(["Ü 2"]);
+		const expectSince = async () => {
+			expect((await ask("u1")).body.answeredBy).toBe("list");
+			await ask("u2");
+			expect(asked().live).toEqual(["Ü 2"]);
+		};
+		await expectSince();
+		// Another name serves another dataset with the same feed: each has its own part of the rows.
+		const other = await api.checkpoint((await api.experiment(["SUCCEEDED"])).runs[0] as string);
+		await api.call("PUT", "/deployments/other", { checkpoint: other, feed: feed.slice(7) });
+		await ask("u2", "?deployment=other");
+		expect(asked().live).toEqual(["Ü 2", "a"]);
+		await expectSince();
+		await api.call("DELETE", "/deployments/other");
 		await api.app.prisma.dataset.update({ where: { id: dataset }, data: { feed: { ...of, name: "another" } } });
 		await api.call("PUT", "/deployments/default", { checkpoint });
 		await ask("u1");
