@@ -11,6 +11,20 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 const EXPECTED = [
+	"POST /feeds/{name}/interactions",
+	"POST /feeds/{name}/interactions/remove",
+	"POST /feeds/{name}/snapshots",
+	"PUT /feeds/{name}",
+	"PUT /feeds/{name}/items",
+	"GET /feeds",
+	"GET /feeds/{name}",
+	"GET /feeds/{name}/days",
+	"GET /feeds/{name}/interactions",
+	"GET /feeds/{name}/items",
+	"GET /feeds/{name}/users",
+	"GET /feeds/{name}/users/{id}",
+	"DELETE /feeds/{name}",
+	"DELETE /feeds/{name}/users/{id}",
 	"GET /datasets",
 	"POST /datasets",
 	"POST /datasets/preview",
@@ -48,6 +62,7 @@ const EXPECTED = [
 	"POST /exports/{id}/cancel",
 	"GET /exports/{id}/file",
 	"GET /users/{id}/recommendations",
+	"GET /users/{id}",
 	"GET /users/{id}/interests",
 	"POST /users/{id}/recommendations",
 	"GET /users",
@@ -97,7 +112,7 @@ test("describes each: summary, tag, parameters, body, answers, problems", () => 
 		const inPath = (operation.parameters ?? []).filter((one: { in: string }) => one.in === "path");
 		expect([of, inPath.map((one: { name: string }) => one.name)]).toEqual([of, named]);
 		expect([of, Object.keys(operation.responses).some((status) => status.startsWith("2"))]).toEqual([of, true]);
-		const takesBody = ["POST", "PUT"].includes(method) && !/\/(cancel|refit|sample)$/.test(path);
+		const takesBody = ["POST", "PUT"].includes(method) && !/\/(cancel|refit|sample|feeds\/\{name\})$/.test(path);
 		expect([of, operation.requestBody !== undefined]).toEqual([of, takesBody]);
 		if (path === "/healthz" || path === "/readyz") continue;
 		expect([of, Object.keys(operation.responses["4XX"].content)]).toEqual([of, ["application/problem+json"]]);

@@ -23,6 +23,8 @@ export interface Config {
 	mostUploadBytes: number;
 	/** Memory that lists of recommendations may take in this process, and how deep they are. */
 	lists: { bytes: number; depth: number };
+	/** Rows of feeds, since the datasets that are served, that this process holds in memory. */
+	live: { rows: number };
 	timings: Timings;
 }
 
@@ -105,6 +107,7 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 		exitWithStdin: oneOf("EXIT_WITH_STDIN", "0", ["0", "1"]) === "1",
 		mostUploadBytes: whole("MAX_UPLOAD_BYTES", 10 * 2 ** 30, 1, 2 ** 50),
 		lists: { bytes: bytes("LISTS_MEMORY", "256MiB"), depth: whole("LISTS_DEPTH", 200, 1, 1000) },
+		live: { rows: whole("LIVE_ROWS", 1_000_000, 0, 100_000_000) },
 		timings: timings(whole("TIMING_SCALE", 1, 1, 100)),
 	});
 }

@@ -32,6 +32,8 @@ export interface Timings {
 	queueAnswer: number;
 	/** What is deployed is read again this often, should an announcement have been lost. */
 	deploymentsRefresh: number;
+	/** What people do now is read again this often, should an announcement have been lost. */
+	liveRefresh: number;
 	/** Kept steering is read again this often, and what is over is deleted. */
 	steeringSweep: number;
 	/** BullMQ's lock; renewed at half of it, so an event loop blocked for 10 s does no harm. */
@@ -59,6 +61,7 @@ const DEFAULTS: Timings = {
 	diskWalk: 120_000,
 	queueAnswer: 2_000,
 	deploymentsRefresh: 5_000,
+	liveRefresh: 3_000,
 	steeringSweep: 60_000,
 	queueLock: 20_000,
 	queueStalled: 5_000,

@@ -117,18 +117,22 @@ test("another process follows within a second, also after its connection was cut
 	}
 }, 120_000);
 
-test("with PostgreSQL away people get their recommendations as deployed", async () => {
+test("with PostgreSQL away people get their recommendations as deployed, with what they did before", async () => {
 	const home = mkdtempSync(join(tmpdir(), "valence-away-"));
 	const postgres = await startPostgres({ home });
 	const api = await startApi({ DATABASE_URL: postgres.url });
 	try {
 		const [checkpoint] = await two(api);
-		await api.call("PUT", "/deployments/default", { checkpoint });
+		await api.call("PUT", "/feeds/shop");
+		await api.call("PUT", "/deployments/default", { checkpoint, feed: "shop" });
+		await api.call("POST", "/feeds/shop/interactions", [{ user: "u1", item: "a" }]);
 		await api.app.queue.depth(); // by then every queue has made its tables
 		await postgres.stop();
 		const started = Date.now();
 		const { status, body } = await api.call("GET", "/users/somebody/recommendations");
 		expect([status, body.checkpoint.id]).toEqual([200, checkpoint]);
+		expect((await api.call("GET", "/users/u1/recommendations")).body.answeredBy).toBe("live");
+		expect(api.recommender.requests.recommend.at(-1)?.live).toEqual(["a"]);
 		expect((await api.call("POST", "/recommendations", { items: ["a"] })).status).toBe(200);
 		expect(Date.now() - started).toBeLessThan(1_000);
 		expect((await api.call("GET", "/users/somebody/recommendations?deployment=other")).body.code).toBe(

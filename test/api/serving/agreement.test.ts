@@ -168,3 +168,98 @@ test("preview tells the difference of both lists, shelves hold their interest, w
 	for (const id of [gone, ...basket]) expect(ids(whatIf.items)).not.toContain(id);
 	for (const { because } of whatIf.items) expect(ids(because)).not.toContain(gone);
 });
+
+describe("served with a feed", () => {
+	const FEED = "/feeds/agreement";
+	beforeAll(async () => {
+		await api.call("PUT", FEED);
+		const { id } = (await api.call("GET", "/deployments/default")).body.checkpoint;
+		expect((await api.call("PUT", "/deployments/default", { checkpoint: id, feed: "agreement" })).status).toBe(200);
+		await until(
+			"lists are warm",
+			async () => (await api.call("GET", "/deployments/default/serving")).body.lists.warm,
+			60,
+		);
+	}, 120_000);
+	const some = (from: () => string[], least: number, most: number) =>
+		fc.uniqueArray(fc.integer({ min: 0, max: 199 }), { minLength: least, maxLength: most }).map((places) => {
+			const all = from();
+			return places.map((place) => all[place % all.length] as string);
+		});
+
+	test("list and live agree on the whole history", async () => {
+		const tiers = { list: 0, live: 0 };
+		await fc.assert(
+			fc.asyncProperty(fc.constantFrom(...users), fc.integer({ min: 1, max: 60 }), async (user, n) => {
+				const ask = (more: object) => api.call("POST", `/users/${user}/recommendations`, { n, ...more });
+				const [first, live] = [await ask({}), await ask({ calibrate: 0 })];
+				expect([first.status, live.body.answeredBy]).toEqual([200, "live"]);
+				tiers[first.body.answeredBy as "list" | "live"]++;
+				expectSame(first.body.items, live.body.items);
+			}),
+			{ numRuns: 30 },
+		);
+		expect(tiers.list).toBeGreaterThan(8);
+	}, 120_000);
+
+	test("a person who has moved is answered what the same history given by `with` is answered, and after it is taken back as before", async () => {
+		const question = fc.record({
+			user: fc.constantFrom(...users),
+			met: some(() => items, 1, 12),
+			n: fc.integer({ min: 1, max: 60 }),
+			exclude: some(() => items, 0, 20),
+			steer: fc.constantFrom(undefined, [{ interest: 0, weight: 3 }]),
+		});
+		let differs = 0;
+		await fc.assert(
+			fc.asyncProperty(question, async ({ user, met, ...asked }) => {
+				const ask = async (more: object = {}) =>
+					(await api.call("POST", `/users/${user}/recommendations`, { ...asked, ...more })).body;
+				const [before, wanted] = [await ask(), await ask({ with: met })];
+				const sent = await api.call(
+					"POST",
+					`${FEED}/interactions`,
+					met.map((item) => ({ user, item })),
+				);
+				expect(sent.body.added).toBe(met.length);
+				const moved = await ask();
+				expect(moved.answeredBy).toBe("live");
+				expectSame(moved.items, wanted.items);
+				for (const id of met) expect(moved.items.map((one: Item) => one.id)).not.toContain(id);
+				if (JSON.stringify(moved.items) !== JSON.stringify(before.items)) differs++;
+				await api.call("DELETE", `${FEED}/users/${user}`);
+				expectSame((await ask()).items, before.items);
+			}),
+			{ numRuns: 40 },
+		);
+		expect(differs).toBeGreaterThan(20);
+	}, 120_000);
+
+	test("known to the feed alone: as a person of these items, in the order they were met", async () => {
+		await fc.assert(
+			fc.asyncProperty(
+				some(() => items, 1, 12),
+				async (met) => {
+					const rows = met.map((item, second) => ({ user: "a newcomer", item, at: 1_700_000_000 + second }));
+					await api.call("POST", `${FEED}/interactions`, [...rows, { user: "a newcomer", item: "no model knows it" }]);
+					const { body } = await api.call("GET", "/users/a%20newcomer/recommendations?n=30");
+					const guest = await api.call("POST", "/recommendations", { items: met, n: 30 });
+					expect([body.user, body.answeredBy]).toEqual(["a newcomer", "live"]);
+					expectSame(body.items, guest.body.items);
+					const { history } = (await api.call("GET", "/users/a%20newcomer/interests")).body;
+					expect(history.map(({ id, live }: { id: string; live: boolean }) => [id, live])).toEqual(
+						met.map((id) => [id, true]),
+					);
+					await api.call("DELETE", `${FEED}/users/a%20newcomer`);
+					expect((await api.call("GET", "/users/a%20newcomer/recommendations")).status).toBe(404);
+				},
+			),
+			{ numRuns: 15 },
+		);
+		// Nothing that the model knows is not enough.
+		await api.call("POST", `${FEED}/interactions`, [{ user: "a newcomer", item: "no model knows it" }]);
+		expect((await api.call("GET", "/users/a%20newcomer/recommendations")).body.code).toBe("unknown_user");
+		const popular = await api.call("GET", "/users/a%20newcomer/recommendations?fallback=popular");
+		expect(popular.body.answeredBy).toBe("popular");
+	}, 120_000);
+});

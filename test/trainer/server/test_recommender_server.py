@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,42 @@ def test_folds_in_a_stranger(root: Path, stub: Stub, valid: pb.Checkpoint) -> No
     assert [item.id for item in folded.items] == [item.id for item in known.items]
     assert [item.score for item in folded.items] == pytest.approx([item.score for item in known.items], rel=1e-5)
     assert list(folded.unknown_items) == ["unheard of"]
+
+
+def test_what_was_met_since_joins_the_history_where_the_model_folds_in(
+    root: Path, stub: Stub, valid: pb.Checkpoint
+) -> None:
+    bpr = trained(root, "bpr", '{"epochs": 1, "embedding_size": 4}')
+    data = dataset.load(root, dataset.key_of(DIGEST))
+    met = {data.items.id(c) for part in (data.train, data.valid, data.test) for c in part[7].indices}
+    live = [item for item in map(data.items.id, range(ITEMS)) if item not in met][:3]
+
+    def ids(checkpoint: pb.Checkpoint, **asked: Any) -> list[str]:
+        request = pb.RecommendRequest(checkpoint=checkpoint, n=20, exclude_seen=True, **asked)
+        return [item.id for item in stub.Recommend(request, timeout=SECONDS).items]
+
+    since = [*live, "no model knows it"]
+    moved = ids(valid, user="user 7", whole=True, live=since)
+    assert moved == ids(valid, history=pb.ItemList(items=[*met, *live]))
+    assert moved != ids(valid, user="user 7", whole=True)
+    assert ids(valid, user="user 7", whole=True) == ids(valid, history=pb.ItemList(items=[*met]))
+    assert ids(valid, user="nobody", live=since) == ids(valid, history=pb.ItemList(items=live))
+    # Another model keeps what it has learnt of the user, and leaves out what they have met.
+    plain = ids(bpr, user="user 7", exclude=live)
+    assert ids(bpr, user="user 7", whole=True, live=since) == plain
+    assert not set(live) & set(plain)
+
+    described = stub.DescribeInterests(
+        pb.DescribeInterestsRequest(checkpoint=valid, user="user 7", n=5, exclude_seen=True, whole=True, live=since),
+        timeout=SECONDS,
+    )
+    assert [item.id for item in described.history][-3:] == live
+    assert {item.id for item in described.history} == met | set(live)
+    for checkpoint, unknown in ((valid, ["no model knows it"]), (bpr, since)):
+        asked = pb.RecommendRequest(checkpoint=checkpoint, user="nobody", n=5, live=unknown)
+        assert refused(partial(stub.Recommend, asked)) == ("NOT_FOUND", "unknown_user", "user")
+    asked = pb.RecommendRequest(checkpoint=valid, user="user 7", n=5, live=["a", ""])
+    assert refused(lambda: stub.Recommend(asked)) == ("INVALID_ARGUMENT", "invalid_request", "live[1]")
 
 
 def test_describes_interests(stub: Stub, valid: pb.Checkpoint, popularity: pb.Checkpoint) -> None:

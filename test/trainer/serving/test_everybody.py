@@ -10,14 +10,16 @@ from trainer.errors import CheckpointCorrupt
 from trainer.serving import everybody
 from trainer.serving.checkpoint import LoadedCheckpoint
 from trainer.serving.everybody import by_activity, lists_of
-from trainer.serving.person import known_user
+from trainer.serving.person import known_user, whole_user
 from trainer.serving.question import Question
 
 
-def listed(loaded: LoadedCheckpoint, rows: np.ndarray, depth: int, explain: bool) -> dict[int, list[tuple]]:
+def listed(
+    loaded: LoadedCheckpoint, rows: np.ndarray, depth: int, explain: bool, whole: bool = False
+) -> dict[int, list[tuple]]:
     """Each user's list as (column, score, shares, because)."""
     found = {}
-    for some in lists_of(loaded, rows, depth, explain):
+    for some in lists_of(loaded, rows, depth, explain, whole):
         ends = np.cumsum(some.counts)
         for row, start, end in zip(some.rows.tolist(), ends - some.counts, ends, strict=True):
             shares = [[]] * (end - start) if some.shares is None else some.shares[start:end].tolist()
@@ -46,6 +48,24 @@ def test_lists_are_what_each_user_would_be_answered(
         np.testing.assert_allclose([score for _, score, *_ in items], [item.score for item in ranked], rtol=1e-5)
         np.testing.assert_allclose([shares for *_, shares, _ in items], [item.shares for item in ranked], rtol=1e-5)
     assert any(because for items in found.values() for *_, because in items) == (explain and name == "plain")
+
+
+@pytest.mark.parametrize("name", ["plain", "constant"])
+def test_lists_by_the_whole_history_are_what_each_user_would_be_answered_by_it(
+    name: str, toy: Dataset, request: pytest.FixtureRequest
+) -> None:
+    loaded = request.getfixturevalue(name)
+    rows = np.array([4, 29, 0, 7])
+    found = listed(loaded, rows, 25, True, whole=True)
+    assert list(found) == rows.tolist()
+    for row, items in found.items():
+        person = whole_user(toy, row) if name == "plain" else known_user(toy, toy.users.id(row))
+        [answer] = loaded.rank([Question(person, n=25, excluded=person.seen, explain=True)])
+        ranked = list(answer.ranked.items())
+        assert [column for column, *_ in items] == [item.column for item in ranked]
+        assert [because for *_, because in items] == [item.because for item in ranked]
+        np.testing.assert_allclose([score for _, score, *_ in items], [item.score for item in ranked], rtol=1e-5)
+    assert (found == listed(loaded, rows, 25, True)) == (name == "constant")
 
 
 def test_a_list_ends_where_no_item_is_left(plain: LoadedCheckpoint, toy: Dataset) -> None:

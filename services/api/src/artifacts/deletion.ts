@@ -12,7 +12,7 @@ const MOST_NAMED = 5;
 const AT_ONCE = 100;
 
 /** "a", "b" and 3 more */
-function listed(names: string[]): string {
+export function listed(names: string[]): string {
 	const shown = names.slice(0, MOST_NAMED).map((name) => JSON.stringify(name));
 	const more = names.length - shown.length;
 	if (more > 0) return `${shown.join(", ")} and ${more} more`;

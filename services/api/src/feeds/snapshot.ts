@@ -61,8 +61,9 @@ function stage(app: FastifyInstance, name: string, files: StoredFile[]): Promise
 			await allow(tx, LONGEST_MS);
 			await tx.$executeRaw`SET LOCAL work_mem = '64MB'`; // to sort them
 			// Of the beginning of the transaction: whatever was committed by then is seen by all that follows.
-			const [feed] = await tx.$queryRaw<{ id: number; interactions: bigint; at: Date }[]>`
-				SELECT id, interactions, now() AS at FROM feeds WHERE name = ${name}`;
+			const [feed] = await tx.$queryRaw<{ id: number; interactions: bigint; at: Date; upTo: bigint }[]>`
+				SELECT id, interactions, now() AS at,
+					(SELECT coalesce(max(seq), 0) FROM feed_interactions WHERE feed_id = feeds.id) AS "upTo" FROM feeds WHERE name = ${name}`;
 			if (!feed) throw noFeed();
 			if (feed.interactions === 0n) throw new ApiError("conflict", "The feed holds no interaction yet.");
 			const upload = async (role: string, lines: AsyncIterable<Buffer>) => {
@@ -73,7 +74,7 @@ function stage(app: FastifyInstance, name: string, files: StoredFile[]): Promise
 			const described = await tx.$queryRaw<unknown[]>`
 				SELECT 1 FROM feed_items WHERE feed_id = ${feed.id} AND ${DESCRIBED} LIMIT 1`;
 			if (described.length > 0) await upload("items", itemsOf(tx, feed.id));
-			return { name, at: feed.at.toISOString(), rows: Number(feed.interactions) };
+			return { name, at: feed.at.toISOString(), rows: Number(feed.interactions), upTo: Number(feed.upTo) };
 		},
 		{ ...AT_ONE_MOMENT, timeout: LONGEST_MS },
 	);

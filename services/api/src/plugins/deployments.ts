@@ -20,8 +20,14 @@ export interface Deployed {
 	/** What its columns stand for: checkpoints with the same one share a vocabulary. */
 	catalogue: string;
 	fallback: Fallback;
-	/** Ids of items that are never answered. */
+	/** Ids of items that are never answered: the hidden ones, and those of its feed that cannot be had. */
 	hidden: string[];
+	/** Those that were hidden by name. */
+	hiddenByName: string[];
+	/** Whose rows after `since` join people's histories. */
+	feed: { id: number; name: string; since: number } | null;
+	/** The newest items of the feed that can be had and have tags, newest first. */
+	newItems: readonly NewItem[];
 	/** Of everything here and the moment of deployment; an answer's ETag is made from it. */
 	version: string;
 }
@@ -47,10 +53,28 @@ declare module "fastify" {
 	}
 }
 
-type Row = Prisma.DeploymentGetPayload<{ include: { checkpoint: { include: { run: true } } } }>;
-const VERSION_LENGTH = 16;
+export interface NewItem {
+	id: string;
+	title: string | null;
+	tags: string[];
+}
+/** What the feed says of its items, as it was after so many changes. */
+interface FeedItems {
+	described: bigint;
+	unavailable: string[];
+	newest: NewItem[];
+}
 
-function described({ name, checkpoint: { id, key, sha256, epoch, run }, deployedAt, fallback, hidden }: Row): Deployed {
+const include = { checkpoint: { include: { run: { include: { dataset: true } } } }, feed: true } as const;
+type Row = Prisma.DeploymentGetPayload<{ include: typeof include }>;
+const VERSION_LENGTH = 16;
+/** New items are looked for among these. */
+const MOST_NEW = 10_000;
+
+function described(row: Row, items: FeedItems | undefined): Deployed {
+	const { name, checkpoint, deployedAt, fallback, feed } = row;
+	const { id, key, sha256, epoch, run } = checkpoint;
+	const snapshot = run.dataset.feed as { name: string; upTo: number } | null;
 	const found = {
 		name,
 		ref: { key, sha256 },
@@ -58,9 +82,16 @@ function described({ name, checkpoint: { id, key, sha256, epoch, run }, deployed
 		datasetId: run.datasetId,
 		catalogue: catalogueOf(run),
 		fallback: fallback as Fallback,
-		hidden,
+		hiddenByName: row.hidden,
+		feed: feed && { id: feed.id, name: feed.name, since: snapshot?.name === feed.name ? snapshot.upTo : 0 },
 	};
-	return { ...found, version: digest([found, deployedAt.toISOString()]).slice(0, VERSION_LENGTH) };
+	const of = [found, deployedAt.toISOString(), String(items?.described)];
+	return {
+		...found,
+		hidden: [...new Set([...row.hidden, ...(items?.unavailable ?? [])])],
+		newItems: items?.newest ?? [],
+		version: digest(of).slice(0, VERSION_LENGTH),
+	};
 }
 
 export default fp(
@@ -70,12 +101,34 @@ export default fp(
 		let reading: Promise<void> | null = null;
 		let next: Promise<void> | null = null;
 
+		/** By feed. */
+		let feedItems = new Map<number, FeedItems>();
+		/** What is described meanwhile has another number, and is read the next time. */
+		async function readItems({ id: feedId, described }: { id: number; described: bigint }): Promise<FeedItems> {
+			const known = feedItems.get(feedId);
+			if (known?.described === described) return known;
+			const unavailable = await app.prisma.feedItem.findMany({
+				where: { feedId, available: false },
+				select: { id: true },
+			});
+			const newest = await app.prisma.feedItem.findMany({
+				where: { feedId, available: true, tags: { isEmpty: false } },
+				select: { id: true, title: true, tags: true },
+				orderBy: { key: "desc" },
+				take: MOST_NEW,
+			});
+			return { described, unavailable: unavailable.map(({ id }) => id), newest };
+		}
+
 		async function read(): Promise<void> {
-			const rows = await app.prisma.deployment.findMany({ include: { checkpoint: { include: { run: true } } } });
+			const rows = await app.prisma.deployment.findMany({ include });
+			const found = new Map<number, FeedItems>();
+			for (const { feed } of rows) if (feed && !found.has(feed.id)) found.set(feed.id, await readItems(feed));
+			feedItems = found;
 			const known = deployed;
 			deployed = new Map(
 				rows.map((row) => {
-					const found = described(row);
+					const found = described(row, feedItems.get(row.feedId ?? 0));
 					const same = known?.get(row.name);
 					return [row.name, same?.version === found.version ? same : found];
 				}),

@@ -11,7 +11,7 @@ import type { Transaction } from "./prisma.js";
 const MOST_ROWS = 5_000;
 
 export interface Feeds {
-	/** Stores interactions; how many of them were new, once they are committed. Throws not_found. */
+	/** Stores interactions; how many of them were new, once they are committed and answers know them. Throws not_found. */
 	add(name: string, interactions: Interaction[]): Promise<number>;
 	/** A transaction in which nobody else writes to the feed; `timeout` in milliseconds. Throws not_found. */
 	hold<T>(name: string, work: (tx: Transaction, feed: number) => Promise<T>, timeout?: number): Promise<T>;
@@ -62,17 +62,19 @@ export default fp(
 			while (queue.length > 0) {
 				const some: Waiting[] = [];
 				// Taken when it is their turn: more may have come while others held the feed.
-				const added = hold(name, (tx, feed) => {
+				const added = hold(name, async (tx, feed) => {
 					if (some.length === 0) some.push(...queue.splice(0, howMany(queue)));
-					return store(
-						tx,
-						feed,
-						some.map(({ interactions }) => interactions),
-					);
+					const requests = some.map(({ interactions }) => interactions);
+					const counts = await store(tx, feed, requests);
+					await app.live.announce(tx, feed);
+					return { feed, counts };
 				});
 				await added.then(
-					(counts) => {
-						for (const [index, { resolve }] of some.entries()) resolve(counts[index] ?? 0);
+					({ feed, counts }) => {
+						// The next ones are written meanwhile.
+						void app.live.refresh(feed).then(() => {
+							for (const [index, { resolve }] of some.entries()) resolve(counts[index] ?? 0);
+						});
 					},
 					(error) => {
 						// Nobody was taken where the feed could not be held.
@@ -97,7 +99,7 @@ export default fp(
 			hold,
 		} satisfies Feeds);
 	},
-	{ name: "feeds", dependencies: ["prisma"] },
+	{ name: "feeds", dependencies: ["prisma", "live"] },
 );
 
 /** The first of those that wait, and as many more as fit beside it. */

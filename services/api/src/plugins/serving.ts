@@ -46,6 +46,7 @@ declare module "fastify" {
 	}
 }
 
+const listsKey = ({ ref, feed }: Deployed) => `${ref.key}${feed ? " whole" : ""}`;
 /** As V8 keeps it: a byte a character, two where one needs more. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of Latin-1
 const bytesOf = (text: string) => (/[^\u0000-\u00ff]/.test(text) ? 2 : 1) * text.length;
@@ -57,7 +58,7 @@ export default fp(
 		const lookedAt = new LRUCache<string, Promise<Vocabulary>>(LOOKED_AT);
 		/** By catalogue. */
 		let vocabularies = new Map<string, Promise<Vocabulary>>();
-		/** By checkpoint: two names may serve the same. */
+		/** By checkpoint, and whether the whole history is behind them: two names may serve the same. */
 		let lists = new Map<string, Promise<Lists>>();
 		const served = new WeakMap<Deployed, Promise<Served>>();
 		const traffic = new Map<string, Traffic>();
@@ -81,15 +82,17 @@ export default fp(
 			return reading;
 		}
 
-		function listsOf({ ref, catalogue }: Deployed): Promise<Lists> {
-			const known = lists.get(ref.key);
+		function listsOf(deployed: Deployed): Promise<Lists> {
+			const { ref, catalogue, feed } = deployed;
+			const key = listsKey(deployed);
+			const known = lists.get(key);
 			if (known) return known;
 			const budget = shares.lists;
 			const making = vocabulary(catalogue, ref).then(
-				({ users }) => new Lists(app.recommender, ref, users.length, depth, budget, app.log),
+				({ users }) => new Lists(app.recommender, ref, feed !== null, users.length, depth, budget, app.log),
 			);
-			lists.set(ref.key, making);
-			making.catch(() => lists.get(ref.key) === making && lists.delete(ref.key));
+			lists.set(key, making);
+			making.catch(() => lists.get(key) === making && lists.delete(key));
 			return making;
 		}
 
@@ -121,7 +124,7 @@ export default fp(
 		/** Lets go of what is deployed no more, shares the memory anew, and begins to warm what is new. */
 		function follow(): void {
 			const all = app.deployments.all();
-			const checkpoints = new Set(all.map(({ ref }) => ref.key));
+			const checkpoints = new Set(all.map(listsKey));
 			const catalogues = new Set(all.map(({ catalogue }) => catalogue));
 			const before = shares;
 			shares = {

@@ -6,6 +6,7 @@ import { LRUCache } from "lru-cache";
 import type { Steering as Row } from "../generated/prisma/client.js";
 import type { HistoryItem } from "../generated/proto/recommender/v1/recommender.js";
 import type { Deployed } from "./deployments.js";
+import { historyOf } from "./live.js";
 import type { Transaction } from "./prisma.js";
 
 const CHANNEL = "steering";
@@ -135,6 +136,7 @@ export default fp(
 				who: { $case: "user", value: user },
 				n: 1,
 				excludeSeen: true,
+				...historyOf(deployed, await app.live.of(deployed, user)),
 			});
 			return matchInterests(interests, described.history);
 		}
@@ -189,7 +191,7 @@ export default fp(
 			refresh,
 		} satisfies KeptSteering);
 	},
-	{ name: "steering", dependencies: ["prisma", "notifications", "deployments", "serving", "recommender"] },
+	{ name: "steering", dependencies: ["prisma", "notifications", "deployments", "live", "serving", "recommender"] },
 );
 
 /** Each kept interest goes to the one that its items belong to most, the heaviest say first; none is taken twice. */

@@ -1,6 +1,6 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
 import { ApiError } from "../http/errors.js";
-import { DeploymentName, Fallback, listOf, problems, Uuid } from "../http/schemas.js";
+import { DeploymentName, Fallback, FeedName, listOf, problems, Uuid } from "../http/schemas.js";
 import { isFinal } from "../plugins/jobs.js";
 import { violatesForeignKey } from "../plugins/prisma.js";
 import { WINDOW_SECONDS } from "../serving/traffic.js";
@@ -17,6 +17,11 @@ import {
 import { Ids } from "../views/recommendation.js";
 
 const MOST_HISTORY = 100;
+const ServedFeed = Type.Unsafe<string | null>({
+	...FeedName,
+	type: ["string", "null"],
+	description: "The feed whose rows since the dataset join people's histories; null takes it away.",
+});
 const Params = Type.Object({ name: DeploymentName }, { additionalProperties: false });
 
 const missing = () => new ApiError("not_found", "There is no deployment with this name.");
@@ -55,7 +60,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				tags: ["deployments"],
 				params: Params,
 				body: Type.Object(
-					{ checkpoint: Uuid, fallback: Type.Optional(Fallback) },
+					{ checkpoint: Uuid, fallback: Type.Optional(Fallback), feed: Type.Optional(ServedFeed) },
 					{ title: "NewDeployment", additionalProperties: false },
 				),
 				response: { 200: DeploymentView, ...problems },
@@ -63,13 +68,20 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request) => {
 			const { name } = request.params;
-			const { fallback } = request.body;
+			const { fallback, feed: feedName } = request.body;
 			const checkpoint = await prisma.checkpoint.findUnique({
 				where: { id: request.body.checkpoint },
 				include: { run: { include: { job: true, experiment: true, dataset: true } } },
 			});
 			const wrong = (message: string) => [{ pointer: "/checkpoint", code: "not_allowed", message }];
 			if (!checkpoint) throw new ApiError("not_found", "There is no checkpoint with this id.", wrong("is not known"));
+			const feed = feedName ? await prisma.feed.findUnique({ where: { name: feedName } }) : null;
+			if (feedName && !feed) {
+				const message = "is not known";
+				throw new ApiError("not_found", "There is no feed with this name; GET /feeds lists them.", [
+					{ pointer: "/feed", code: "not_allowed", message },
+				]);
+			}
 			const { id, key, sha256, epoch, run } = checkpoint;
 			// A run under way prunes its checkpoints from the disk as it goes on.
 			if (!isFinal(run.job.state)) {
@@ -86,18 +98,24 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				.$transaction(async (tx) => {
 					const served = { checkpointId: id, deployedAt: new Date() };
 					const leavesOut = { interactions: leftOutInteractions, items: leftOutItems };
-					const target = { ...served, leavesOut, ...(fallback && { fallback }) };
+					const feedId = feedName === undefined ? undefined : (feed?.id ?? null);
+					const named = { ...(fallback && { fallback }), ...(feedId !== undefined && { feedId }) };
+					const target = { ...served, leavesOut, ...named };
 					await tx.deployment.upsert({ where: { name }, create: { name, ...target }, update: target });
 					const { id: runId, model, experiment, dataset } = run;
 					const told = { runId, model, epoch, experimentName: experiment.name, datasetName: dataset.name };
 					await tx.deploymentHistory.create({ data: { deploymentName: name, ...served, ...told } });
 					await app.deployments.announce(tx, name);
 				})
-				.catch((error) => {
+				.catch(async (error) => {
 					if (!violatesForeignKey(error)) throw error;
+					const isThere = (await prisma.checkpoint.count({ where: { id } })) > 0;
+					if (isThere) throw new ApiError("conflict", "The feed has just been deleted.");
 					throw new ApiError("conflict", "The checkpoint has just been deleted.", wrong("is not there any more"));
 				});
 			await app.deployments.refresh();
+			const deployed = app.deployments.get(name);
+			if (deployed) await app.live.ready(deployed);
 			return view(name);
 		},
 	);
@@ -115,7 +133,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		const deployed = app.deployments.get(name);
 		if (!deployed) throw missing();
 		const { vocabulary } = await app.serving.of(deployed);
-		const { columns, unknown } = vocabulary.columnsOf(deployed.hidden);
+		const { columns, unknown } = vocabulary.columnsOf(deployed.hiddenByName);
 		return { items: Array.from(columns, (column) => vocabulary.titled(column)), unknown };
 	}
 

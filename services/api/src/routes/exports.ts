@@ -137,7 +137,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 };
 export default routes;
 
-/** Of the deployment as it is now: its checkpoint, and the items it hides. */
+/** Of the deployment as it is now: its checkpoint, and the items it hides or that its feed says cannot be had. */
 async function launch(
 	app: FastifyInstance,
 	name: string,
@@ -147,7 +147,10 @@ async function launch(
 	const { prisma } = app;
 	const deployment = await prisma.deployment.findUnique({ where: { name }, include: { checkpoint: true } });
 	if (!deployment) throw new ApiError("not_found", "There is no deployment with this name.");
-	const { checkpoint, hidden } = deployment;
+	const { checkpoint, feedId } = deployment;
+	const where = { feedId: feedId ?? 0, available: false };
+	const unavailable = await prisma.feedItem.findMany({ where, select: { id: true } });
+	const hidden = [...new Set([...deployment.hidden, ...unavailable.map(({ id }) => id)])];
 	const id = randomUUID();
 	const usersAsked = users === "all" ? null : users.length;
 	const of = { deploymentName: name, runId: checkpoint.runId, checkpointId: checkpoint.id, epoch: checkpoint.epoch };

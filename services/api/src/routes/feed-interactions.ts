@@ -98,7 +98,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			}
 			const ids = interactions.flatMap(({ id }) => id ?? []);
 			const pairs = interactions.filter(({ id }) => id === undefined);
-			const removed = await app.feeds.hold(request.params.name, async (tx, feed) => {
+			const { feed, removed, left } = await app.feeds.hold(request.params.name, async (tx, feed) => {
 				const gone = await tx.$queryRaw<{ user: bigint }[]>`
 					WITH asked AS (
 						SELECT u.key AS user_key, i.key AS item_key, asked.at
@@ -115,13 +115,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 					)
 					SELECT user_key AS user FROM (SELECT * FROM by_pair UNION SELECT * FROM by_id) AS gone`;
 				const users = [...new Set(gone.map(({ user }) => user))];
+				const named = await tx.feedUser.findMany({ where: { feedId: feed, key: { in: users } }, select: { id: true } });
 				const nobody = await tx.$executeRaw`
 					DELETE FROM feed_users u WHERE feed_id = ${feed} AND key = ANY(${users}::bigint[])
 						AND NOT EXISTS (SELECT 1 FROM feed_interactions r WHERE r.user_key = u.key)`;
 				await tx.$executeRaw`
 					UPDATE feeds SET interactions = interactions - ${gone.length}, users = users - ${nobody} WHERE id = ${feed}`;
-				return gone.length;
+				const left = named.map(({ id }) => id);
+				await app.live.announceRemoval(tx, feed, left);
+				return { feed, removed: gone.length, left };
 			});
+			await app.live.refresh(feed, left);
 			return { removed };
 		},
 	);

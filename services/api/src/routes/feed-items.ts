@@ -54,9 +54,12 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 						tags = CASE WHEN said ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(said -> 'tags')) ELSE tags END,
 						available = coalesce((said ->> 'available')::boolean, available)
 					FROM jsonb_array_elements(${json}::jsonb) AS said WHERE feed_id = ${feed} AND id = said ->> 'item'`;
-				await tx.$executeRaw`UPDATE feeds SET items = items + ${fresh} WHERE id = ${feed}`;
+				await tx.$executeRaw`UPDATE feeds SET items = items + ${fresh}, described = described + 1 WHERE id = ${feed}`;
+				// Those that serve it leave out what cannot be had.
+				await app.deployments.announce(tx, request.params.name);
 				return fresh;
 			});
+			await app.deployments.refresh();
 			return { added, known: items.length - added };
 		},
 	);

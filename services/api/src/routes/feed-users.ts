@@ -93,14 +93,23 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request) => {
 			const { name, id } = request.params;
-			const interactions = await app.feeds.hold(name, async (tx, feed) => {
+			const { feed, steered, interactions } = await app.feeds.hold(name, async (tx, feed) => {
 				const [user] = await tx.$queryRaw<{ key: bigint }[]>`
 					DELETE FROM feed_users WHERE feed_id = ${feed} AND id = ${id} RETURNING key`;
-				if (!user) return 0;
+				// What they asked their recommendations to be like names them and what they have.
+				const where = { user: id, deployment: { feedId: feed } };
+				const kept = await tx.steering.findMany({ where, select: { deploymentName: true } });
+				await tx.steering.deleteMany({ where });
+				const steered = kept.map(({ deploymentName }) => deploymentName);
+				for (const deployment of steered) await app.steering.announce(tx, deployment, id);
+				if (!user) return { feed, steered, interactions: 0 };
 				const gone = await tx.$executeRaw`DELETE FROM feed_interactions WHERE user_key = ${user.key}`;
 				await tx.$executeRaw`UPDATE feeds SET interactions = interactions - ${gone}, users = users - 1 WHERE id = ${feed}`;
-				return gone;
+				await app.live.announceRemoval(tx, feed, [id]);
+				return { feed, steered, interactions: gone };
 			});
+			await app.live.refresh(feed, [id]);
+			for (const deployment of steered) await app.steering.refresh(deployment, id);
 			request.log.info({ feed: name, interactions }, "a person was erased");
 			const snapshots = await prisma.dataset.findMany({
 				where: { feed: { path: ["name"], equals: name } },

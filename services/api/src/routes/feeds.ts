@@ -1,9 +1,12 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import { listed } from "../artifacts/deletion.js";
 import { NewSnapshot, takeSnapshot } from "../feeds/snapshot.js";
 import { Prisma } from "../generated/prisma/client.js";
 import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
+import { ApiError } from "../http/errors.js";
 import { FeedName, IdempotencyHeaders, listOf, page, pageQuery, problems } from "../http/schemas.js";
 import { noFeed } from "../plugins/feeds.js";
+import { type Transaction, violatesForeignKey } from "../plugins/prisma.js";
 import { DatasetView } from "../views/dataset.js";
 import { FeedDay, type FeedRow, FeedView, feedView } from "../views/feed.js";
 
@@ -96,12 +99,16 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const removed = app.feeds.hold(
 				request.params.name,
 				async (tx, feed) => {
+					await refuseServed(tx, feed);
 					await tx.$executeRaw`DELETE FROM feed_interactions WHERE feed_id = ${feed}`;
 					await tx.feed.delete({ where: { id: feed } });
 				},
 				LONGEST_DELETE_MS,
 			);
-			await removed;
+			await removed.catch((error) => {
+				if (!violatesForeignKey(error)) throw error;
+				throw new ApiError("conflict", "The feed has just been deployed.");
+			});
 			return reply.code(204).send(null);
 		},
 	);
@@ -155,3 +162,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 export default routes;
 
 const BYTES = Prisma.sql`(pg_total_relation_size('feed_interactions') + pg_total_relation_size('feed_users') + pg_total_relation_size('feed_items'))`;
+
+async function refuseServed(tx: Transaction, feedId: number): Promise<void> {
+	const serving = await tx.deployment.findMany({ where: { feedId }, select: { name: true }, orderBy: { name: "asc" } });
+	if (serving.length === 0) return;
+	const names = listed(serving.map(({ name }) => name));
+	throw new ApiError(
+		"conflict",
+		`The feed is served as ${names}; deploy there with feed null, or delete the deployment, first.`,
+	);
+}

@@ -8,7 +8,8 @@ import { translate } from "../plugins/error-handler.js";
 import type { Served } from "../plugins/serving.js";
 import type { List } from "../serving/packed-list.js";
 import { place as placeOf } from "../serving/place.js";
-import { type Answer, conditions, fromList, type Place, type Question, recommend } from "../serving/recommend.js";
+import type { Answer, Place, Question } from "../serving/question.js";
+import { conditions, fromList, recommend } from "../serving/recommend.js";
 import type { Tier } from "../serving/traffic.js";
 import {
 	Batch,
@@ -35,6 +36,7 @@ const Query = Type.Object(
 		n: N(MOST_RECOMMENDED, 20),
 		excludeSeen: ExcludeSeen,
 		exclude: plain.exclude,
+		fresh: plain.fresh,
 		...tagged,
 		fallback: Type.Optional(Fallback),
 		...querySource,
@@ -76,17 +78,18 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request, reply) => {
 			const { id: user } = request.params;
-			const { n, excludeSeen, exclude, anyTag, allTags, noTag, fallback, ...asked } = request.query;
+			const { n, excludeSeen, exclude, fresh, anyTag, allTags, noTag, fallback, ...asked } = request.query;
 			const place = await placeOf(app, asked);
 			const filter = anyTag || allTags || noTag ? { anyTag, allTags, noTag } : undefined;
-			const question: Question = { who: { user }, n, excludeSeen, exclude, filter, fallback };
+			const question: Question = { who: { user }, n, excludeSeen, exclude, filter, fallback, fresh };
 			const { deployed } = place;
 			// Only what is looked up is the same each time, and it is the person's own: kept steering is not.
 			const isKept = deployed && app.steering.get(deployed.name, user);
 			const known = deployed && excludeSeen && !isKept ? await app.serving.of(deployed) : null;
 			if (!deployed || !known) return send(reply, place, user, await recommend(app, place, question));
 
-			const key = JSON.stringify([user, n, exclude, filter]);
+			const moved = await app.live.of(deployed, user);
+			const key = JSON.stringify([user, n, exclude, filter, fresh, moved?.version]);
 			let body = known.bodies.get(key);
 			const etag = body?.etag ?? etagOf(deployed.version, key);
 			reply.header("cache-control", "private, no-cache");
@@ -98,6 +101,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			}
 			if (!body) {
 				const answer = await recommend(app, place, question);
+				// Who has moved is answered the same until they move again.
+				if (moved && answer.tier === "live") reply.header("etag", etag);
 				if (answer.tier !== "list") return send(reply, place, user, answer);
 				body = { text: bodyOf(place, user, answer), etag };
 				known.bodies.set(key, body);
@@ -173,7 +178,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const place = await placeOf(app, { deployment, checkpoint });
 			const served = place.deployed && (await app.serving.of(place.deployed));
 			const allowed = served && conditions(served, question);
-			const made = served && place.deployed ? await makeLists(served, place.deployed, users, question.n) : null;
+			const made =
+				served && place.deployed && !question.fresh ? await makeLists(served, place.deployed, users, question.n) : null;
 			const results = new Map<string, string>();
 			const spent: Partial<Record<Tier, number>> = {};
 			let interests = 0;
@@ -214,14 +220,15 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 	);
 
-	/** Lists for those of a batch who have none, computed together; who has kept steering is asked about alone. */
+	/** Lists for those of a batch who have none, computed together; who has moved or has kept steering is asked about alone. */
 	async function makeLists(served: Served, deployed: Deployed, users: string[], n: number): Promise<Map<string, List>> {
 		const made = new Map<string, List>();
 		if (n > served.lists.depth) return made;
 		const missing = new Map<number, string>();
 		for (const user of users) {
 			const row = served.vocabulary.users.indexOf(user);
-			if (row >= 0 && !served.lists.get(row) && !app.steering.get(deployed.name, user)) missing.set(row, user);
+			if (row < 0 || served.lists.get(row) || app.steering.get(deployed.name, user)) continue;
+			if (!(await app.live.of(deployed, user))) missing.set(row, user);
 		}
 		if (missing.size < 2) return made;
 		try {

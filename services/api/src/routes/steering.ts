@@ -1,6 +1,7 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
 import { ApiError, type Problem } from "../http/errors.js";
 import { Id, Nullable, problems, Time } from "../http/schemas.js";
+import { historyOf } from "../plugins/live.js";
 import { violatesForeignKey } from "../plugins/prisma.js";
 import type { Kept, KeptInterest } from "../plugins/steering.js";
 import { place, vocabularyOf } from "../serving/place.js";
@@ -60,12 +61,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
 	/** The interests with what describes them. Throws when the model has none, or not these. */
 	async function described(steer: Static<typeof Weights>, user: string, deployment: string) {
-		const { ref, answered, datasetId } = await place(app, { deployment });
+		const { ref, answered, datasetId, deployed } = await place(app, { deployment });
 		const { interests } = await app.recommender.describeInterests({
 			checkpoint: ref,
 			who: { $case: "user", value: user },
 			n: 1,
 			excludeSeen: true,
+			...historyOf(deployed, deployed && (await app.live.of(deployed, user))),
 		});
 		if (interests.length === 0) {
 			const able = (await app.catalogue.models()).filter(({ capabilities }) => capabilities.includes("interests"));

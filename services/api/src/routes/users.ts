@@ -1,12 +1,15 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
 import { ApiError } from "../http/errors.js";
 import { countedPage, Id, Nullable, pageQuery, problems, Text, Time } from "../http/schemas.js";
+import { historyOf } from "../plugins/live.js";
 import { labelOf } from "../serving/label.js";
 import { place, vocabularyOf } from "../serving/place.js";
+import { knownRow } from "../serving/recommend.js";
 import { cursorOf, placeOf, someUsers, usersByPrefix } from "../serving/search.js";
 import { Answered, Item, Label, N, querySource, ScoredItem, Shares, scored, titled } from "../views/recommendation.js";
 
 const MOST_TOP_ITEMS = 100;
+const MOST_LIVE = 1_000;
 const User = Type.Object(
 	{
 		id: Type.String(),
@@ -24,7 +27,31 @@ const Interest = Type.Object(
 	},
 	{ title: "Interest" },
 );
-const HistoryItem = Type.Object({ ...Item.properties, interestShares: Shares }, { title: "HistoryItem" });
+const HistoryItem = Type.Object(
+	{ ...Item.properties, interestShares: Shares, live: Type.Boolean({ description: "Whether it is of the feed." }) },
+	{ title: "HistoryItem" },
+);
+const LiveRow = Type.Object(
+	{
+		...Item.properties,
+		at: Time,
+		known: Type.Boolean({
+			description: "Whether the model knows the item; it learns of others with the next snapshot.",
+		}),
+	},
+	{ title: "LiveRow" },
+);
+const OneUser = Type.Object(
+	{
+		id: Type.String(),
+		checkpoint: Answered,
+		interactions: Type.Integer({ description: "Of the training part." }),
+		inDataset: Type.Boolean({ description: "False for who is known by the feed alone." }),
+		live: Type.Array(LiveRow, { description: "Rows of the feed since the dataset, newest first, at most 1,000." }),
+		liveTotal: Type.Integer({ description: "At most 10,000." }),
+	},
+	{ title: "User" },
+);
 const Interests = Type.Object(
 	{
 		user: Type.String(),
@@ -125,6 +152,44 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	);
 
 	app.get(
+		"/users/:id",
+		{
+			schema: {
+				operationId: "getUser",
+				summary: "What is known of a user: from the dataset, and from the deployment's feed since",
+				tags: ["recommendations"],
+				params: Type.Object({ id: Id }, { additionalProperties: false }),
+				querystring: Type.Object({ ...querySource }, { additionalProperties: false }),
+				response: { 200: OneUser, ...problems },
+			},
+		},
+		async (request) => {
+			const { id } = request.params;
+			const found = await place(app, request.query);
+			const vocabulary = await vocabularyOf(app, found);
+			const moved = found.deployed && (await app.live.of(found.deployed, id));
+			const row = moved ? vocabulary.users.indexOf(id) : knownRow(vocabulary, id);
+			const titles = new Map(found.deployed?.newItems.map((item) => [item.id, item.title]));
+			const rows = moved?.rows ?? [];
+			return {
+				id,
+				checkpoint: found.answered,
+				interactions: vocabulary.interactions[row] ?? 0,
+				inDataset: row >= 0,
+				live: rows
+					.slice(-MOST_LIVE)
+					.reverse()
+					.map(({ item, at }) => {
+						const column = vocabulary.items.ids.indexOf(item);
+						const shown = column < 0 ? { id: item, title: titles.get(item) ?? null } : vocabulary.titled(column);
+						return { ...shown, at: new Date(at).toISOString(), known: column >= 0 };
+					}),
+				liveTotal: rows.length,
+			};
+		},
+	);
+
+	app.get(
 		"/users/:id/interests",
 		{
 			schema: {
@@ -140,12 +205,16 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const { n, ...asked } = request.query;
 			const found = await place(app, asked);
 			const vocabulary = await vocabularyOf(app, found);
-			const hidden = new Set(found.deployed?.hidden);
+			const { deployed } = found;
+			const hidden = new Set(deployed?.hidden);
+			const moved = deployed && (await app.live.of(deployed, request.params.id));
+			const isLive = new Set(moved?.items);
 			const response = await app.recommender.describeInterests({
 				checkpoint: found.ref,
 				who: { $case: "user", value: request.params.id },
 				n: Math.min(MOST_TOP_ITEMS, n + hidden.size),
 				excludeSeen: true,
+				...historyOf(deployed, moved),
 			});
 			const shown = <T extends { id: string }>(items: T[]) => items.filter(({ id }) => !hidden.has(id)).slice(0, n);
 			return {
@@ -158,7 +227,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 					topItems: shown(topItems).map(scored),
 					formedBy: formedBy.map(titled),
 				})),
-				history: response.history.map((item) => ({ ...titled(item), interestShares: item.interestShares })),
+				history: response.history.map((item) => ({
+					...titled(item),
+					interestShares: item.interestShares,
+					live: isLive.has(item.id),
+				})),
 				historyTotal: response.historyTotal,
 			};
 		},

@@ -36,6 +36,8 @@ export class Lists {
 	constructor(
 		private readonly recommender: RecommenderClient,
 		readonly ref: { key: string; sha256: string },
+		/** By the whole history, where the model folds in. */
+		private readonly whole: boolean,
 		private readonly users: number,
 		readonly depth: number,
 		private budget: number,
@@ -71,7 +73,7 @@ export class Lists {
 	/** The lists of some users, by row, computed now and kept as far as there is room. */
 	async rank(rows: number[]): Promise<Map<number, List>> {
 		const found = new Map<number, List>();
-		const request = { checkpoint: this.ref, rows, depth: this.depth, explain: true };
+		const request = { checkpoint: this.ref, rows, depth: this.depth, explain: true, whole: this.whole };
 		await this.stream(request, (row, list) => {
 			found.set(row, list);
 			this.keep(row, list, "asked");
@@ -137,7 +139,7 @@ export class Lists {
 		let pause = PAUSE_MS;
 		while (!signal.aborted) {
 			try {
-				const request = { checkpoint: this.ref, rows: [], depth: this.depth, explain: true };
+				const request = { checkpoint: this.ref, rows: [], depth: this.depth, explain: true, whole: this.whole };
 				await this.stream(request, (row, list) => {
 					if (this.table?.isFull) return false;
 					this.keep(row, list, "warmed");

@@ -1,7 +1,7 @@
 // Which checkpoint a request asks: by its id, or what is deployed under a name, which costs no question to the database.
 import type { FastifyInstance } from "fastify";
 import { ApiError } from "../http/errors.js";
-import type { Place } from "./recommend.js";
+import type { Place } from "./question.js";
 import { catalogueOf, type Vocabulary } from "./vocabulary.js";
 
 export async function place(app: FastifyInstance, asked: { deployment: string; checkpoint?: string }): Promise<Place> {

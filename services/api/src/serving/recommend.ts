@@ -3,54 +3,15 @@ import type { FastifyInstance } from "fastify";
 import { RecommendRequest, type RecommendResponse } from "../generated/proto/recommender/v1/recommender.js";
 import { RemoteError } from "../grpc.js";
 import { ApiError } from "../http/errors.js";
-import type { Fallback } from "../http/schemas.js";
-import type { Deployed } from "../plugins/deployments.js";
+import { historyOf, type Moved } from "../plugins/live.js";
 import type { Served } from "../plugins/serving.js";
 import type { Applied } from "../plugins/steering.js";
-import type { Answered, Filter, Weights } from "../views/recommendation.js";
 import { itemsText, membersText } from "./body.js";
+import { withFresh } from "./fresh.js";
 import { labelOf } from "./label.js";
 import { type List, unpacked } from "./packed-list.js";
-import type { Tier } from "./traffic.js";
+import type { Answer, Place, Question } from "./question.js";
 import type { Vocabulary } from "./vocabulary.js";
-
-/** The checkpoint asked; `deployed` when it is asked as what a name serves. */
-export interface Place {
-	ref: Deployed["ref"];
-	answered: Answered;
-	datasetId: string;
-	catalogue: string;
-	deployed: Deployed | null;
-}
-
-export interface Question {
-	/** A user of the dataset, or somebody of whom only items are known. */
-	who: { user: string } | { items: string[] };
-	n: number;
-	excludeSeen?: boolean;
-	exclude?: string[];
-	filter?: Filter;
-	fallback?: Fallback;
-	steer?: Weights;
-	only?: number;
-	without?: string[];
-	with?: string[];
-	candidates?: string[];
-	calibrate?: number;
-	shelves?: boolean;
-	preview?: boolean;
-}
-
-/** Parts of the body as JSON text. */
-export interface Answer {
-	tier: Tier;
-	items: string;
-	/** Members that only some answers have, each with a comma before it. */
-	members: string;
-	interests: number;
-	/** The model's own part, for what was computed. */
-	computeSeconds?: number;
-}
 
 /** What a live answer does beyond a list: nothing of it can be looked up. */
 const LIVE: (keyof Question)[] = ["steer", "only", "without", "with", "candidates", "calibrate", "shelves", "preview"];
@@ -65,8 +26,24 @@ export async function recommend(app: FastifyInstance, place: Place, question: Qu
 	const { deployed } = place;
 	const served = deployed && (await app.serving.of(deployed));
 	const vocabulary = served?.vocabulary ?? (await app.serving.vocabulary(place.catalogue, place.ref));
+	const moved = deployed && "user" in question.who ? await app.live.of(deployed, question.who.user) : null;
+	const answer = await answered(app, place, { served, vocabulary, moved }, question);
+	return question.fresh ? withFresh(app, place, vocabulary, question, moved, answer) : answer;
+}
+
+interface Known {
+	served: Served | null;
+	vocabulary: Vocabulary;
+	/** What the person has done since the dataset. */
+	moved: Moved | null;
+}
+
+async function answered(app: FastifyInstance, place: Place, known: Known, question: Question): Promise<Answer> {
+	const { deployed } = place;
+	const { served, vocabulary, moved } = known;
 	try {
-		const row = "user" in question.who ? knownRow(vocabulary, question.who.user) : null;
+		// Who has moved may be known by that alone.
+		const row = "user" in question.who && !moved ? knownRow(vocabulary, question.who.user) : null;
 		const kept = deployed && "user" in question.who ? await app.steering.of(deployed, question.who.user) : null;
 		if (served && row !== null && !asksForMore(question) && !kept) {
 			const list = served.lists.get(row);
@@ -74,11 +51,11 @@ export async function recommend(app: FastifyInstance, place: Place, question: Qu
 			if (found) return found;
 			if (!list) served.lists.want(row);
 		}
-		return await live(app, place, served, vocabulary, question, kept);
+		return await live(app, place, known, question, kept);
 	} catch (error) {
 		const fallback = question.fallback ?? deployed?.fallback;
 		if (fallback !== "popular" || !isStranger(error, question)) throw error;
-		return popular(vocabulary, served, question);
+		return popular(known, question);
 	}
 }
 
@@ -110,18 +87,19 @@ export function fromList(
 	return { tier: "list", items: itemsText(vocabulary, list, places), members, interests };
 }
 
-function popular(vocabulary: Vocabulary, served: Served | null, question: Question): Answer {
+function popular({ vocabulary, served, moved }: Known, question: Question): Answer {
 	const own = "items" in question.who ? question.who.items : [];
 	const named = [...(question.exclude ?? []), ...own, ...(question.with ?? [])];
 	const asked = { ...question, exclude: named.length > 0 ? named : undefined };
 	const { test, members } = conditions(served ?? { vocabulary, isHidden: new Set() }, asked);
+	const met = vocabulary.columnsOf(question.excludeSeen === false ? [] : (moved?.items ?? [])).columns;
 	const among = question.candidates
 		? [...vocabulary.columnsOf(question.candidates).columns].toSorted((a, b) => morePopular(vocabulary, a, b))
 		: vocabulary.byPopularity;
 	const items: number[] = [];
 	for (const column of among) {
 		if (items.length === question.n) break;
-		if (test?.(column) ?? true) items.push(column);
+		if (!met.has(column) && (test?.(column) ?? true)) items.push(column);
 	}
 	const list = {
 		items: Uint32Array.from(items),
@@ -157,8 +135,7 @@ export function conditions(
 async function live(
 	app: FastifyInstance,
 	place: Place,
-	served: Served | null,
-	vocabulary: Vocabulary,
+	{ served, vocabulary, moved }: Known,
 	question: Question,
 	kept: Applied | null,
 ): Promise<Answer> {
@@ -184,9 +161,10 @@ async function live(
 			preview: question.preview,
 			hidden: served?.hidden,
 			packed: true,
+			...historyOf(place.deployed, moved),
 		}),
 	);
-	const moved = ({ item, interest }: { item: number; interest: number }) => ({ ...vocabulary.titled(item), interest });
+	const change = ({ item, interest }: { item: number; interest: number }) => ({ ...vocabulary.titled(item), interest });
 	const namesItems =
 		"items" in who || [question.exclude, question.with, question.without, question.candidates].some(Boolean);
 	const isSteered = response.weights.length > 0 || isKept;
@@ -202,7 +180,7 @@ async function live(
 						: [],
 				}
 			: undefined,
-		preview: question.preview ? { entered: response.entered.map(moved), left: response.left.map(moved) } : undefined,
+		preview: question.preview ? { entered: response.entered.map(change), left: response.left.map(change) } : undefined,
 	});
 	const shelves = response.shelves.map(({ interest, list }) => {
 		const columns = list ? unpacked(list).items : new Uint32Array();

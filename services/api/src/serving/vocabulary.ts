@@ -144,7 +144,7 @@ export const wordsOf = (text: string) =>
 		.replace(/[^\p{L}\p{N}]+/gu, " ")
 		.trim();
 /** As good as Python's casefold, by which the recommender compares tags. */
-const caseless = (tag: string) => tag.toUpperCase().toLowerCase();
+export const caseless = (tag: string) => tag.toUpperCase().toLowerCase();
 
 /** Most first, equals by column. Sorting numbers that hold both is many times as fast as sorting columns with a function. */
 function ordered(popularity: Uint32Array): Uint32Array {

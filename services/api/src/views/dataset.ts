@@ -58,6 +58,7 @@ const OfFeed = Type.Object(
 		name: Type.String(),
 		at: Type.String({ description: "ISO 8601, UTC. What was acknowledged before is in it." }),
 		rows: Type.Integer(),
+		upTo: Type.Integer({ description: "Number of its last row: rows with a higher one are newer." }),
 	},
 	{ title: "SnapshotOf", description: "The feed that the dataset is a snapshot of." },
 );

@@ -30,6 +30,7 @@ export const DeploymentView = Type.Object(
 		deployedAt: Time,
 		capabilities: Type.Array(Type.String()),
 		fallback: Fallback,
+		feed: Nullable(Type.String({ description: "Whose rows join people's histories." })),
 		hidden: Type.Integer({ description: "Number of items that are never answered." }),
 		leavesOut: Nullable(
 			Type.Object(
@@ -92,6 +93,7 @@ export const ServingView = Type.Object(
 
 export const deploymentInclude = {
 	checkpoint: { include: checkpointInclude },
+	feed: { select: { name: true } },
 } as const satisfies Prisma.DeploymentInclude;
 type Row = Prisma.DeploymentGetPayload<{ include: typeof deploymentInclude }>;
 
@@ -110,7 +112,7 @@ export const historyView = (rows: DeploymentHistory[]): Static<typeof History> =
 	}));
 
 export const deploymentView = (
-	{ name, checkpoint, deployedAt, fallback, hidden, leavesOut }: Row,
+	{ name, checkpoint, deployedAt, fallback, feed, hidden, leavesOut }: Row,
 	history: DeploymentHistory[],
 	capabilities: string[],
 ): Static<typeof DeploymentView> => ({
@@ -119,6 +121,7 @@ export const deploymentView = (
 	deployedAt: deployedAt.toISOString(),
 	capabilities,
 	fallback: fallback as Fallback,
+	feed: feed?.name ?? null,
 	hidden: hidden.length,
 	leavesOut: leavesOut as Static<typeof DeploymentView>["leavesOut"],
 	history: historyView(history),

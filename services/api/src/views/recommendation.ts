@@ -13,6 +13,14 @@ export const Ids = (description: string) => Type.Array(Id, { maxItems: MOST_IDS,
 export const Tags = (description: string) => Type.Array(Text(100), { maxItems: MOST_TAGS, description });
 export const ExcludeSeen = Type.Boolean({ default: true, description: "Leave out what the person knows already." });
 const Exclude = Ids("Items to leave out.");
+export const MOST_FRESH = 20;
+export const Fresh = Type.Optional(
+	Type.Integer({
+		minimum: 0,
+		maximum: MOST_FRESH,
+		description: "Up to so many new items of the deployment's feed, which no model knows, mixed in.",
+	}),
+);
 const Interest = Type.Integer({ minimum: 0, maximum: MOST_INTERESTS - 1 });
 export const Weights = Type.Array(
 	Type.Object(
@@ -54,6 +62,7 @@ export const plain = {
 	exclude: Type.Optional(Exclude),
 	filter: Type.Optional(Filter),
 	fallback: Type.Optional(Fallback),
+	fresh: Fresh,
 };
 /** What only the model itself can answer. */
 export const steered = {
@@ -88,6 +97,10 @@ const Ranked = Type.Object(
 		score: Type.Number(),
 		interestShares: Shares,
 		because: Type.Array(Item, { description: "What of the history it is for." }),
+		fresh: Type.Optional(Type.Literal(true, { description: "A new item that no model knows: its score is 0." })),
+		tags: Type.Optional(
+			Type.Array(Type.String(), { description: "Of a fresh item: those of the person's interests that it has." }),
+		),
 	},
 	{ title: "RecommendedItem" },
 );
@@ -120,6 +133,22 @@ const list = {
 	unknownItems: Type.Optional(Type.Array(Type.String())),
 	unknownTags: Type.Optional(Type.Array(Type.String())),
 	steering: Type.Optional(Steering),
+	fresh: Type.Optional(
+		Type.Object(
+			{
+				mixed: Type.Integer({ description: "How many there are in the list." }),
+				none: Type.Optional(
+					Type.Enum(["no_feed", "no_tags", "no_items"], {
+						type: "string",
+						title: "NoFreshItems",
+						description:
+							"Why there are none: the deployment names no feed; nothing that the person is interested in has tags; no new item has one of these tags and may be answered.",
+					}),
+				),
+			},
+			{ title: "FreshItems", description: "Where fresh items were asked for." },
+		),
+	),
 };
 const from = { checkpoint: Answered, deployment: Nullable(Type.String()), interests: Type.Integer() };
 export const Recommendations = Type.Object(

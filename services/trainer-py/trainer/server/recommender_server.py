@@ -134,7 +134,8 @@ class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
         with self._checkpoints.use(ref) as served:
             loaded = served.loaded
             rows = checked.rows(np.array(request.rows, dtype=np.int64), len(loaded.dataset.users))
-            for lists in lists_of(loaded, rows if rows.size else by_activity(loaded.dataset), depth, request.explain):
+            asked = rows if rows.size else by_activity(loaded.dataset)
+            for lists in lists_of(loaded, asked, depth, request.explain, request.whole):
                 yield pb.RankListsResponse(
                     rows=lists.rows.tolist(),
                     counts=lists.counts.tolist(),

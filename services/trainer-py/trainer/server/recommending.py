@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import InvalidRequest
 from ..pb.recommender.v1 import recommender_pb2 as pb
 from ..serving.checkpoint import LoadedCheckpoint
-from ..serving.person import Columns, Person, changed, columns_of, known_user, newcomer
+from ..serving.person import Columns, Person, changed, columns_of, known_user, newcomer, only_live, with_live
 from ..serving.question import Answer, Question, Ranked, RankedList, left_out
 from . import recommender_request as checked
 from .packing import packed
@@ -90,6 +90,7 @@ def check_who(request: pb.RecommendRequest | pb.DescribeInterestsRequest) -> Non
     match request.WhichOneof("who"):
         case "user":
             checked.one_id(request.user, "user")
+            checked.many_ids(request.live, "live")
         case "history":
             checked.many_ids(request.history.items, "history.items")
         case _:
@@ -101,9 +102,22 @@ def person_of(
 ) -> tuple[Person, list[str]]:
     """And the ids of the history that are not known. Raises UnknownUser, NoKnownItems, FoldInUnsupported."""
     if request.WhichOneof("who") == "user":
-        return known_user(loaded.dataset, request.user), []
+        return _user(loaded, request), []
     loaded.require_fold_in()
     return newcomer(loaded.dataset, request.history.items)
+
+
+def _user(loaded: LoadedCheckpoint, request: pb.RecommendRequest | pb.DescribeInterestsRequest) -> Person:
+    data = loaded.dataset
+    live, _ = columns_of(data, request.live)
+    folds_in = loaded.has("fold_in")
+    row = data.users.index(request.user)
+    if folds_in and live.size and row is None:
+        return only_live(live)
+    if folds_in and row is not None and (request.whole or live.size):
+        return with_live(data, row, live)
+    person = known_user(data, request.user)
+    return replace(person, seen=np.union1d(person.seen, live)) if live.size else person
 
 
 def seen(person: Person, exclude_seen: bool) -> Columns:

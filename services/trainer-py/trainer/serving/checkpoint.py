@@ -21,7 +21,7 @@ from .answering import Answering
 from .compute import compute, take_cores
 from .explanation import MOST_BECAUSE, because_of, because_of_contributions, shares_of
 from .lists import Lists
-from .person import Columns, Person, histories_of
+from .person import Columns, Person, histories_of, whole_user
 from .question import Answer, Question, Ranked
 
 MOST_FORMED_BY = 100
@@ -95,12 +95,13 @@ class LoadedCheckpoint:
         """`rank` for who calls from the thread that computes, and no other."""
         return self._answering.answers(questions)
 
-    def rank_rows(self, rows: np.ndarray, depth: int, hidden: csr_matrix, explain: bool) -> Lists:
-        """The `depth` best items of each of the users `rows` [B] without those in their row of `hidden` [B, N].
+    def rank_rows(self, rows: np.ndarray, depth: int, hidden: csr_matrix, explain: bool, whole: bool = False) -> Lists:
+        """The `depth` best items of each of the users `rows` [B] without those in their row of `hidden` [B, N]; where
+        `whole`, by their whole histories if the model has fold_in.
 
         Raises CheckpointCorrupt as `rank` does.
         """
-        return compute.submit(self._rank_rows, rows, depth, hidden, explain).result()
+        return compute.submit(self._rank_rows, rows, depth, hidden, explain, whole).result()
 
     def describe(self, person: Person, n: int, excluded: Columns) -> Described:
         """The interests of one person, each with its n best items by its own term of the score."""
@@ -132,11 +133,14 @@ class LoadedCheckpoint:
             return because_of_contributions(batch, columns, self.model.contributions)
         return because_of(batch, columns, self._vectors, shares, history_shares)
 
-    def _rank_rows(self, rows: np.ndarray, depth: int, hidden: csr_matrix, explain: bool) -> Lists:
+    def _rank_rows(self, rows: np.ndarray, depth: int, hidden: csr_matrix, explain: bool, whole: bool) -> Lists:
         started = time.perf_counter()
         with torch.no_grad():
             take_cores(len(rows) * self.model.n_items)
-            batch = Histories.of(self.dataset.history, rows, self.device, self.dataset.held_out)
+            if whole and self.has("fold_in"):
+                batch = histories_of([whole_user(self.dataset, row) for row in rows.tolist()], self.device)
+            else:
+                batch = Histories.of(self.dataset.history, rows, self.device, self.dataset.held_out)
             excluded = Histories.of(hidden, np.arange(len(rows)), self.device)
             ranking, found = self.model.explained(batch, depth, excluded)
             shares = because = history_shares = None

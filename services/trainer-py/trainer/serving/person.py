@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,11 +15,16 @@ from ..errors import NoKnownItems, UnknownUser
 Columns = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
+# Of a whole history; a model trained on shorter ones gains nothing from more.
+MOST_WHOLE = 1000
+
+
 @dataclass(frozen=True)
 class Person:
     """
     user     row in the dataset, -1 for a person who is not in it, or was held out
-    history  [H] item columns that the model sees, ascending: the training part, what is folded in, or the list given
+    history  [H] item columns that the model sees, ascending: the training part, what is folded in, the whole history,
+             or the list given
     order    [H] positions of `history` in the order they are shown: as given, by time, else by column
     seen     [S] item columns the person has met, whatever part they were put in
     """
@@ -32,7 +37,15 @@ class Person:
 
 def known_user(dataset: Dataset, user: str) -> Person:
     """Raises UnknownUser."""
-    row = _row_of(dataset, user)
+    return _in_row(dataset, _row_of(dataset, user))
+
+
+def whole_user(dataset: Dataset, row: int) -> Person:
+    """The user with what they have met in any part as their history."""
+    return with_live(dataset, row, np.empty(0, dtype=np.int64))
+
+
+def _in_row(dataset: Dataset, row: int) -> Person:
     is_held_out = dataset.held_out is not None and bool(dataset.held_out[row])
     history = _row(dataset.history, row)
     seen = np.unique(np.concatenate([_row(part, row) for part in dataset.parts.values()]))
@@ -63,6 +76,29 @@ def interactions_of(dataset: Dataset, user: str) -> list[Interaction]:
         times = [NO_TIME] * len(columns) if dataset.times is None else dataset.times[name][own].tolist()
         found += [Interaction(column, name, at) for column, at in zip(columns, times, strict=True)]
     return sorted(found, key=lambda one: (one.at, one.column), reverse=True)
+
+
+def whole_history(dataset: Dataset, row: int, live: Columns) -> Columns:
+    """Ascending columns of all that the user `row` has met in any part and, newest last, in `live`; of more than
+    MOST_WHOLE the newest."""
+    return _newest(np.concatenate([live[::-1], _newest_first(dataset, row)]))
+
+
+def with_live(dataset: Dataset, row: int, live: Columns) -> Person:
+    """The user `row` of the dataset with their whole history and what they have met since, newest last in `live`."""
+    person = _in_row(dataset, row)
+    history = whole_history(dataset, row, live)
+    seen = np.union1d(person.seen, live)
+    if np.array_equal(history, person.history):
+        return replace(person, seen=seen)
+    older = _newest_first(dataset, row)[::-1]
+    return Person(-1, history, _live_last(history, np.sort(older) if dataset.times is None else older, live), seen)
+
+
+def only_live(live: Columns) -> Person:
+    """A person of whom nothing else is known."""
+    history = _newest(live[::-1])
+    return Person(-1, history, _live_last(history, history, live), np.unique(live))
 
 
 def newcomer(dataset: Dataset, items: Sequence[str]) -> tuple[Person, list[str]]:
@@ -112,6 +148,30 @@ def _row_of(dataset: Dataset, user: str) -> int:
     if row is None:
         raise UnknownUser("the dataset of this checkpoint has no such user", field="user")
     return row
+
+
+def _newest_first(dataset: Dataset, row: int) -> Columns:
+    """All that the user has met; where times are not known test counts as newer than validation, and so on."""
+    names = [name for name in ("test", "valid", FOLD_IN, "train") if name in dataset.parts]
+    parts = [dataset.parts[name] for name in names]
+    columns = np.concatenate([_row(part, row) for part in parts])
+    if dataset.times is None:
+        return columns
+    at = [dataset.times[name][part.indptr[row] : part.indptr[row + 1]] for name, part in zip(names, parts, strict=True)]
+    return columns[np.argsort(-np.concatenate(at).astype(np.float64), kind="stable")]
+
+
+def _newest(columns: Columns) -> Columns:
+    """The first MOST_WHOLE different ones of `columns`, newest first, ascending."""
+    different, first = np.unique(columns, return_index=True)
+    return np.sort(different[np.argsort(first)[:MOST_WHOLE]])
+
+
+def _live_last(history: Columns, older: Columns, live: Columns) -> Columns:
+    """Positions of `history`: what is not in `live` in the order of `older`, then that in its own."""
+    shown = live[np.isin(live, history)]
+    rest = older[np.isin(older, history) & ~np.isin(older, shown)]
+    return np.searchsorted(history, np.concatenate([rest, shown]))
 
 
 def _row(part: object, row: int) -> Columns:
