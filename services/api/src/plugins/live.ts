@@ -124,12 +124,12 @@ export default fp(
 
 		/** The newest rows since of these people, in no order. */
 		const rowsOf = (feed: number, since: number, users: string[]) => prisma.$queryRaw<Read[]>`
-			SELECT u.id AS user, i.id AS item, ${AT}, own.seq::float8 AS seq
-			FROM feed_users u CROSS JOIN LATERAL (
-				SELECT item_key, at, seq FROM feed_interactions r WHERE r.user_key = u.key AND r.seq > ${BigInt(since)}
+			SELECT given.id AS user, ${itemOf(feed)} AS item, ${AT}, seq::float8 AS seq
+			FROM unnest(${users}::text[]) AS given (id), LATERAL (
+				SELECT item_key, at, seq FROM feed_interactions
+				WHERE user_key = (SELECT key FROM feed_users u WHERE u.feed_id = ${feed} AND u.id = given.id) AND seq > ${BigInt(since)}
 				ORDER BY at DESC, item_key DESC LIMIT ${MOST_OF_PERSON}
-			) AS own JOIN feed_items i ON i.feed_id = ${feed} AND i.key = own.item_key
-			WHERE u.feed_id = ${feed} AND u.id = ANY(${users}::text[])`;
+			) AS own`;
 
 		/** As many of these people as there is room for, the first ones before the others. */
 		async function readFirst(feed: Followed, people: People, users: string[]): Promise<void> {
@@ -157,10 +157,8 @@ export default fp(
 		async function readNew(feed: Followed, people: People): Promise<void> {
 			for (let count = AT_ONCE; count === AT_ONCE; ) {
 				const rows = await prisma.$queryRaw<Read[]>`
-					SELECT u.id AS user, i.id AS item, ${AT}, seq::float8 AS seq
-					FROM (SELECT * FROM feed_interactions WHERE feed_id = ${feed.id} AND seq > ${BigInt(feed.until)} ORDER BY seq LIMIT ${AT_ONCE}) AS own
-					JOIN feed_users u ON u.feed_id = ${feed.id} AND u.key = own.user_key
-					JOIN feed_items i ON i.feed_id = ${feed.id} AND i.key = own.item_key`;
+					SELECT ${userOf(feed.id)} AS user, ${itemOf(feed.id)} AS item, ${AT}, seq::float8 AS seq
+					FROM (SELECT * FROM feed_interactions WHERE feed_id = ${feed.id} AND seq > ${BigInt(feed.until)} ORDER BY seq LIMIT ${AT_ONCE}) AS own`;
 				count = rows.length;
 				const unknown = [...byUser(rows)].flatMap(([user, own]) => (people.add(user, own) ? [] : [user]));
 				await readPeople(feed, people, unknown);
@@ -195,9 +193,11 @@ export default fp(
 				// Those who moved last, each with all that there is of them.
 				people.lose();
 				const newest = await prisma.$queryRaw<{ user: string; last: number }[]>`
-					SELECT u.id AS user, max(seq)::float8 AS last
-					FROM (SELECT user_key, seq FROM feed_interactions WHERE feed_id = ${feed.id} ORDER BY seq DESC LIMIT ${people.room}) AS own
-					JOIN feed_users u ON u.feed_id = ${feed.id} AND u.key = user_key GROUP BY u.id ORDER BY 2 DESC`;
+					SELECT ${userOf(feed.id)} AS user, last FROM (
+						SELECT user_key, max(seq)::float8 AS last
+						FROM (SELECT user_key, seq FROM feed_interactions WHERE feed_id = ${feed.id} ORDER BY seq DESC LIMIT ${people.room}) AS newest
+						GROUP BY user_key
+					) AS own ORDER BY last DESC`;
 				feed.until = newest[0]?.last ?? feed.since;
 				await readFirst(
 					feed,
@@ -333,6 +333,9 @@ export default fp(
 	{ name: "live", dependencies: ["prisma", "notifications", "deployments", "prometheus"] },
 );
 
+// Each is looked up by itself: a join might read all items of the feed for one row.
+const userOf = (feed: number) => Prisma.sql`(SELECT id FROM feed_users WHERE feed_id = ${feed} AND key = user_key)`;
+const itemOf = (feed: number) => Prisma.sql`(SELECT id FROM feed_items WHERE feed_id = ${feed} AND key = item_key)`;
 const AT = Prisma.sql`(extract(epoch FROM at) * 1000)::float8 AS at`;
 
 function byUser(rows: Read[]): Map<string, Row[]> {
