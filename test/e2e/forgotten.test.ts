@@ -129,6 +129,8 @@ async function askAround(run: string, checkpoint: string): Promise<void> {
 	for (const who of PERSONS) {
 		const id = encodeURIComponent(who);
 		expect((await call("GET", `/users/${id}/recommendations?n=3`)).body.user).toBe(who);
+		expect((await call("GET", `/users/${id}`)).body.id).toBe(who);
+		expect((await call("GET", `/users/${id}/history`)).body.user).toBe(who);
 		expect((await call("GET", `/users/${id}/interests`)).body.user).toBe(who);
 		expect((await call("GET", `/users/${id}/recommendations?checkpoint=${checkpoint}`)).status).toBe(200);
 		const person = { items: ["item 1", who], exclude: [who] };
@@ -136,7 +138,8 @@ async function askAround(run: string, checkpoint: string): Promise<void> {
 		const wrong: [status: number, method: string, path: string, body?: object | string][] = [
 			[404, "GET", `/users/${id}-unknown/recommendations`],
 			[404, "GET", `/items/${id}/similar`],
-			[404, "GET", `/users/${id}`],
+			[404, "GET", `/users/${id}-unknown`],
+			[404, "GET", `/users/${id}-unknown/history`],
 			[404, "GET", `/nowhere/${id}?who=${id}`],
 			[404, "GET", `/ui/assets/${id}.js`],
 			[405, "DELETE", `/users/${id}/interests`],
