@@ -402,19 +402,17 @@ const filesOf = async (id: string) =>
 const textsOf = (files: { uploadKey: string }[]) =>
 	files.map(({ uploadKey }) => api.trainer.texts.get(uploadKey)).join("");
 
-test("a snapshot: the same rows and rule are the same dataset in whatever order they came", async () => {
-	const [one, other] = [await feed(), await feed()];
+test("a snapshot: the same rows and rule of a feed are the same dataset in whatever order they came", async () => {
+	const one = await feed();
 	const rows = [
 		{ user: "b", item: "i", at: later(1), value: 3 },
 		{ user: "B", item: "i", at: AT },
 		{ user: "b", item: "j", at: AT, id: "e" },
 		{ user: "ä", item: "i", at: AT },
 	];
+	const described = { items: [{ item: "j", title: "J", tags: ["t"] }] };
 	await send(one, rows);
-	await send(other, [{ user: "gone", item: "x", at: AT }, ...rows.toReversed()]);
-	await api.call("DELETE", `${other}/users/gone`);
-	for (const url of [one, other])
-		await api.call("PUT", `${url}/items`, { items: [{ item: "j", title: "J", tags: ["t"] }] });
+	await api.call("PUT", `${one}/items`, described);
 
 	const rule = { minRating: 0, skipBadRows: true };
 	const made = await api.call("POST", `${one}/snapshots`, { rule, name: "a snapshot" });
@@ -428,17 +426,33 @@ test("a snapshot: the same rows and rule are the same dataset in whatever order 
 	expect(Math.abs(Date.now() - Date.parse(made.body.feed.at))).toBeLessThan(60_000);
 	const files = await filesOf(made.body.id);
 	expect(files.map(({ role }) => role)).toEqual(["interactions", "items"]);
-	const ms = Date.parse(AT);
 	expect(files.map(({ uploadKey }) => api.trainer.texts.get(uploadKey))).toEqual([
-		`{"user":"B","item":"i","rating":null,"timestamp":${ms}}\n{"user":"b","item":"j","rating":null,"timestamp":${ms}}\n` +
-			`{"user":"b","item":"i","rating":3,"timestamp":${ms + 1000}}\n{"user":"ä","item":"i","rating":null,"timestamp":${ms}}\n`,
+		`{"user":"B","item":"i","rating":null,"timestamp":"${AT}"}\n{"user":"b","item":"j","rating":null,"timestamp":"${AT}"}\n` +
+			`{"user":"b","item":"i","rating":3,"timestamp":"${later(1)}"}\n{"user":"ä","item":"i","rating":null,"timestamp":"${AT}"}\n`,
 		`{"item":"j","title":"J","tags":["t"]}\n`,
 	]);
+	await api.call("DELETE", `${one}/users/b`);
+	await send(one, [{ user: "gone", item: "i", at: AT }, ...rows.toReversed()]);
+	await api.call("DELETE", `${one}/users/gone`);
 	const staged = api.trainer.uploads.size;
-	const again = await api.call("POST", `${other}/snapshots`, { rule });
+	const again = await api.call("POST", `${one}/snapshots`, { rule });
 	expect([again.status, again.body.id]).toEqual([200, made.body.id]);
+	// Its rows have come later than the dataset was made: it has them nevertheless.
+	expect(again.body.feed.at > made.body.feed.at).toBe(true);
+	expect(again.body.feed.upTo).toBeGreaterThan(made.body.feed.upTo);
 	// What was staged for nothing is gone again.
 	expect(api.trainer.uploads.size).toBe(staged);
+	// The same rows of another feed are other people's.
+	const other = await feed();
+	await send(other, rows);
+	await api.call("PUT", `${other}/items`, described);
+	const others = await api.call("POST", `${other}/snapshots`, { rule });
+	expect([others.status, others.body.files]).toEqual([
+		202,
+		made.body.files.map((file: object) => expect.objectContaining({ ...file, name: expect.any(String) })),
+	]);
+	expect(others.body.feed.name).toBe(other.slice(7));
+	expect((await api.call("GET", `/datasets/${made.body.id}`)).body.feed.name).toBe(one.slice(7));
 	const another = await api.call("POST", `${one}/snapshots`, { rule: { kCore: 2 } });
 	expect(another.status).toBe(202);
 	expect(another.body.id).not.toBe(made.body.id);
@@ -470,9 +484,8 @@ test("a snapshot of a feed under writes holds exactly what was committed before"
 	try {
 		await until("the first rows are on their way", () => api.trainer.received > begun);
 		await send(url, [row(4_000)]);
-		await api.call("POST", `${url}/interactions/remove`, { interactions: [{ user: "u5", item: "i" }] });
 		await api.call("PUT", `${url}/items`, { items: [{ item: "i", title: "too late" }] });
-		expect(await counts(url)).toEqual({ interactions: 3_000, users: 3_000, items: 1 });
+		expect(await counts(url)).toEqual({ interactions: 3_001, users: 3_001, items: 1 });
 	} finally {
 		api.trainer.resume();
 	}
@@ -485,6 +498,40 @@ test("a snapshot of a feed under writes holds exactly what was committed before"
 		.split("\n")
 		.map((line) => JSON.parse(line).user);
 	expect(new Set(users)).toEqual(new Set(Array.from({ length: 3_000 }, (_, index) => `u${index}`)));
+});
+
+/** The first `times` times that its rows have been read, and no dataset is there yet. */
+async function whileTaken(url: string, times: number, meanwhile: (time: number) => Promise<unknown>) {
+	const { trainer } = api.app;
+	const { uploadFile } = trainer;
+	let time = 0;
+	trainer.uploadFile = async (bytes) => {
+		const uploaded = await uploadFile(bytes);
+		if (time < times) await meanwhile(++time);
+		return uploaded;
+	};
+	return api.call("POST", `${url}/snapshots`, {}).finally(() => (trainer.uploadFile = uploadFile));
+}
+
+test("who is erased while a snapshot is under way is not in it: it is taken again, and given up when that does not end", async () => {
+	const url = await feed();
+	const people = Array.from({ length: 10 }, (_, index) => ({ user: `person-${index}`, item: "i", at: AT }));
+	await send(url, people);
+	const staged = api.trainer.uploads.size;
+	const erase = (index: number) => api.call("DELETE", `${url}/users/person-${index}`);
+	const { status, body } = await whileTaken(url, 1, () => erase(0));
+	expect([status, body.feed.rows]).toEqual([202, 9]);
+	expect(textsOf(await filesOf(body.id))).not.toContain("person-0");
+	expect(api.trainer.uploads.size).toBe(staged + 1);
+
+	const back = (index: number) =>
+		api.call("POST", `${url}/interactions/remove`, { interactions: [{ user: `person-${index}`, item: "i" }] });
+	const again = await whileTaken(url, 3, back);
+	expect([again.status, again.body.code, again.headers["retry-after"]]).toEqual([409, "conflict", "60"]);
+	const gone = await whileTaken(url, 1, () => api.call("DELETE", url));
+	expect(gone.status).toBe(404);
+	expect(api.trainer.uploads.size).toBe(staged + 1);
+	expect(await api.app.prisma.dataset.count({ where: { feed: { path: ["name"], equals: url.slice(7) } } })).toBe(1);
 });
 
 test("no snapshot of nothing, of columns, of a split that is given, or where the trainer refuses; nothing stays staged", async () => {
