@@ -109,6 +109,12 @@ test("rows that cannot be stored are named, the others are stored", async () => 
 		[{ user: "u" }, "item", "missing_field"],
 		[{ user: "u", item: "a\u0000" }, "item", "bad_format"],
 		[{ user: "u", item: "\ud800" }, "item", "bad_format"],
+		[{ user: " ", item: "i" }, "user", "bad_format"],
+		[{ user: " u", item: "i" }, "user", "bad_format"],
+		[{ user: "u", item: "i\u00a0" }, "item", "bad_format"],
+		[{ user: "u", item: "\u3000i" }, "item", "bad_format"],
+		[{ user: "u", item: "i", at: new Date(Date.now() + 90_000_000).toISOString() }, "at", "out_of_range"],
+		[{ user: "u", item: "i", at: Date.now() + 90_000_000 }, "at", "out_of_range"],
 		[{ user: "u", item: "i", at: "yesterday" }, "at", "bad_format"],
 		[{ user: "u", item: "i", at: "2026-11-01T12:00:00" }, "at", "bad_format"],
 		[{ user: "u", item: "i", at: "1969-12-31T23:59:59Z" }, "at", "out_of_range"],
@@ -296,6 +302,10 @@ test("interactions newest first, of a user, of an item, of both, in pages that n
 	await send(url, [{ user: "u", item: "i", at: "2026-11-03T00:00:00Z" }]);
 	expect((await api.call("GET", `${url}/days?days=2`)).body.items).toEqual([{ day: "2026-11-03", interactions: 1 }]);
 	expect((await api.call("GET", `${url}/days?days=3`)).body.items).toHaveLength(2);
+	// A clock that is ahead does not move the days on.
+	const ahead = new Date(Date.now() + 86_395_000).toISOString();
+	expect((await send(url, [{ user: "u", item: "ahead", at: ahead }])).body.added).toBe(1);
+	expect((await api.call("GET", `${url}/days?days=1`)).body.items).toEqual([{ day: "2026-11-03", interactions: 1 }]);
 });
 
 test("taken back: by id, by user and item, at one time or at all; who has none left is no longer known", async () => {
@@ -350,6 +360,10 @@ test("items: many at a time, what is not said stays, unavailable ones are found"
 	expect((await put({ item: "i" }, { item: "j" }, { item: "i" })).body).toMatchObject({
 		status: 400,
 		errors: [{ pointer: "/items/2/item" }],
+	});
+	expect((await put({ item: "k" }, { item: "l " })).body).toMatchObject({
+		status: 400,
+		errors: [{ pointer: "/items/1/item", code: "bad_format" }],
 	});
 	expect(await counts(url)).toEqual({ interactions: 1, users: 1, items: 2 });
 });

@@ -122,7 +122,14 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				tags: ["feeds"],
 				params: Params,
 				querystring: Type.Object(
-					{ days: Type.Integer({ minimum: 1, maximum: 366, default: 30, description: "Up to the newest one." }) },
+					{
+						days: Type.Integer({
+							minimum: 1,
+							maximum: 366,
+							default: 30,
+							description: "Up to the newest one, today at the latest.",
+						}),
+					},
 					{ additionalProperties: false },
 				),
 				response: { 200: listOf(FeedDay), ...problems },
@@ -133,9 +140,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const feed = await prisma.feed.findUnique({ where: { name }, select: { id: true } });
 			if (!feed) throw noFeed();
 			const items = await prisma.$queryRaw<{ day: string; interactions: number }[]>`
-				WITH last AS (SELECT (max(at) AT TIME ZONE 'UTC')::date AS day FROM feed_interactions WHERE feed_id = ${feed.id})
+				WITH last AS (SELECT (max(at) AT TIME ZONE 'UTC')::date AS day FROM feed_interactions
+					WHERE feed_id = ${feed.id} AND at < ${TOMORROW})
 				SELECT (at AT TIME ZONE 'UTC')::date::text AS day, count(*)::int AS interactions FROM feed_interactions, last
-				WHERE feed_id = ${feed.id} AND at >= (last.day - ${request.query.days}::int + 1)::timestamp AT TIME ZONE 'UTC'
+				WHERE feed_id = ${feed.id} AND at >= (last.day - ${request.query.days}::int + 1)::timestamp AT TIME ZONE 'UTC' AND at < ${TOMORROW}
 				GROUP BY 1 ORDER BY 1`;
 			return { items };
 		},
@@ -161,6 +169,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 };
 export default routes;
 
+const TOMORROW = Prisma.sql`((now() AT TIME ZONE 'UTC')::date + 1)::timestamp AT TIME ZONE 'UTC'`;
 const BYTES = Prisma.sql`(pg_total_relation_size('feed_interactions') + pg_total_relation_size('feed_users') + pg_total_relation_size('feed_items'))`;
 
 async function refuseServed(tx: Transaction, feedId: number): Promise<void> {
