@@ -198,6 +198,7 @@ test("a stream is committed some thousand rows at a time; what breaks later says
 	const line = (index: number) => `${JSON.stringify({ user: `u${index % 100}`, item: `i${index}`, at: AT })}\n`;
 	const rows = Array.from({ length: 10_000 }, (_, index) => line(index)).join("");
 	async function* breaking() {
+		yield Buffer.from('{"user":"u"}\n');
 		yield Buffer.from(rows);
 		await until(
 			"rows are stored before the stream ends",
@@ -208,9 +209,22 @@ test("a stream is committed some thousand rows at a time; what breaks later says
 	}
 	const { status, body } = await stream(url, Readable.from(breaking()));
 	expect([status, body.code]).toEqual([404, "not_found"]);
-	const [, until_, added] = /Up to (\d+) everything is stored \((\d+) new/.exec(body.detail) as unknown as string[];
-	expect([Number(until_), Number(added)]).toEqual([10_000, 10_000]);
-	expect(body.errors).toEqual([{ pointer: "/10000", code: "not_found", message: "is where to begin again" }]);
+	expect(body.detail).toMatch(
+		/Of the rows up to 10001, 10000 were stored as new, 0 were known before, 1 were refused\.$/,
+	);
+	// Nothing is to be sent again to a feed that is gone.
+	expect(body.errors).toEqual([
+		{ pointer: "/10001", code: "not_found", message: "is the first that was not stored" },
+		{ pointer: "/0/item", code: "missing_field", message: "is missing" },
+	]);
+
+	const there = await feed();
+	const { add } = api.app.feeds;
+	let commits = 0;
+	api.app.feeds.add = (name, some) => (++commits > 4 ? Promise.reject(new Error("lost")) : add(name, some));
+	const left = await stream(there, rows).finally(() => (api.app.feeds.add = add));
+	expect(left.body.detail).toMatch(/send the rest again\.$/);
+	expect(left.body.errors).toEqual([{ pointer: "/8000", code: "internal", message: "is where to begin again" }]);
 });
 
 test("a stream is read no faster than its rows are stored", async () => {
@@ -546,6 +560,63 @@ test("who is erased while a snapshot is under way is not in it: it is taken agai
 	expect(gone.status).toBe(404);
 	expect(api.trainer.uploads.size).toBe(staged + 1);
 	expect(await api.app.prisma.dataset.count({ where: { feed: { path: ["name"], equals: url.slice(7) } } })).toBe(1);
+});
+
+test("one snapshot of a feed at a time, and two in all; one whose client has gone is given up", async () => {
+	const [first, second, third] = [await feed(), await feed(), await feed()];
+	for (const url of [first, second, third]) await send(url, [{ user: "u", item: "i", at: AT }]);
+	const take = (url: string) => api.call("POST", `${url}/snapshots`, {});
+	const staged = api.trainer.uploads.size;
+	const datasets = await api.app.prisma.dataset.count();
+	const base = await api.app.listen({ port: 0 });
+	const leaving = new AbortController();
+	api.trainer.pause();
+	const begun = api.trainer.received;
+	const headers = { "content-type": "application/json" };
+	const left = fetch(`${base}${first}/snapshots`, { method: "POST", headers, body: "{}", signal: leaving.signal });
+	const isLeft = expect(left).rejects.toThrow("abort");
+	let also: ReturnType<typeof take>;
+	try {
+		await until("the first is under way", () => api.trainer.received > begun);
+		const same = await take(first);
+		expect([same.status, same.body.code, same.headers["retry-after"]]).toEqual([409, "conflict", "60"]);
+		const before = api.trainer.received;
+		also = take(second);
+		await until("the second is under way", () => api.trainer.received > before);
+		const refused = await take(third);
+		expect([refused.status, refused.body.code, refused.headers["retry-after"]]).toEqual([503, "busy", "60"]);
+		leaving.abort();
+		await isLeft;
+		await sleep(200);
+	} finally {
+		api.trainer.resume();
+	}
+	expect((await also).status).toBe(202);
+	await until("the first has been given up", () => api.trainer.uploads.size === staged + 1);
+	expect(await api.app.prisma.dataset.count()).toBe(datasets + 1);
+	expect((await take(first)).status).toBe(202);
+	expect((await take(third)).status).toBe(202);
+});
+
+test("an Idempotency-Key holds as long as its snapshot takes", async () => {
+	const slow = await startApi({ TIMING_SCALE: "100" });
+	try {
+		await slow.call("PUT", "/feeds/slow");
+		await slow.call("POST", "/feeds/slow/interactions", [{ user: "u", item: "i", at: AT }]);
+		const take = () => slow.call("POST", "/feeds/slow/snapshots", {}, { "idempotency-key": "once" });
+		slow.trainer.pause();
+		const first = take();
+		await until("it is under way", () => slow.trainer.received > 0);
+		await sleep(3 * slow.app.config.timings.abandonedKey);
+		expect((await take()).body.code).toBe("idempotency_in_progress");
+		slow.trainer.resume();
+		const { status, body } = await first;
+		expect(status).toBe(202);
+		expect((await take()).body.id).toBe(body.id);
+	} finally {
+		slow.trainer.resume();
+		await slow.close();
+	}
 });
 
 test("no snapshot of nothing, of columns, of a split that is given, or where the trainer refuses; nothing stays staged", async () => {

@@ -23,6 +23,18 @@ const AT_ONCE = 10_000;
 /** While people are erased it is taken again, so often. */
 const MOST_TIMES = 3;
 const AGAIN_SECONDS = 60;
+/** Of a process: each reads a whole feed, on a connection to the database of its own. */
+export const MOST_AT_ONCE = 2;
+/** Whoever takes a snapshot of a feed holds this lock with the feed's number. */
+const SNAPSHOT_LOCK = 7_310_202;
+const UNDER_WAY = `A snapshot of the feed is under way; ask again in ${AGAIN_SECONDS} seconds.`;
+export const tooMany = () =>
+	new ApiError(
+		"busy",
+		`${MOST_AT_ONCE} snapshots are under way; ask again in ${AGAIN_SECONDS} seconds.`,
+		[],
+		AGAIN_SECONDS,
+	);
 
 /** Rows were taken away from the feed while they were being read. */
 class Outdated extends Error {}
@@ -33,12 +45,13 @@ export async function takeSnapshot(
 	name: string,
 	{ rule = {}, name: called }: Static<typeof NewSnapshot>,
 	remember: Remember,
+	signal: AbortSignal,
 ): Promise<Answer> {
 	if (rule.columns) throw wrong("/rule/columns", "not_allowed", "are known of a snapshot");
 	completeRule(rule, ["interactions"]); // before anything is read
 	for (let time = 1; time <= MOST_TIMES; time++) {
 		try {
-			return await takeOnce(app, name, rule, called, remember);
+			return await takeOnce(app, name, rule, called, remember, signal);
 		} catch (error) {
 			if (!(error instanceof Outdated)) throw error;
 			app.log.info({ feed: name }, "rows were taken back during a snapshot, taking it again");
@@ -59,13 +72,14 @@ async function takeOnce(
 	rule: Static<typeof ImportRule>,
 	called: string | undefined,
 	remember: Remember,
+	signal: AbortSignal,
 ): Promise<Answer> {
 	const files: StoredFile[] = [];
 	const {
 		feed,
 		id: feedId,
 		removals,
-	} = await stage(app, name, files).catch(async (error) => {
+	} = await stage(app, name, files, signal).catch(async (error) => {
 		await app.removals.discard(uploadKeys(files));
 		throw error;
 	});
@@ -102,6 +116,7 @@ function stage(
 	app: FastifyInstance,
 	name: string,
 	files: StoredFile[],
+	signal: AbortSignal,
 ): Promise<{ feed: OfFeed; id: number; removals: bigint }> {
 	return app.prisma.$transaction(
 		async (tx) => {
@@ -109,15 +124,18 @@ function stage(
 			await tx.$executeRaw`SET LOCAL work_mem = '64MB'`; // to sort them
 			// Of the beginning of the transaction: whatever was committed by then is seen by all that follows.
 			const [feed] = await tx.$queryRaw<
-				{ id: number; interactions: bigint; removals: bigint; at: Date; upTo: bigint }[]
+				{ id: number; interactions: bigint; removals: bigint; at: Date; upTo: bigint; isFree: boolean }[]
 			>`
 				SELECT id, interactions, removals, now() AS at,
-					(SELECT coalesce(max(seq), 0) FROM feed_interactions WHERE feed_id = feeds.id) AS "upTo" FROM feeds WHERE name = ${name}`;
+					(SELECT coalesce(max(seq), 0) FROM feed_interactions WHERE feed_id = feeds.id) AS "upTo",
+					pg_try_advisory_xact_lock(${SNAPSHOT_LOCK}::int, id) AS "isFree" FROM feeds WHERE name = ${name}`;
 			if (!feed) throw noFeed();
+			if (!feed.isFree) throw new ApiError("conflict", UNDER_WAY, [], AGAIN_SECONDS);
 			if (feed.interactions === 0n) throw new ApiError("conflict", "The feed holds no interaction yet.");
 			const upload = async (role: string, lines: AsyncIterable<Buffer>) => {
-				const { uploadKey, sha256, bytes } = await app.trainer.uploadFile(lines);
+				const { uploadKey, sha256, bytes } = await app.trainer.uploadFile(until(signal, lines));
 				files.push({ role, uploadKey, sha256, bytes, displayName: `${name}-${role}.jsonl` });
+				refuseGone(signal);
 			};
 			await upload("interactions", interactionsOf(tx, feed.id));
 			const described = await tx.$queryRaw<unknown[]>`
@@ -132,6 +150,17 @@ function stage(
 		},
 		{ ...AT_ONE_MOMENT, timeout: LONGEST_MS },
 	);
+}
+
+/** For whom it was is no longer there. */
+function refuseGone(signal: AbortSignal): void {
+	if (signal.aborted) throw new ApiError("invalid_request", "The client has gone.");
+}
+async function* until(signal: AbortSignal, lines: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+	for await (const some of lines) {
+		refuseGone(signal);
+		yield some;
+	}
 }
 
 const DESCRIBED = Prisma.sql`(title IS NOT NULL OR cardinality(tags) > 0)`;

@@ -1,6 +1,6 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import { listed } from "../artifacts/deletion.js";
-import { NewSnapshot, takeSnapshot } from "../feeds/snapshot.js";
+import { MOST_AT_ONCE, NewSnapshot, takeSnapshot, tooMany } from "../feeds/snapshot.js";
 import { Prisma } from "../generated/prisma/client.js";
 import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
@@ -16,6 +16,7 @@ const LONGEST_DELETE_MS = 600_000;
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
 	const { prisma } = app;
+	let snapshots = 0;
 
 	/** Feeds with what is not counted as it is written: one look into an index each. */
 	const feeds = (which: Prisma.Sql) => prisma.$queryRaw<FeedRow[]>`
@@ -164,7 +165,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			},
 		},
 		async (request, reply) =>
-			app.once(request, reply, (remember) => takeSnapshot(app, request.params.name, request.body, remember)) as never,
+			app.once(request, reply, async (remember) => {
+				if (snapshots >= MOST_AT_ONCE) throw tooMany();
+				const gone = new AbortController();
+				reply.raw.on("close", () => gone.abort());
+				snapshots++;
+				try {
+					return await takeSnapshot(app, request.params.name, request.body, remember, gone.signal);
+				} finally {
+					snapshots--;
+				}
+			}) as never,
 	);
 };
 export default routes;
