@@ -1,6 +1,7 @@
 // Feeds: what is sent counts once, what is answered is stored, and who is erased is nowhere.
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 import { startApi, type TestApi } from "../../support/api.js";
 import { until } from "../../support/processes.js";
 
@@ -61,6 +62,11 @@ test("made, made again, listed newest first in pages, deleted with everything in
 	const next = (await api.call("GET", `/feeds?limit=1&cursor=${page.nextCursor}`)).body;
 	expect(next.items.map(({ name }: { name: string }) => name)).toEqual([first.slice(7)]);
 	expect(next.nextCursor).toBe(null);
+	const beyond = Buffer.from("2147483648").toString("base64url");
+	expect((await api.call("GET", `/feeds?cursor=${beyond}`)).body).toMatchObject({
+		status: 400,
+		code: "invalid_cursor",
+	});
 
 	expect((await api.call("DELETE", first)).status).toBe(204);
 	expect((await api.call("GET", first)).status).toBe(404);
@@ -84,7 +90,12 @@ test("the same id, or the same user, item and time, counts once: in one request,
 	expect((await send(url, rows.slice(2))).body).toMatchObject({ added: 0, known: 4 });
 	expect((await send(url, [{ user: "w", item: "i", at: AT, id: "e2" }])).body).toMatchObject({ added: 1, known: 0 });
 	expect((await stream(url, `${JSON.stringify(rows[5])}\n`)).body).toMatchObject({ added: 0, known: 1 });
-	// Nothing is kept of v, whose one row was there as somebody else's.
+	const elsewhere = [
+		{ user: "v", item: "k", at: later(9), id: "e1" },
+		{ user: "w", item: "i", at: AT },
+	];
+	expect((await send(url, elsewhere)).body).toMatchObject({ added: 0, known: 2 });
+	// Nothing is kept of v and k, whose one row was there as somebody else's.
 	expect(await counts(url)).toEqual({ interactions: 4, users: 2, items: 2 });
 });
 
@@ -187,6 +198,12 @@ test("a stream: cut anywhere, with blank and broken lines, a byte order mark and
 	expect((await list(url, "?user=%C3%BC")).items).toHaveLength(2);
 	expect((await stream(url, "")).body).toEqual({ added: 0, known: 0, refused: 0, problems: [] });
 	expect((await stream("/feeds/nowhere", "{}")).status).toBe(404);
+	const packed = (type: string) => ({ "content-type": type, "content-encoding": "gzip" });
+	for (const type of ["application/x-ndjson", "application/json"])
+		expect((await api.call("POST", `${url}/interactions`, gzipSync("[]"), packed(type))).body).toMatchObject({
+			status: 415,
+			errors: [{ pointer: "/headers/content-encoding", code: "not_allowed" }],
+		});
 	expect((await stream(url, '{"user":1,"item":"i"}\n')).body).toMatchObject({
 		status: 400,
 		errors: [{ pointer: "/0/user" }],

@@ -2,7 +2,7 @@ import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typ
 import { listed } from "../artifacts/deletion.js";
 import { MOST_AT_ONCE, NewSnapshot, takeSnapshot, tooMany } from "../feeds/snapshot.js";
 import { Prisma } from "../generated/prisma/client.js";
-import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
+import { cursorOfNumbers, MOST_INTEGER, numbersOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
 import { FeedName, IdempotencyHeaders, listOf, page, pageQuery, problems } from "../http/schemas.js";
 import { noFeed } from "../plugins/feeds.js";
@@ -61,7 +61,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request) => {
 			const { limit, cursor } = request.query;
-			const before = cursor === undefined ? Prisma.empty : Prisma.sql`WHERE id < ${numbersOf(cursor, 1)[0]}`;
+			const before =
+				cursor === undefined ? Prisma.empty : Prisma.sql`WHERE id < ${numbersOf(cursor, 1, MOST_INTEGER)[0]}`;
 			const rows = await feeds(Prisma.sql`${before} ORDER BY id DESC LIMIT ${limit + 1}`);
 			const last = rows[limit - 1];
 			return {
