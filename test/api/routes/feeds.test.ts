@@ -440,6 +440,18 @@ test("who is erased is nowhere: not in the feed, not in the next snapshot; older
 	}
 	const after = (await api.call("POST", `${url}/snapshots`, {})).body;
 	expect(textsOf(await filesOf(after.id))).not.toContain("person");
+	await api.app.prisma.$executeRaw`
+		WITH made AS (INSERT INTO jobs (id, kind, state) SELECT gen_random_uuid(), 'import', 'SUCCEEDED' FROM generate_series(1, 1000) RETURNING id)
+		INSERT INTO datasets (id, name, digest, rule, files, feed)
+		SELECT made.id, 'many', made.id::text, '{}', '[]', ${{ name: url.slice(7) }} FROM made`;
+
+	// Snapshots outlive their feed, and hold whom they held.
+	expect((await api.call("DELETE", url)).status).toBe(204);
+	const late = await api.call("DELETE", one);
+	expect([late.status, late.body.interactions, late.body.snapshots.length]).toEqual([200, 0, 1_002]);
+	expect(late.body.snapshots.at(-1)).toEqual(snapshots[0]);
+	expect((await api.call("DELETE", `/feeds/nowhere/users/u`)).status).toBe(404);
+	await api.app.prisma.$executeRaw`DELETE FROM datasets WHERE name = 'many'`;
 });
 
 const filesOf = async (id: string) =>
