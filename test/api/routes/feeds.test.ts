@@ -1,4 +1,5 @@
 // Feeds: what is sent counts once, what is answered is stored, and who is erased is nowhere.
+import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
@@ -162,6 +163,16 @@ test("rows that cannot be stored are named, the others are stored", async () => 
 	expect(many.body).toMatchObject({ status: 400, errors: [{ pointer: "/", code: "out_of_range" }] });
 	expect((await api.call("POST", `${url}/interactions`, "x", { "content-type": "text/csv" })).status).toBe(415);
 	expect(await counts(url)).toEqual({ interactions: 1, users: 1, items: 1 });
+});
+
+test("no blank that an import takes away stands around an id", async () => {
+	const url = await feed();
+	const checks = readFileSync("services/trainer-py/trainer/data/importing/checks.py", "utf8");
+	const blanks: string = JSON.parse(/^BLANKS = (".*")$/m.exec(checks)?.[1] as string);
+	expect(blanks.length).toBeGreaterThan(5);
+	const rows = [...blanks].flatMap((blank) => [`${blank}u`, `u${blank}`]).map((user) => ({ user, item: "i", at: AT }));
+	const { body } = await send(url, [...rows, { user: "u u", item: "i", at: AT }]);
+	expect(body).toMatchObject({ added: 1, refused: rows.length });
 });
 
 test("a stream: cut anywhere, with blank and broken lines, a byte order mark and no last line end", async () => {
