@@ -97,7 +97,7 @@ export interface FakeTrainer extends FakeServer {
 
 export async function startFakeTrainer(): Promise<FakeTrainer> {
 	let paused = false;
-	let awake = () => {};
+	let waiting: (() => void)[] = [];
 	const state = {
 		models: MODELS,
 		uploads: new Map<string, number>(),
@@ -122,7 +122,8 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 		},
 		resume() {
 			paused = false;
-			awake();
+			for (const awake of waiting) awake();
+			waiting = [];
 		},
 	};
 	const server = await listen(TrainerServiceService, {
@@ -184,7 +185,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 					bytes += chunk.length;
 					isWhole ||= last;
 					state.received += chunk.length;
-					while (paused) await new Promise<void>((resolve) => (awake = resolve));
+					while (paused) await new Promise<void>((resolve) => waiting.push(resolve));
 				}
 			} catch {
 				return; // cancelled: nothing stays staged

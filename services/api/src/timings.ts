@@ -36,6 +36,8 @@ export interface Timings {
 	liveRefresh: number;
 	/** Kept steering is read again this often, and what is over is deleted. */
 	steeringSweep: number;
+	/** A request that died half-way frees its Idempotency-Key after this long; while it is worked on, its key is renewed at a third of it. */
+	abandonedKey: number;
 	/** BullMQ's lock; renewed at half of it, so an event loop blocked for 10 s does no harm. */
 	queueLock: number;
 	/** BullMQ's own check for lost locks. It only redelivers; the claim decides. */
@@ -63,6 +65,7 @@ const DEFAULTS: Timings = {
 	deploymentsRefresh: 5_000,
 	liveRefresh: 3_000,
 	steeringSweep: 60_000,
+	abandonedKey: 60_000,
 	queueLock: 20_000,
 	queueStalled: 5_000,
 	shutdown: 6_000,

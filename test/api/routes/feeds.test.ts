@@ -1,6 +1,8 @@
 // Feeds: what is sent counts once, what is answered is stored, and who is erased is nowhere.
+import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 import { startApi, type TestApi } from "../../support/api.js";
 import { until } from "../../support/processes.js";
 
@@ -61,6 +63,11 @@ test("made, made again, listed newest first in pages, deleted with everything in
 	const next = (await api.call("GET", `/feeds?limit=1&cursor=${page.nextCursor}`)).body;
 	expect(next.items.map(({ name }: { name: string }) => name)).toEqual([first.slice(7)]);
 	expect(next.nextCursor).toBe(null);
+	const beyond = Buffer.from("2147483648").toString("base64url");
+	expect((await api.call("GET", `/feeds?cursor=${beyond}`)).body).toMatchObject({
+		status: 400,
+		code: "invalid_cursor",
+	});
 
 	expect((await api.call("DELETE", first)).status).toBe(204);
 	expect((await api.call("GET", first)).status).toBe(404);
@@ -84,7 +91,12 @@ test("the same id, or the same user, item and time, counts once: in one request,
 	expect((await send(url, rows.slice(2))).body).toMatchObject({ added: 0, known: 4 });
 	expect((await send(url, [{ user: "w", item: "i", at: AT, id: "e2" }])).body).toMatchObject({ added: 1, known: 0 });
 	expect((await stream(url, `${JSON.stringify(rows[5])}\n`)).body).toMatchObject({ added: 0, known: 1 });
-	// Nothing is kept of v, whose one row was there as somebody else's.
+	const elsewhere = [
+		{ user: "v", item: "k", at: later(9), id: "e1" },
+		{ user: "w", item: "i", at: AT },
+	];
+	expect((await send(url, elsewhere)).body).toMatchObject({ added: 0, known: 2 });
+	// Nothing is kept of v and k, whose one row was there as somebody else's.
 	expect(await counts(url)).toEqual({ interactions: 4, users: 2, items: 2 });
 });
 
@@ -109,6 +121,12 @@ test("rows that cannot be stored are named, the others are stored", async () => 
 		[{ user: "u" }, "item", "missing_field"],
 		[{ user: "u", item: "a\u0000" }, "item", "bad_format"],
 		[{ user: "u", item: "\ud800" }, "item", "bad_format"],
+		[{ user: " ", item: "i" }, "user", "bad_format"],
+		[{ user: " u", item: "i" }, "user", "bad_format"],
+		[{ user: "u", item: "i\u00a0" }, "item", "bad_format"],
+		[{ user: "u", item: "\u3000i" }, "item", "bad_format"],
+		[{ user: "u", item: "i", at: new Date(Date.now() + 90_000_000).toISOString() }, "at", "out_of_range"],
+		[{ user: "u", item: "i", at: Date.now() + 90_000_000 }, "at", "out_of_range"],
 		[{ user: "u", item: "i", at: "yesterday" }, "at", "bad_format"],
 		[{ user: "u", item: "i", at: "2026-11-01T12:00:00" }, "at", "bad_format"],
 		[{ user: "u", item: "i", at: "1969-12-31T23:59:59Z" }, "at", "out_of_range"],
@@ -147,6 +165,16 @@ test("rows that cannot be stored are named, the others are stored", async () => 
 	expect(await counts(url)).toEqual({ interactions: 1, users: 1, items: 1 });
 });
 
+test("no blank that an import takes away stands around an id", async () => {
+	const url = await feed();
+	const checks = readFileSync("services/trainer-py/trainer/data/importing/checks.py", "utf8");
+	const blanks: string = JSON.parse(/^BLANKS = (".*")$/m.exec(checks)?.[1] as string);
+	expect(blanks.length).toBeGreaterThan(5);
+	const rows = [...blanks].flatMap((blank) => [`${blank}u`, `u${blank}`]).map((user) => ({ user, item: "i", at: AT }));
+	const { body } = await send(url, [...rows, { user: "u u", item: "i", at: AT }]);
+	expect(body).toMatchObject({ added: 1, refused: rows.length });
+});
+
 test("a stream: cut anywhere, with blank and broken lines, a byte order mark and no last line end", async () => {
 	const url = await feed();
 	const lines = [
@@ -181,6 +209,12 @@ test("a stream: cut anywhere, with blank and broken lines, a byte order mark and
 	expect((await list(url, "?user=%C3%BC")).items).toHaveLength(2);
 	expect((await stream(url, "")).body).toEqual({ added: 0, known: 0, refused: 0, problems: [] });
 	expect((await stream("/feeds/nowhere", "{}")).status).toBe(404);
+	const packed = (type: string) => ({ "content-type": type, "content-encoding": "gzip" });
+	for (const type of ["application/x-ndjson", "application/json"])
+		expect((await api.call("POST", `${url}/interactions`, gzipSync("[]"), packed(type))).body).toMatchObject({
+			status: 415,
+			errors: [{ pointer: "/headers/content-encoding", code: "not_allowed" }],
+		});
 	expect((await stream(url, '{"user":1,"item":"i"}\n')).body).toMatchObject({
 		status: 400,
 		errors: [{ pointer: "/0/user" }],
@@ -192,6 +226,7 @@ test("a stream is committed some thousand rows at a time; what breaks later says
 	const line = (index: number) => `${JSON.stringify({ user: `u${index % 100}`, item: `i${index}`, at: AT })}\n`;
 	const rows = Array.from({ length: 10_000 }, (_, index) => line(index)).join("");
 	async function* breaking() {
+		yield Buffer.from('{"user":"u"}\n');
 		yield Buffer.from(rows);
 		await until(
 			"rows are stored before the stream ends",
@@ -202,9 +237,22 @@ test("a stream is committed some thousand rows at a time; what breaks later says
 	}
 	const { status, body } = await stream(url, Readable.from(breaking()));
 	expect([status, body.code]).toEqual([404, "not_found"]);
-	const [, until_, added] = /Up to (\d+) everything is stored \((\d+) new/.exec(body.detail) as unknown as string[];
-	expect([Number(until_), Number(added)]).toEqual([10_000, 10_000]);
-	expect(body.errors).toEqual([{ pointer: "/10000", code: "not_found", message: "is where to begin again" }]);
+	expect(body.detail).toMatch(
+		/Of the rows up to 10001, 10000 were stored as new, 0 were known before, 1 were refused\.$/,
+	);
+	// Nothing is to be sent again to a feed that is gone.
+	expect(body.errors).toEqual([
+		{ pointer: "/10001", code: "not_found", message: "is the first that was not stored" },
+		{ pointer: "/0/item", code: "missing_field", message: "is missing" },
+	]);
+
+	const there = await feed();
+	const { add } = api.app.feeds;
+	let commits = 0;
+	api.app.feeds.add = (name, some) => (++commits > 4 ? Promise.reject(new Error("lost")) : add(name, some));
+	const left = await stream(there, rows).finally(() => (api.app.feeds.add = add));
+	expect(left.body.detail).toMatch(/send the rest again\.$/);
+	expect(left.body.errors).toEqual([{ pointer: "/8000", code: "internal", message: "is where to begin again" }]);
 });
 
 test("a stream is read no faster than its rows are stored", async () => {
@@ -296,6 +344,10 @@ test("interactions newest first, of a user, of an item, of both, in pages that n
 	await send(url, [{ user: "u", item: "i", at: "2026-11-03T00:00:00Z" }]);
 	expect((await api.call("GET", `${url}/days?days=2`)).body.items).toEqual([{ day: "2026-11-03", interactions: 1 }]);
 	expect((await api.call("GET", `${url}/days?days=3`)).body.items).toHaveLength(2);
+	// A clock that is ahead does not move the days on.
+	const ahead = new Date(Date.now() + 86_395_000).toISOString();
+	expect((await send(url, [{ user: "u", item: "ahead", at: ahead }])).body.added).toBe(1);
+	expect((await api.call("GET", `${url}/days?days=1`)).body.items).toEqual([{ day: "2026-11-03", interactions: 1 }]);
 });
 
 test("taken back: by id, by user and item, at one time or at all; who has none left is no longer known", async () => {
@@ -351,6 +403,10 @@ test("items: many at a time, what is not said stays, unavailable ones are found"
 		status: 400,
 		errors: [{ pointer: "/items/2/item" }],
 	});
+	expect((await put({ item: "k" }, { item: "l " })).body).toMatchObject({
+		status: 400,
+		errors: [{ pointer: "/items/1/item", code: "bad_format" }],
+	});
 	expect(await counts(url)).toEqual({ interactions: 1, users: 1, items: 2 });
 });
 
@@ -395,6 +451,18 @@ test("who is erased is nowhere: not in the feed, not in the next snapshot; older
 	}
 	const after = (await api.call("POST", `${url}/snapshots`, {})).body;
 	expect(textsOf(await filesOf(after.id))).not.toContain("person");
+	await api.app.prisma.$executeRaw`
+		WITH made AS (INSERT INTO jobs (id, kind, state) SELECT gen_random_uuid(), 'import', 'SUCCEEDED' FROM generate_series(1, 1000) RETURNING id)
+		INSERT INTO datasets (id, name, digest, rule, files, feed)
+		SELECT made.id, 'many', made.id::text, '{}', '[]', ${{ name: url.slice(7) }} FROM made`;
+
+	// Snapshots outlive their feed, and hold whom they held.
+	expect((await api.call("DELETE", url)).status).toBe(204);
+	const late = await api.call("DELETE", one);
+	expect([late.status, late.body.interactions, late.body.snapshots.length]).toEqual([200, 0, 1_002]);
+	expect(late.body.snapshots.at(-1)).toEqual(snapshots[0]);
+	expect((await api.call("DELETE", `/feeds/nowhere/users/u`)).status).toBe(404);
+	await api.app.prisma.$executeRaw`DELETE FROM datasets WHERE name = 'many'`;
 });
 
 const filesOf = async (id: string) =>
@@ -402,19 +470,17 @@ const filesOf = async (id: string) =>
 const textsOf = (files: { uploadKey: string }[]) =>
 	files.map(({ uploadKey }) => api.trainer.texts.get(uploadKey)).join("");
 
-test("a snapshot: the same rows and rule are the same dataset in whatever order they came", async () => {
-	const [one, other] = [await feed(), await feed()];
+test("a snapshot: the same rows and rule of a feed are the same dataset in whatever order they came", async () => {
+	const one = await feed();
 	const rows = [
 		{ user: "b", item: "i", at: later(1), value: 3 },
 		{ user: "B", item: "i", at: AT },
 		{ user: "b", item: "j", at: AT, id: "e" },
 		{ user: "ä", item: "i", at: AT },
 	];
+	const described = { items: [{ item: "j", title: "J", tags: ["t"] }] };
 	await send(one, rows);
-	await send(other, [{ user: "gone", item: "x", at: AT }, ...rows.toReversed()]);
-	await api.call("DELETE", `${other}/users/gone`);
-	for (const url of [one, other])
-		await api.call("PUT", `${url}/items`, { items: [{ item: "j", title: "J", tags: ["t"] }] });
+	await api.call("PUT", `${one}/items`, described);
 
 	const rule = { minRating: 0, skipBadRows: true };
 	const made = await api.call("POST", `${one}/snapshots`, { rule, name: "a snapshot" });
@@ -428,17 +494,33 @@ test("a snapshot: the same rows and rule are the same dataset in whatever order 
 	expect(Math.abs(Date.now() - Date.parse(made.body.feed.at))).toBeLessThan(60_000);
 	const files = await filesOf(made.body.id);
 	expect(files.map(({ role }) => role)).toEqual(["interactions", "items"]);
-	const ms = Date.parse(AT);
 	expect(files.map(({ uploadKey }) => api.trainer.texts.get(uploadKey))).toEqual([
-		`{"user":"B","item":"i","rating":null,"timestamp":${ms}}\n{"user":"b","item":"j","rating":null,"timestamp":${ms}}\n` +
-			`{"user":"b","item":"i","rating":3,"timestamp":${ms + 1000}}\n{"user":"ä","item":"i","rating":null,"timestamp":${ms}}\n`,
+		`{"user":"B","item":"i","rating":null,"timestamp":"${AT}"}\n{"user":"b","item":"j","rating":null,"timestamp":"${AT}"}\n` +
+			`{"user":"b","item":"i","rating":3,"timestamp":"${later(1)}"}\n{"user":"ä","item":"i","rating":null,"timestamp":"${AT}"}\n`,
 		`{"item":"j","title":"J","tags":["t"]}\n`,
 	]);
+	await api.call("DELETE", `${one}/users/b`);
+	await send(one, [{ user: "gone", item: "i", at: AT }, ...rows.toReversed()]);
+	await api.call("DELETE", `${one}/users/gone`);
 	const staged = api.trainer.uploads.size;
-	const again = await api.call("POST", `${other}/snapshots`, { rule });
+	const again = await api.call("POST", `${one}/snapshots`, { rule });
 	expect([again.status, again.body.id]).toEqual([200, made.body.id]);
+	// Its rows have come later than the dataset was made: it has them nevertheless.
+	expect(again.body.feed.at > made.body.feed.at).toBe(true);
+	expect(again.body.feed.upTo).toBeGreaterThan(made.body.feed.upTo);
 	// What was staged for nothing is gone again.
 	expect(api.trainer.uploads.size).toBe(staged);
+	// The same rows of another feed are other people's.
+	const other = await feed();
+	await send(other, rows);
+	await api.call("PUT", `${other}/items`, described);
+	const others = await api.call("POST", `${other}/snapshots`, { rule });
+	expect([others.status, others.body.files]).toEqual([
+		202,
+		made.body.files.map((file: object) => expect.objectContaining({ ...file, name: expect.any(String) })),
+	]);
+	expect(others.body.feed.name).toBe(other.slice(7));
+	expect((await api.call("GET", `/datasets/${made.body.id}`)).body.feed.name).toBe(one.slice(7));
 	const another = await api.call("POST", `${one}/snapshots`, { rule: { kCore: 2 } });
 	expect(another.status).toBe(202);
 	expect(another.body.id).not.toBe(made.body.id);
@@ -470,9 +552,8 @@ test("a snapshot of a feed under writes holds exactly what was committed before"
 	try {
 		await until("the first rows are on their way", () => api.trainer.received > begun);
 		await send(url, [row(4_000)]);
-		await api.call("POST", `${url}/interactions/remove`, { interactions: [{ user: "u5", item: "i" }] });
 		await api.call("PUT", `${url}/items`, { items: [{ item: "i", title: "too late" }] });
-		expect(await counts(url)).toEqual({ interactions: 3_000, users: 3_000, items: 1 });
+		expect(await counts(url)).toEqual({ interactions: 3_001, users: 3_001, items: 1 });
 	} finally {
 		api.trainer.resume();
 	}
@@ -485,6 +566,97 @@ test("a snapshot of a feed under writes holds exactly what was committed before"
 		.split("\n")
 		.map((line) => JSON.parse(line).user);
 	expect(new Set(users)).toEqual(new Set(Array.from({ length: 3_000 }, (_, index) => `u${index}`)));
+});
+
+/** The first `times` times that its rows have been read, and no dataset is there yet. */
+async function whileTaken(url: string, times: number, meanwhile: (time: number) => Promise<unknown>) {
+	const { trainer } = api.app;
+	const { uploadFile } = trainer;
+	let time = 0;
+	trainer.uploadFile = async (bytes) => {
+		const uploaded = await uploadFile(bytes);
+		if (time < times) await meanwhile(++time);
+		return uploaded;
+	};
+	return api.call("POST", `${url}/snapshots`, {}).finally(() => (trainer.uploadFile = uploadFile));
+}
+
+test("who is erased while a snapshot is under way is not in it: it is taken again, and given up when that does not end", async () => {
+	const url = await feed();
+	const people = Array.from({ length: 10 }, (_, index) => ({ user: `person-${index}`, item: "i", at: AT }));
+	await send(url, people);
+	const staged = api.trainer.uploads.size;
+	const erase = (index: number) => api.call("DELETE", `${url}/users/person-${index}`);
+	const { status, body } = await whileTaken(url, 1, () => erase(0));
+	expect([status, body.feed.rows]).toEqual([202, 9]);
+	expect(textsOf(await filesOf(body.id))).not.toContain("person-0");
+	expect(api.trainer.uploads.size).toBe(staged + 1);
+
+	const back = (index: number) =>
+		api.call("POST", `${url}/interactions/remove`, { interactions: [{ user: `person-${index}`, item: "i" }] });
+	const again = await whileTaken(url, 3, back);
+	expect([again.status, again.body.code, again.headers["retry-after"]]).toEqual([409, "conflict", "60"]);
+	const gone = await whileTaken(url, 1, () => api.call("DELETE", url));
+	expect(gone.status).toBe(404);
+	expect(api.trainer.uploads.size).toBe(staged + 1);
+	expect(await api.app.prisma.dataset.count({ where: { feed: { path: ["name"], equals: url.slice(7) } } })).toBe(1);
+});
+
+test("one snapshot of a feed at a time, and two in all; one whose client has gone is given up", async () => {
+	const [first, second, third] = [await feed(), await feed(), await feed()];
+	for (const url of [first, second, third]) await send(url, [{ user: "u", item: "i", at: AT }]);
+	const take = (url: string) => api.call("POST", `${url}/snapshots`, {});
+	const staged = api.trainer.uploads.size;
+	const datasets = await api.app.prisma.dataset.count();
+	const base = await api.app.listen({ port: 0 });
+	const leaving = new AbortController();
+	api.trainer.pause();
+	const begun = api.trainer.received;
+	const headers = { "content-type": "application/json" };
+	const left = fetch(`${base}${first}/snapshots`, { method: "POST", headers, body: "{}", signal: leaving.signal });
+	const isLeft = expect(left).rejects.toThrow("abort");
+	let also: ReturnType<typeof take>;
+	try {
+		await until("the first is under way", () => api.trainer.received > begun);
+		const same = await take(first);
+		expect([same.status, same.body.code, same.headers["retry-after"]]).toEqual([409, "conflict", "60"]);
+		const before = api.trainer.received;
+		also = take(second);
+		await until("the second is under way", () => api.trainer.received > before);
+		const refused = await take(third);
+		expect([refused.status, refused.body.code, refused.headers["retry-after"]]).toEqual([503, "busy", "60"]);
+		leaving.abort();
+		await isLeft;
+		await sleep(200);
+	} finally {
+		api.trainer.resume();
+	}
+	expect((await also).status).toBe(202);
+	await until("the first has been given up", () => api.trainer.uploads.size === staged + 1);
+	expect(await api.app.prisma.dataset.count()).toBe(datasets + 1);
+	expect((await take(first)).status).toBe(202);
+	expect((await take(third)).status).toBe(202);
+});
+
+test("an Idempotency-Key holds as long as its snapshot takes", async () => {
+	const slow = await startApi({ TIMING_SCALE: "100" });
+	try {
+		await slow.call("PUT", "/feeds/slow");
+		await slow.call("POST", "/feeds/slow/interactions", [{ user: "u", item: "i", at: AT }]);
+		const take = () => slow.call("POST", "/feeds/slow/snapshots", {}, { "idempotency-key": "once" });
+		slow.trainer.pause();
+		const first = take();
+		await until("it is under way", () => slow.trainer.received > 0);
+		await sleep(3 * slow.app.config.timings.abandonedKey);
+		expect((await take()).body.code).toBe("idempotency_in_progress");
+		slow.trainer.resume();
+		const { status, body } = await first;
+		expect(status).toBe(202);
+		expect((await take()).body.id).toBe(body.id);
+	} finally {
+		slow.trainer.resume();
+		await slow.close();
+	}
 });
 
 test("no snapshot of nothing, of columns, of a split that is given, or where the trainer refuses; nothing stays staged", async () => {

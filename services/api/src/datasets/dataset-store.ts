@@ -35,11 +35,14 @@ export const FAILED_IMPORT = {
 	job: { state: { in: ["FAILED", "CANCELLED"] } },
 } satisfies Prisma.DatasetWhereInput;
 
-/** What makes two imports the same: the bytes of their files, their names where the rule goes by them, and the rule, with its split. */
-export const digestOf = (files: StoredFile[], rule: ImportRule) => {
+/**
+ * What makes two imports the same: the bytes of their files, their names where the rule goes by them, the rule, with its split, and the
+ * name of the feed they are a snapshot of: who is erased from a feed is told its datasets.
+ */
+export const digestOf = (files: StoredFile[], rule: ImportRule, feed?: string) => {
 	const isByName = rule.columns?.files !== undefined;
 	const known = files.map(({ role, sha256, displayName }) => `${role} ${sha256}${isByName ? ` ${displayName}` : ""}`);
-	return digest({ files: known.sort(), rule });
+	return digest({ files: known.sort(), rule, feed });
 };
 
 /** Where the trainer keeps what an import makes. */
@@ -55,8 +58,9 @@ async function store(
 	rule: ImportRule,
 	files: StoredFile[],
 	settle: Settle,
+	feed?: string,
 ): Promise<Stored> {
-	const stored = await storeOnce(app, name, rule, files, settle);
+	const stored = await storeOnce(app, name, rule, files, settle, feed);
 	if (stored.lease !== null) return stored;
 	const isThere = await app.prisma.$transaction(async (tx) => {
 		// While its files were read it may have been deleted.
@@ -64,7 +68,7 @@ async function store(
 		await settle(tx, stored.id, false);
 		return true;
 	});
-	return isThere ? stored : store(app, name, rule, files, settle);
+	return isThere ? stored : store(app, name, rule, files, settle, feed);
 }
 
 /** Stores a dataset of staged files and queues its import; what is staged for nothing is gone when this ends. */
@@ -74,10 +78,11 @@ export async function storeAndQueue(
 	rule: ImportRule,
 	files: StoredFile[],
 	settle = nothingElse,
+	feed?: string,
 ): Promise<Stored> {
 	let stored: Stored | undefined;
 	try {
-		stored = await store(app, name, rule, files, settle);
+		stored = await store(app, name, rule, files, settle, feed);
 	} finally {
 		if (stored && stored.lease !== null) await app.removals.carryOut(stored.replaced);
 		else await app.removals.discard(uploadKeys(files));
@@ -95,8 +100,9 @@ async function storeOnce(
 	rule: ImportRule,
 	files: StoredFile[],
 	settle: Settle,
+	feed?: string,
 ): Promise<Stored> {
-	const digest = digestOf(files, rule);
+	const digest = digestOf(files, rule, feed);
 	const known = await app.prisma.dataset.findUnique({ where: { digest }, include: { job: true } });
 	if (!known) return create(app, name, digest, rule, files, settle);
 	if (!(await isLost(app, known))) return { id: known.id, lease: null, replaced: [] };

@@ -7,7 +7,7 @@ import { Text } from "../http/schemas.js";
 import type { Answer, Remember } from "../plugins/idempotency.js";
 import { isFinal } from "../plugins/jobs.js";
 import { type Transaction, violatesUnique } from "../plugins/prisma.js";
-import { datasetInclude, datasetView } from "../views/dataset.js";
+import { datasetInclude, datasetView, type OfFeed } from "../views/dataset.js";
 import {
 	datasetKey,
 	digestOf,
@@ -47,7 +47,7 @@ export async function importAgain(
 		asked,
 		files.map((file) => file.role),
 	);
-	const digest = digestOf(files, rule);
+	const digest = digestOf(files, rule, (known.feed as OfFeed | null)?.name);
 	if (known.artifactKey !== null && digest !== known.digest) {
 		throw new ApiError("conflict", "It was imported once and experiments may be on it, so its rule stays.");
 	}

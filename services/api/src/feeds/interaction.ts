@@ -1,11 +1,13 @@
 // One interaction as it is sent to a feed: what it may say, and what is wrong with it.
 import { type Static, Type } from "@fastify/type-provider-typebox";
 import type { Problem } from "../http/errors.js";
-import { Id } from "../http/schemas.js";
+import { BareId } from "../http/schemas.js";
 import { checkOf, problemOf } from "../http/validation.js";
 
 /** Smaller numbers are seconds since 1970, until the year 5138; in milliseconds that was in 1973. */
 const FIRST_MILLISECONDS = 1e11;
+/** Clocks differ, and days begin elsewhere; later than that is a mistake, which would be the newest for years. */
+const DAY_MS = 86_400_000;
 const YEAR_10000 = 253_402_300_800_000;
 
 export const At = Type.Unsafe<string | number>({
@@ -18,8 +20,8 @@ export const At = Type.Unsafe<string | number>({
 export const EventId = Type.String({ format: "id", description: "The caller's own id of this one event." });
 export const NewInteraction = Type.Object(
 	{
-		user: Id,
-		item: Id,
+		user: BareId,
+		item: BareId,
 		at: Type.Optional(At),
 		value: Type.Optional(Type.Number({ description: "A rating, or whatever `minRating` is to be compared with." })),
 		id: Type.Optional(EventId),
@@ -42,7 +44,12 @@ export function readInteraction(sent: unknown, now: Date): Interaction | Problem
 	if (!check(sent)) return problemOf(check.errors?.[0] as never);
 	const { user, item, at, value = null, id = null } = sent as Static<typeof NewInteraction>;
 	const moment = at === undefined ? now : momentOf(at);
-	if (!isSince1970(moment)) return { pointer: "/at", code: "out_of_range", message: BEFORE_1970 };
+	const message = !isSince1970(moment)
+		? BEFORE_1970
+		: moment.getTime() > now.getTime() + DAY_MS
+			? "must not be more than a day from now"
+			: null;
+	if (message) return { pointer: "/at", code: "out_of_range", message };
 	return { user, item, at: moment, value, id };
 }
 

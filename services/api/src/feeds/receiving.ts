@@ -28,19 +28,21 @@ export async function receive(
 	/** The last position that has been read, and the last before which everything good is stored. */
 	let read = 0;
 	let stored = 0;
+	let refusedBefore = 0;
 	let writing = Promise.resolve();
 
-	async function write(some: Interaction[], until: number): Promise<void> {
+	async function write(some: Interaction[], until: number, refused: number): Promise<void> {
 		const added = await app.feeds.add(name, some);
 		received.added += added;
 		received.known += some.length - added;
 		stored = until;
+		refusedBefore = refused;
 	}
 	/** Waits for the rows before these: a sender is read no faster than its rows are stored. */
 	async function flush(): Promise<void> {
 		await writing;
 		if (rows.length === 0) return;
-		writing = write(rows, read);
+		writing = write(rows, read, received.refused);
 		writing.catch(() => undefined); // it is waited for by the next flush
 		rows = [];
 	}
@@ -65,7 +67,9 @@ export async function receive(
 		await writing;
 	} catch (error) {
 		await writing.catch(() => undefined);
-		throw stored === 0 ? error : interrupted(translate(error as FastifyError), received, stored);
+		throw stored === 0
+			? error
+			: interrupted(translate(error as FastifyError), { ...received, refused: refusedBefore }, stored);
 	}
 	if (received.refused > 0 && received.added + received.known === 0) throw nothingGood(received);
 	return received;
@@ -74,24 +78,34 @@ export async function receive(
 /** Says how far it came: what is sent again from there on counts once. */
 function interrupted(
 	{ code, message, retryAfterSeconds }: ApiError,
-	{ added, known }: Received,
+	{ added, known, refused, problems }: Received,
 	stored: number,
 ): ApiError {
-	const detail = `${message} Up to ${stored} everything is stored (${added} new, ${known} known before); send the rest again.`;
-	const problem = { pointer: `/${stored}`, code, message: "is where to begin again" };
-	return new ApiError(code, detail, [problem], retryAfterSeconds);
+	const isGone = code === "not_found";
+	const detail = `${message} Of the rows up to ${stored}, ${added} were stored as new, ${known} were known before, ${refused} were refused`;
+	const next = isGone ? "is the first that was not stored" : "is where to begin again";
+	const before = problems.filter(({ position }) => position <= stored);
+	return new ApiError(
+		code,
+		`${detail}${isGone ? "." : "; send the rest again."}`,
+		[{ pointer: `/${stored}`, code, message: next }, ...named(before)],
+		retryAfterSeconds,
+	);
 }
 
 function nothingGood({ refused, problems }: Received): ApiError {
-	const named = problems.map(({ position, field, code, message }) => ({
+	const all = named(problems);
+	const [first] = all;
+	return new ApiError(
+		"invalid_request",
+		`None of ${refused} rows can be stored: ${first?.pointer} ${first?.message}.`,
+		all,
+	);
+}
+
+const named = (problems: Received["problems"]): Problem[] =>
+	problems.map(({ position, field, code, message }) => ({
 		pointer: `/${position - 1}${field && `/${field}`}`,
 		code,
 		message,
 	}));
-	const [first] = named;
-	return new ApiError(
-		"invalid_request",
-		`None of ${refused} rows can be stored: ${first?.pointer} ${first?.message}.`,
-		named,
-	);
-}

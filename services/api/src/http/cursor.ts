@@ -29,10 +29,14 @@ export function after(cursor: string | undefined) {
 export const cursorOfNumbers = (...numbers: (number | bigint)[]) =>
 	Buffer.from(numbers.join(".")).toString("base64url");
 
-/** Throws invalid_cursor unless there are `count` of them. */
-export function numbersOf(cursor: string, count: number): bigint[] {
+/** What a column of INTEGER can hold. */
+export const MOST_INTEGER = 2_147_483_647;
+
+/** Throws invalid_cursor unless there are `count` of them, none above `most`. */
+export function numbersOf(cursor: string, count: number, most = Number.MAX_SAFE_INTEGER): bigint[] {
 	const parts = Buffer.from(cursor, "base64url").toString().split(".");
-	if (parts.length !== count || !parts.every((part) => /^\d{1,15}$/.test(part))) throw notOurs();
+	if (parts.length !== count || !parts.every((part) => /^\d{1,15}$/.test(part) && Number(part) <= most))
+		throw notOurs();
 	return parts.map(BigInt);
 }
 

@@ -61,7 +61,11 @@ export const ERRORS = {
 	headers_too_large: [431, "The headers are too large", "Send less than 16 KiB of them."],
 	internal: [500, "Something went wrong inside", "Report `instance`; the log has the rest under it."],
 	unavailable: [503, "A part of the service is away", "Ask again after `Retry-After` seconds; `/readyz` says which."],
-	busy: [503, "As many uploads or downloads are under way as may be", "Ask again after `Retry-After` seconds."],
+	busy: [
+		503,
+		"As many uploads, downloads or snapshots are under way as may be",
+		"Ask again after `Retry-After` seconds.",
+	],
 	storage_full: [507, "The disk for artifacts is full", "Make room, or delete experiments."],
 	// An import that cannot be done.
 	bad_dataset: [422, "The files do not form a dataset", "The message says what is wrong where."],

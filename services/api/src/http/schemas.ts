@@ -5,6 +5,11 @@ export const Uuid = Type.String({ format: "uuid" });
 /** Of something that the parameter is about. */
 export const UuidOf = (description: string) => Type.String({ format: "uuid", description });
 export const Id = Type.String({ format: "id", description: "The caller's own id: any Unicode, 1 to 512 bytes." });
+/** Of what a dataset is to be made of. */
+export const BareId = Type.String({
+	format: "bare-id",
+	description: "The caller's own id: any Unicode, 1 to 512 bytes, without blanks around it.",
+});
 export const Text = (maxLength: number, description?: string) =>
 	Type.String({ format: "text", minLength: 1, maxLength, ...(description && { description }) });
 export const Time = Type.String({ description: "ISO 8601, UTC." });

@@ -12,6 +12,11 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Ids are the caller's own strings: any Unicode that can be stored, 1 to 512 bytes, no control characters. */
 export const isId = (text: string) =>
 	text.length > 0 && Buffer.byteLength(text) <= MOST_ID_BYTES && !CONTROL.test(text) && text.isWellFormed();
+/** What an import takes away around an id: BLANKS in data/importing/checks.py. */
+const BLANKS = " \t\u00a0\u2002\u2003\u2009\u3000";
+/** One that a dataset will have as it is. */
+const isBareId = (text: string) =>
+	isId(text) && !BLANKS.includes(text.at(0) as string) && !BLANKS.includes(text.at(-1) as string);
 /** PostgreSQL stores no NUL, UTF-8 has no lone surrogates. */
 export const isText = (text: string) => !text.includes("\u0000") && text.isWellFormed();
 
@@ -29,6 +34,7 @@ export const isMoment = (text: string) => {
 
 const formats = {
 	id: isId,
+	"bare-id": isBareId,
 	text: isText,
 	uuid: (text: string) => UUID.test(text),
 	"date-time": isTime,
@@ -89,6 +95,7 @@ function unstorable(value: unknown, instancePath: string): ErrorObject | null {
 const escaped = (key: string) => key.replaceAll("~", "~0").replaceAll("/", "~1");
 const FORMAT: Record<string, string> = {
 	id: `must be 1 to ${MOST_ID_BYTES} bytes of Unicode text without control characters`,
+	"bare-id": `must be 1 to ${MOST_ID_BYTES} bytes of Unicode text without control characters, and without blanks around it`,
 	uuid: "must be a uuid",
 	"date-time": "must be a time with its zone such as 2026-12-31T18:00:00Z",
 	moment: "must be a day such as 2026-12-31 or a time with its zone such as 2026-12-31T18:00:00Z",

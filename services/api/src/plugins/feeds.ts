@@ -136,15 +136,22 @@ async function store(tx: Transaction, feed: number, requests: Interaction[][]): 
 			: await addedOf(tx, insert, requests, users.keys, items.keys);
 	const sum = added.reduce((total, one) => total + one, 0);
 	// Of whom every row was there under another name: an id that nothing needs is not kept.
-	const needless =
-		users.fresh.length > 0 && sum < all.length
+	const isAnyKnown = sum < all.length;
+	const needlessUsers =
+		users.fresh.length > 0 && isAnyKnown
 			? await tx.$executeRaw`
 				DELETE FROM feed_users u WHERE feed_id = ${feed} AND key = ANY(${users.fresh}::bigint[])
 					AND NOT EXISTS (SELECT 1 FROM feed_interactions r WHERE r.user_key = u.key)`
 			: 0;
+	const needlessItems =
+		items.fresh.length > 0 && isAnyKnown
+			? await tx.$executeRaw`
+				DELETE FROM feed_items i WHERE feed_id = ${feed} AND key = ANY(${items.fresh}::bigint[])
+					AND NOT EXISTS (SELECT 1 FROM feed_interactions r WHERE r.item_key = i.key)`
+			: 0;
 	await tx.$executeRaw`
-		UPDATE feeds SET interactions = interactions + ${sum}, users = users + ${users.fresh.length - needless},
-			items = items + ${items.fresh.length} WHERE id = ${feed}`;
+		UPDATE feeds SET interactions = interactions + ${sum}, users = users + ${users.fresh.length - needlessUsers},
+			items = items + ${items.fresh.length - needlessItems} WHERE id = ${feed}`;
 	return added;
 }
 

@@ -9,8 +9,6 @@ import type { Transaction } from "./prisma.js";
 
 const KEPT_HOURS = 24;
 const HOUR_MS = 3_600_000;
-/** A request that died half-way frees its key after this long; no transaction lives as long. */
-const ABANDONED_MS = 60_000;
 const MOST_KEY_LENGTH = 200;
 
 export interface Answer {
@@ -34,6 +32,7 @@ export default fp(
 			return body;
 		};
 		const keys = app.prisma.idempotencyKey;
+		const { abandonedKey } = app.config.timings;
 
 		app.decorate("once", async (request, reply, work) => {
 			const key = request.headers["idempotency-key"];
@@ -46,7 +45,7 @@ export default fp(
 			// The whole path: the same key for another run is another request.
 			const id = `${request.method} ${request.url.split("?", 1)[0]} ${key}`;
 			const fingerprint = digest(request.body);
-			await keys.deleteMany({ where: { id, status: null, createdAt: { lt: new Date(Date.now() - ABANDONED_MS) } } });
+			await keys.deleteMany({ where: { id, status: null, createdAt: { lt: new Date(Date.now() - abandonedKey) } } });
 			const { count } = await keys.createMany({ data: [{ id, fingerprint }], skipDuplicates: true });
 			if (count === 0) {
 				const first = await keys.findUnique({ where: { id } });
@@ -61,6 +60,11 @@ export default fp(
 				reply.header("idempotent-replayed", "true");
 				return send(reply, { status: first.status, location: first.location, body: first.body as object });
 			}
+			const renewal = setInterval(() => {
+				keys
+					.updateMany({ where: { id, fingerprint, status: null }, data: { createdAt: new Date() } })
+					.catch((err) => app.log.warn({ err }, "renewal of an Idempotency-Key"));
+			}, abandonedKey / 3);
 			try {
 				const answer = await work(async (tx, { status, location, body }) => {
 					const done = { status, location, body: body as Prisma.InputJsonObject };
@@ -75,6 +79,8 @@ export default fp(
 				// A refused request may be repeated with the same key once it is mended.
 				await keys.deleteMany({ where: { id, status: null } }).catch(() => undefined);
 				throw error;
+			} finally {
+				clearInterval(renewal);
 			}
 		});
 

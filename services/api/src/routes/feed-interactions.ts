@@ -36,6 +36,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
 	// In a context of its own: no other route takes streams.
 	app.register(async (streams) => {
+		streams.addHook("onRequest", async (request) => refuseEncoded(request.headers["content-encoding"]));
 		streams.addContentTypeParser(STREAM, (_request, payload, done) => done(null, payload));
 		streams.withTypeProvider<never>().post<{ Params: { name: string }; Body: unknown }>(
 			"/feeds/:name/interactions",
@@ -179,6 +180,14 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	);
 };
 export default routes;
+
+function refuseEncoded(encoding: string | undefined): void {
+	if (encoding === undefined || encoding.toLowerCase() === "identity") return;
+	const problem = { pointer: "/headers/content-encoding", code: "not_allowed", message: "must be identity" };
+	throw new ApiError("unsupported_media_type", "Content-Encoding must be identity: send the rows as they are.", [
+		problem,
+	]);
+}
 
 /** Says what broke off, where it would be told as a fault of ours. */
 async function* whole(bytes: Readable): AsyncGenerator<Buffer> {

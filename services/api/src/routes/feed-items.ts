@@ -1,7 +1,7 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import { wrong } from "../datasets/import-rule.js";
 import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
-import { FeedName, Id, page, pageQuery, problems } from "../http/schemas.js";
+import { BareId, FeedName, page, pageQuery, problems } from "../http/schemas.js";
 import { noFeed } from "../plugins/feeds.js";
 import { FeedItem, NewItem } from "../views/feed.js";
 
@@ -22,7 +22,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				body: Type.Object(
 					{
 						items: Type.Array(
-							Type.Object({ item: Id, ...NewItem }, { title: "NewFeedItem", additionalProperties: false }),
+							Type.Object({ item: BareId, ...NewItem }, { title: "NewFeedItem", additionalProperties: false }),
 							{ minItems: 1, maxItems: MOST_ITEMS },
 						),
 					},

@@ -8,7 +8,6 @@ import { Erased, FeedUser } from "../views/feed.js";
 
 const Params = Type.Object({ name: FeedName }, { additionalProperties: false });
 const UserParams = Type.Object({ name: FeedName, id: Id }, { additionalProperties: false });
-const MOST_SNAPSHOTS = 1_000;
 
 interface Row {
 	key: bigint;
@@ -93,7 +92,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request) => {
 			const { name, id } = request.params;
-			const { feed, steered, interactions } = await app.feeds.hold(name, async (tx, feed) => {
+			const erasing = app.feeds.hold(name, async (tx, feed) => {
 				const [user] = await tx.$queryRaw<{ key: bigint }[]>`
 					DELETE FROM feed_users WHERE feed_id = ${feed} AND id = ${id} RETURNING key`;
 				// What they asked their recommendations to be like names them and what they have.
@@ -108,16 +107,24 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				await app.live.announceRemoval(tx, feed, [id]);
 				return { feed, steered, interactions: gone };
 			});
-			await app.live.refresh(feed, [id]);
-			for (const deployment of steered) await app.steering.refresh(deployment, id);
-			request.log.info({ feed: name, interactions }, "a person was erased");
+			// Of a feed that is gone there may still be snapshots.
+			const erased = await erasing.catch((error) => {
+				if (error instanceof ApiError && error.code === "not_found") return null;
+				throw error;
+			});
+			if (erased) {
+				const { feed, steered, interactions } = erased;
+				await app.live.refresh(feed, [id]);
+				for (const deployment of steered) await app.steering.refresh(deployment, id);
+				request.log.info({ feed: name, interactions }, "a person was erased");
+			}
 			const snapshots = await prisma.dataset.findMany({
 				where: { feed: { path: ["name"], equals: name } },
 				select: { id: true, name: true },
 				orderBy: [{ createdAt: "desc" }, { id: "desc" }],
-				take: MOST_SNAPSHOTS,
 			});
-			return { interactions, snapshots };
+			if (!erased && snapshots.length === 0) throw noFeed();
+			return { interactions: erased?.interactions ?? 0, snapshots };
 		},
 	);
 };

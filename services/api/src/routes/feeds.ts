@@ -1,8 +1,8 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import { listed } from "../artifacts/deletion.js";
-import { NewSnapshot, takeSnapshot } from "../feeds/snapshot.js";
+import { MOST_AT_ONCE, NewSnapshot, takeSnapshot, tooMany } from "../feeds/snapshot.js";
 import { Prisma } from "../generated/prisma/client.js";
-import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
+import { cursorOfNumbers, MOST_INTEGER, numbersOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
 import { FeedName, IdempotencyHeaders, listOf, page, pageQuery, problems } from "../http/schemas.js";
 import { noFeed } from "../plugins/feeds.js";
@@ -16,6 +16,7 @@ const LONGEST_DELETE_MS = 600_000;
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
 	const { prisma } = app;
+	let snapshots = 0;
 
 	/** Feeds with what is not counted as it is written: one look into an index each. */
 	const feeds = (which: Prisma.Sql) => prisma.$queryRaw<FeedRow[]>`
@@ -60,7 +61,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request) => {
 			const { limit, cursor } = request.query;
-			const before = cursor === undefined ? Prisma.empty : Prisma.sql`WHERE id < ${numbersOf(cursor, 1)[0]}`;
+			const before =
+				cursor === undefined ? Prisma.empty : Prisma.sql`WHERE id < ${numbersOf(cursor, 1, MOST_INTEGER)[0]}`;
 			const rows = await feeds(Prisma.sql`${before} ORDER BY id DESC LIMIT ${limit + 1}`);
 			const last = rows[limit - 1];
 			return {
@@ -122,7 +124,14 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				tags: ["feeds"],
 				params: Params,
 				querystring: Type.Object(
-					{ days: Type.Integer({ minimum: 1, maximum: 366, default: 30, description: "Up to the newest one." }) },
+					{
+						days: Type.Integer({
+							minimum: 1,
+							maximum: 366,
+							default: 30,
+							description: "Up to the newest one, today at the latest.",
+						}),
+					},
 					{ additionalProperties: false },
 				),
 				response: { 200: listOf(FeedDay), ...problems },
@@ -133,9 +142,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const feed = await prisma.feed.findUnique({ where: { name }, select: { id: true } });
 			if (!feed) throw noFeed();
 			const items = await prisma.$queryRaw<{ day: string; interactions: number }[]>`
-				WITH last AS (SELECT (max(at) AT TIME ZONE 'UTC')::date AS day FROM feed_interactions WHERE feed_id = ${feed.id})
+				WITH last AS (SELECT (max(at) AT TIME ZONE 'UTC')::date AS day FROM feed_interactions
+					WHERE feed_id = ${feed.id} AND at < ${TOMORROW})
 				SELECT (at AT TIME ZONE 'UTC')::date::text AS day, count(*)::int AS interactions FROM feed_interactions, last
-				WHERE feed_id = ${feed.id} AND at >= (last.day - ${request.query.days}::int + 1)::timestamp AT TIME ZONE 'UTC'
+				WHERE feed_id = ${feed.id} AND at >= (last.day - ${request.query.days}::int + 1)::timestamp AT TIME ZONE 'UTC' AND at < ${TOMORROW}
 				GROUP BY 1 ORDER BY 1`;
 			return { items };
 		},
@@ -156,11 +166,22 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			},
 		},
 		async (request, reply) =>
-			app.once(request, reply, (remember) => takeSnapshot(app, request.params.name, request.body, remember)) as never,
+			app.once(request, reply, async (remember) => {
+				if (snapshots >= MOST_AT_ONCE) throw tooMany();
+				const gone = new AbortController();
+				reply.raw.on("close", () => gone.abort());
+				snapshots++;
+				try {
+					return await takeSnapshot(app, request.params.name, request.body, remember, gone.signal);
+				} finally {
+					snapshots--;
+				}
+			}) as never,
 	);
 };
 export default routes;
 
+const TOMORROW = Prisma.sql`((now() AT TIME ZONE 'UTC')::date + 1)::timestamp AT TIME ZONE 'UTC'`;
 const BYTES = Prisma.sql`(pg_total_relation_size('feed_interactions') + pg_total_relation_size('feed_users') + pg_total_relation_size('feed_items'))`;
 
 async function refuseServed(tx: Transaction, feedId: number): Promise<void> {
