@@ -174,7 +174,9 @@ test("made beside a training and restored elsewhere: the run goes on and ends as
 	const api = connect(stack.url);
 	const exported = await exportedBy(api);
 	expect((await fileOf(stack, exported.id)).status).toBe(200);
-	const { runs } = await launch(api, dataset.id, [{ model: "valid", params: { ...SMALL, epochs: 200, patience: 200 } }]);
+	const { runs } = await launch(api, dataset.id, [
+		{ model: "valid", params: { ...SMALL, epochs: 200, patience: 200 } },
+	]);
 	const id = runs[0]?.id as string;
 	await until("it trains", async () => (await api.get("/runs/{id}", { path: { id } })).epoch >= 2);
 	const backup = await run("backup", [RUNNING], { VALENCE_HOME: home });

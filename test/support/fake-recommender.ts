@@ -55,6 +55,8 @@ export interface FakeRecommender extends FakeServer {
 	history: (key: string) => { id: string; title: string; interestShares: number[] }[];
 	/** What everybody has met, newest first, as ReadHistory tells it. */
 	met: Interaction[];
+	/** People of whom only the whole history knows. */
+	cold: string[];
 	/** Whether RankLists without rows, the warming in the background, answers. */
 	warms: boolean;
 	/** What no checkpoint has learnt from. */
@@ -128,6 +130,7 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 		world: (_key: string) => WORLD,
 		history: (_key: string) => [{ id: "seen", title: "Seen before", interestShares: [1, 0] }],
 		met: [] as Interaction[],
+		cold: [] as string[],
 		warms: true,
 		leftOut: { interactions: 9, items: 2 },
 	};
@@ -136,8 +139,12 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 		(call, done) => {
 			seen.push(call.request);
 			if (state.refuse) return done(state.refuse);
-			const { who, user } = call.request as Partial<RecommendRequest & ReadHistoryRequest>;
-			if (user === UNKNOWN_USER || (who?.$case === "user" && who.value === UNKNOWN_USER)) {
+			const { who, user, whole, live, checkpoint } = call.request as Partial<RecommendRequest & ReadHistoryRequest>;
+			const asked = who?.$case === "user" ? who.value : user;
+			// With the whole history of somebody is asked who may be in the dataset though training does not know them.
+			const { users } = state.world(checkpoint?.key ?? "");
+			const isKnown = asked === undefined || [...users, ...state.cold].includes(asked);
+			if (asked === UNKNOWN_USER || (whole && live?.length === 0 && !isKnown)) {
 				return done(refusal("NOT_FOUND", "unknown_user", "the dataset of this checkpoint has no such user", "user"));
 			}
 			done(null, make(call.request));

@@ -175,3 +175,13 @@ test("cancelling an experiment leaves nothing to refit by itself", async () => {
 	await api.app.prisma.experiment.update({ where: { id }, data: { refit: true } });
 	expect((await api.call("POST", `/experiments/${id}/cancel`)).body).toMatchObject({ refit: false, refits: [] });
 });
+
+test("cancelling one whose runs have all ended takes back the refit that nobody has begun", async () => {
+	const { id } = await api.experiment(["SUCCEEDED"]);
+	await api.app.prisma.run.updateMany({ where: { experimentId: id }, data: { bestEpoch: 1, bestValue: 0.5 } });
+	expect((await api.call("POST", `/experiments/${id}/cancel`)).status).toBe(409);
+	await api.app.prisma.experiment.update({ where: { id }, data: { refit: true } });
+	const cancelled = await api.call("POST", `/experiments/${id}/cancel`);
+	expect(cancelled).toMatchObject({ status: 202, body: { refit: false, refits: [] } });
+	expect((await api.call("POST", `/experiments/${id}/cancel`)).status).toBe(409);
+});

@@ -212,8 +212,18 @@ describe("in the next answer", () => {
 		await api.call("DELETE", "/users/u1/steering");
 		const { body } = await api.call("POST", "/recommendations/batch", { users: ["u1", "u2", "nobody else"] });
 		expect(body.users.map(({ answeredBy }: { answeredBy: string }) => answeredBy)).toEqual(["live", "list", undefined]);
-		expect(asked().live).toEqual(["a"]);
+		const ofU1 = api.recommender.requests.recommend.findLast(({ who }) => who?.$case === "user" && who.value === "u1");
+		expect(ofU1?.live).toEqual(["a"]);
 	});
+});
+
+test("who came too late for training is asked about, and nobody else who is unknown is answered", async () => {
+	await served();
+	api.recommender.cold = ["late"];
+	expect((await ask("late")).body).toMatchObject({ user: "late", answeredBy: "live" });
+	expect((await ask("nobody else")).body.code).toBe("unknown_user");
+	expect((await ask("nobody else", "?fallback=popular")).body.answeredBy).toBe("popular");
+	api.recommender.cold = [];
 });
 
 describe("items of the feed", () => {

@@ -1,5 +1,6 @@
 """Times: how they are written, which rows are wrong, which of several stays, and what of them a dataset keeps."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from trainer.data.dataset import NO_TIME, Dataset
 from trainer.data.importing import Head, ImportRule, preview_files
-from trainer.data.importing.times import checked_times, form_of, iso_of, moment
+from trainer.data.importing.times import ISO, checked_times, form_of, iso_of, moment
 from trainer.errors import InvalidRequest
 
 Bring = Callable[..., Any]
@@ -246,3 +247,36 @@ def test_a_wrong_rule_of_times_names_its_field(rule: str, field: str) -> None:
 def test_a_moment_is_iso_8601() -> None:
     assert moment("2020-01-01") == moment("2020-01-01T02:00:00+02:00") == NEW_YEAR
     assert np.datetime64(moment("2020-02-29T12:34:56.789"), "ms") == np.datetime64("2020-02-29T12:34:56.789")
+
+
+@pytest.mark.parametrize(
+    "cells", [("2026010112", "2026020113"), ("202601011205", "202602011306"), ("20260101120507", "20260201130608")]
+)
+def test_a_date_and_an_hour_without_anything_between_are_no_number(bring: Bring, cells: tuple[str, str]) -> None:
+    rows = "".join(f"u{n % 20},i{n // 20},{cells[n % 2]}\n" for n in range(120))
+    found = bring(interactions=f"user,item,at\n{rows}").dataset.statistics["times"]
+    assert found["form"] == "YYYYMMDDhhmmss"
+    assert [iso_of(found[name])[:13] for name in ("from_ms", "to_ms")] == ["2026-01-01T12", "2026-02-01T13"]
+
+
+@pytest.mark.parametrize("quantiles", [[0.8, 0.9999999999999999], [0.5, 0.75]])
+def test_cuts_at_the_edge_and_of_nothing_refuse_or_split_but_never_crash(bring: Bring, quantiles: list[float]) -> None:
+    rows = "".join(f"u{n % 10},i{n // 10},{1_600_000_000 + n}\n" for n in range(100))
+    rule = {"split": {"kind": "temporal", "quantiles": quantiles}}
+    outcome = bring(json.dumps(rule), interactions=f"user,item,at\n{rows}")
+    assert outcome.dataset is None or outcome.dataset.times is not None
+    refused = bring(json.dumps(rule | {"kCore": 50}), interactions=f"user,item,at\n{rows}")
+    assert refused.code == "dataset_too_small"
+
+
+def test_a_zone_does_not_lead_out_of_the_years() -> None:
+    assert read(ISO, "9999-12-31T23:59:59-05:00", "0001-01-01T00:00+05:00") == [None, None]
+
+
+def test_from_and_to_are_of_all_that_was_read(bring: Bring) -> None:
+    rows = "".join(f"u{n % 10},i{n // 10},{1_600_000_000 + n % 7}\n" for n in range(100))
+    late = "late,i1,1700000000\nlate,i2,1700000001\n"
+    rule = {"split": {"kind": "temporal", "quantiles": [0.5, 0.75]}}
+    data = bring(json.dumps(rule), interactions=f"user,item,at\n{rows}{late}").dataset
+    assert data.cold is not None
+    assert data.statistics["times"]["to_ms"] == 1_700_000_001_000

@@ -4,11 +4,14 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy.sparse import csr_matrix
 
+from trainer.data.cold import Cold
 from trainer.data.dataset import Dataset
-from trainer.serving.person import MOST_WHOLE, only_live, whole_history, whole_user, with_live
+from trainer.data.tags import Tags
+from trainer.serving.person import MOST_WHOLE, cold_history, only_live, whole_history, whole_user, with_live
 
 
 def parts(data: Dataset, row: int) -> list[set[int]]:
@@ -89,3 +92,17 @@ def test_of_a_person_known_by_that_alone_the_newest_stay() -> None:
     person = only_live(live)
     assert person.history[person.order].tolist() == live[-MOST_WHOLE:].tolist()
     assert person.seen.tolist() == list(range(5 * MOST_WHOLE))
+
+
+def test_who_came_too_late_for_training_is_known_by_what_they_have_met(toy: Dataset) -> None:
+    users, items = toy.train.shape
+    # A known user with a new item, a new user with two known items and that one.
+    rows, columns = [3, users, users, users], [items, 7, 5, items]
+    pairs = csr_matrix((np.ones(4, np.float32), (rows, columns)), (users + 1, items + 1))
+    at = np.array([9, 6, 2, 8])  # of the new user: item 5, 7 and the new one, in the order of the columns
+    data = replace(toy, cold=Cold(pairs, pa.array(["late"]), pa.array(["new"]), [""], Tags.none(1), at))
+    assert cold_history(data, "late").tolist() == [7, 5]
+    assert cold_history(data, "user 3").tolist() == []
+    assert cold_history(toy, "late").tolist() == []
+    again = only_live(np.array([7, 5, 199, 7]))
+    assert again.history[again.order].tolist() == [5, 199, 7]

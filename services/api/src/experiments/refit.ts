@@ -51,7 +51,16 @@ export async function refitAfter(app: FastifyInstance, runId: string): Promise<v
 
 /** What no end of a run has seen to: its worker died, or nobody had it when it was cancelled or given up. */
 export async function refitWhatIsDue(app: FastifyInstance): Promise<void> {
-	for (const { experiment_id } of await app.prisma.$queryRaw<Due[]>`${DUE}`) await refitBest(app, experiment_id);
+	for (const { experiment_id: experimentId } of await app.prisma.$queryRaw<Due[]>`${DUE}`) {
+		// One that cannot be refit holds up no other.
+		await refitBest(app, experimentId).catch((err) => app.log.warn({ err, experimentId }, "is not refit"));
+	}
+}
+
+/** Whether its best run is still to be refit by itself. */
+export async function isDue(app: FastifyInstance, experimentId: string): Promise<boolean> {
+	const due = await app.prisma.$queryRaw<Due[]>`SELECT * FROM (${DUE}) due WHERE experiment_id = ${experimentId}::uuid`;
+	return due.length > 0;
 }
 
 interface Due {

@@ -1,6 +1,7 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
 import { forgetExperiments } from "../artifacts/deletion.js";
 import { launch, NewExperiment } from "../experiments/launch.js";
+import { isDue } from "../experiments/refit.js";
 import type { Prisma } from "../generated/prisma/client.js";
 import { after, newestFirst, pageOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
@@ -108,7 +109,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				...(await prisma.run.findMany({ where: { experimentId: id, job }, select, orderBy: { position: "desc" } })),
 				...(await prisma.evaluation.findMany({ where: { run: { experimentId: id }, job }, select })),
 			];
-			if ((await allOpen()).length === 0) {
+			if ((await allOpen()).length === 0 && !(await isDue(app, id))) {
 				await wholeExperiment(prisma, id);
 				throw new ApiError("conflict", "Every run and evaluation of this experiment is final.");
 			}

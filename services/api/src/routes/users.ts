@@ -118,7 +118,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		{
 			schema: {
 				operationId: "getHistory",
-				summary: "What a user of the dataset has met, newest first, with the part that each is in",
+				summary: "What the served dataset holds of a user, newest first, with the part that each is in",
 				tags: ["recommendations"],
 				params: Type.Object({ id: Id }, { additionalProperties: false }),
 				querystring: pageQuery(querySource),

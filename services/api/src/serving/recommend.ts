@@ -42,8 +42,7 @@ async function answered(app: FastifyInstance, place: Place, known: Known, questi
 	const { deployed } = place;
 	const { served, vocabulary, moved } = known;
 	try {
-		// Who has moved may be known by that alone.
-		const row = "user" in question.who && !moved ? knownRow(vocabulary, question.who.user) : null;
+		const row = "user" in question.who && !moved ? rowOf(deployed, vocabulary, question.who.user) : null;
 		const kept = deployed && "user" in question.who ? await app.steering.of(deployed, question.who.user) : null;
 		if (served && row !== null && !asksForMore(question) && !kept) {
 			const list = served.lists.get(row);
@@ -57,6 +56,12 @@ async function answered(app: FastifyInstance, place: Place, known: Known, questi
 		if (fallback !== "popular" || !isStranger(error, question)) throw error;
 		return popular(known, question);
 	}
+}
+
+/** Null where the recommender may know more: with a feed, who was met too late for training counts too. Throws unknown_user. */
+function rowOf(deployed: Place["deployed"], vocabulary: Vocabulary, user: string): number | null {
+	if (deployed?.feed && vocabulary.users.indexOf(user) < 0) return null;
+	return knownRow(vocabulary, user);
 }
 
 /** Throws unknown_user. */

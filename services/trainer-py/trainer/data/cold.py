@@ -4,6 +4,7 @@ from them, and knows their users and items."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,11 @@ class Cold:
     titles: list[str]
     tags: Tags
     at: np.ndarray
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Of the users that come after those of the dataset."""
+        return {user: row for row, user in enumerate(self.users.to_pylist())}
 
 
 def write_cold(path: Path, cold: Cold) -> None:

@@ -125,9 +125,13 @@ class Dataset:
         )  # fmt: skip
 
     def _all_times(self) -> dict[str, np.ndarray] | None:
-        if self.times is None:
+        known = self.times
+        if known is None and (self.cold is None or bool((self.cold.at == NO_TIME).all())):
             return None
-        pairs = [(part.tocoo(), self.times[name]) for name, part in self.parts.items()]
+        pairs = [
+            (part.tocoo(), np.full(part.nnz, NO_TIME) if known is None else known[name])
+            for name, part in self.parts.items()
+        ]
         if self.cold is not None:
             pairs.append((self.cold.pairs.tocoo(), self.cold.at))
         rows, columns = (np.concatenate([getattr(part, name) for part, _ in pairs]) for name in ("row", "col"))

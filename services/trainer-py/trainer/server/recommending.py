@@ -9,7 +9,17 @@ import numpy as np
 from ..errors import InvalidRequest
 from ..pb.recommender.v1 import recommender_pb2 as pb
 from ..serving.checkpoint import LoadedCheckpoint
-from ..serving.person import Columns, Person, changed, columns_of, known_user, newcomer, only_live, with_live
+from ..serving.person import (
+    Columns,
+    Person,
+    changed,
+    cold_history,
+    columns_of,
+    known_user,
+    newcomer,
+    only_live,
+    with_live,
+)
 from ..serving.question import Answer, Question, Ranked, RankedList, left_out
 from . import recommender_request as checked
 from .packing import packed
@@ -112,8 +122,10 @@ def _user(loaded: LoadedCheckpoint, request: pb.RecommendRequest | pb.DescribeIn
     live, _ = columns_of(data, request.live)
     folds_in = loaded.has("fold_in")
     row = data.users.index(request.user)
-    if folds_in and live.size and row is None:
-        return only_live(live)
+    if folds_in and row is None:
+        met = np.concatenate([cold_history(data, request.user) if request.whole else live[:0], live])
+        if met.size:
+            return only_live(met)
     if folds_in and row is not None and (request.whole or live.size):
         return with_live(data, row, live)
     person = known_user(data, request.user)

@@ -95,8 +95,21 @@ def with_live(dataset: Dataset, row: int, live: Columns) -> Person:
     return Person(-1, history, _live_last(history, np.sort(older) if dataset.times is None else older, live), seen)
 
 
+def cold_history(dataset: Dataset, user: str) -> Columns:
+    """What somebody has met whom training does not know, oldest first where times are known."""
+    cold = dataset.cold
+    row = None if cold is None else cold.rows.get(user)
+    if cold is None or row is None:
+        return np.empty(0, dtype=np.int64)
+    first, end = cold.pairs.indptr[len(dataset.users) + row :][:2]
+    columns: Columns = cold.pairs.indices[first:end].astype(np.int64)
+    columns = columns[np.argsort(cold.at[first:end], kind="stable")]
+    return columns[columns < len(dataset.items)]
+
+
 def only_live(live: Columns) -> Person:
-    """A person of whom nothing else is known."""
+    """A person of whom nothing else is known; newest last, and what is met again counts then."""
+    live = live[np.sort(len(live) - 1 - np.unique(live[::-1], return_index=True)[1])]
     history = _newest(live[::-1])
     return Person(-1, history, _live_last(history, history, live), np.unique(live))
 

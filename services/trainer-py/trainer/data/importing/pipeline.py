@@ -140,10 +140,10 @@ def _events(
     if cold:
         pairs_left, more_users, more_items = left_behind(whole_parts, user_rows, item_rows)
         both = ((user_rows, more_users), (item_rows, more_items))
-        cold_at = times_of_pairs(pairs_left, times, *map(np.concatenate, both))
+        left_at = times_of_pairs(pairs_left, times, *map(np.concatenate, both))
         cold_items = items.take(pa.array(more_items))
         cold_titles, cold_tags, _ = described.of(cold_items.to_pylist())
-        kept_cold = Cold(pairs_left, users.take(pa.array(more_users)), cold_items, cold_titles, cold_tags, cold_at)
+        kept_cold = Cold(pairs_left, users.take(pa.array(more_users)), cold_items, cold_titles, cold_tags, left_at)
     if tags_left_out:
         message = f"{len(tags.names) + tags_left_out} different tags; the {len(tags.names)} of the most items are kept"
         name = next((file.display_name for file in files if file.role == "items"), files[0].display_name)
@@ -161,7 +161,8 @@ def _events(
         "problems_total": tally.problems,
     }
     if at_of is not None:
-        statistics["times"] = span(at_of, tally.forms) | {"cuts_ms": list(cuts)}
+        cold_at = {} if kept_cold is None else {"cold": kept_cold.at}
+        statistics["times"] = span(at_of | cold_at, tally.forms) | {"cuts_ms": list(cuts)}
     written = dataset.save(
         artifacts,
         digest,

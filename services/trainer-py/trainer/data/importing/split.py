@@ -62,7 +62,9 @@ def cuts_of(at: np.ndarray, rule: TemporalSplit) -> tuple[int, int]:
     if rule.at is not None:
         first, second = map(moment, rule.at)
         return first, second
-    places = [int(np.floor(len(at) * quantile + 1e-9)) for quantile in rule.quantiles]
+    if len(at) == 0:
+        return 0, 0  # nothing is left to be split, which is refused as such
+    places = [min(int(np.floor(len(at) * quantile + 1e-9)), len(at) - 1) for quantile in rule.quantiles]
     cuts = np.partition(at, places)[places]
     return int(cuts[0]), int(cuts[1])
 

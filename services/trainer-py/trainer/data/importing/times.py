@@ -14,10 +14,16 @@ from ..dataset import NO_TIME
 from .checks import BLANKS, NUMBER, Wrong
 
 ISO = "ISO 8601"
+COMPACT = "YYYYMMDDhhmmss"
 # Milliseconds in one of each; of ISO 8601 the cells say it themselves.
 UNITS = {"seconds": 1e3, "milliseconds": 1.0, "microseconds": 1e-3, "nanoseconds": 1e-6}
-READ = "seconds, milliseconds, microseconds or nanoseconds since 1970, or ISO 8601 such as 2026-12-31T18:00:00Z"
+READ = (
+    "seconds, milliseconds, microseconds or nanoseconds since 1970, YYYYMMDDhhmmss, "
+    "or ISO 8601 such as 2026-12-31T18:00:00Z"
+)
 
+# 2026010112, 202601011200 and 20260101120000: as numbers they would be times, of other centuries.
+_COMPACT = r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])([0-5]\d){0,2}$"
 # The first and the last millisecond of the years 1 to 9999.
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 # Since 1973 the units differ by more than any two times in one do; smaller numbers are years, hours, places in a list.
@@ -31,10 +37,12 @@ _PATTERN = (
 
 @dataclass
 class Evidence:
-    """What the cells of one column look like. counts  by form, "" for cells that look like no time; first  of those."""
+    """What the cells of one column look like. counts  by form, "" for cells that look like no time; first  of those;
+    compact  numbers that are a date and an hour written without anything between."""
 
     counts: Counter[str] = field(default_factory=Counter)
     first: str = ""
+    compact: int = 0
 
     def add(self, cells: pa.StringArray) -> None:
         text = _bare(cells)
@@ -43,6 +51,8 @@ class Evidence:
             return
         numbers = _numbers(text)
         is_number = ~np.isnan(numbers)
+        looks_compact = np.asarray(pc.match_substring_regex(text, _COMPACT)) & is_number
+        self.compact += int(looks_compact.sum())
         self._add_numbers(np.abs(numbers[is_number]))
         rest = text if not is_number.any() else text.filter(pa.array(~is_number))
         if len(rest) and _iso_at_once(rest) is None:
@@ -55,6 +65,8 @@ class Evidence:
     @property
     def form(self) -> str:
         """That of most cells; "" where at least half of them are no times, and where there are none."""
+        if self.compact and self.compact == self.counts.total():
+            return COMPACT
         known = {form: count for form, count in self.counts.items() if form}
         if not known or 2 * sum(known.values()) <= self.counts.total():
             return ""
@@ -86,13 +98,21 @@ def checked_times(cells: pa.StringArray, form: str, is_needed: bool) -> tuple[np
     no time of this form."""
     text = _bare(cells)
     empty = np.asarray(pc.equal(text, ""))
-    at = _iso(text) if form == ISO else _since_1970(text, form)
+    at = _since_1970(text, form) if form in UNITS else _iso(_spelt_out(text) if form == COMPACT else text)
     at[empty] = NO_TIME
-    message = f"the time is not {form if form == ISO else f'{form} since 1970'}, as others of its column are"
+    message = f"the time is not {f'{form} since 1970' if form in UNITS else form}, as others of its column are"
     faults = [Wrong("bad_time", message, (at == NO_TIME) & ~empty)]
     if is_needed:
         faults.append(Wrong("bad_time", "the time is missing", empty))
     return at, [one for one in faults if one.rows.any()]
+
+
+def _spelt_out(text: pa.StringArray) -> pa.StringArray:
+    """YYYYMMDDhh, with or without minutes and seconds, as ISO 8601; what is written otherwise stays no time."""
+    fits = pc.match_substring_regex(text, _COMPACT)
+    whole = pc.utf8_rpad(pc.if_else(fits, text, "0" * 14), 14, "0")
+    spelt = pc.replace_substring_regex(whole, r"^(....)(..)(..)(..)(..)(..)$", r"\1-\2-\3T\4:\5:\6")
+    return pc.if_else(pc.equal(text, ""), "", spelt)
 
 
 def moment(text: str) -> int:
@@ -143,7 +163,7 @@ def _iso_at_once(text: pa.StringArray) -> np.ndarray | None:
             at = pc.cast(text, kind)
         except pa.ArrowInvalid:
             continue
-        return np.asarray(pc.cast(at, pa.int64())) // 1_000_000
+        return _of_years(np.asarray(pc.cast(at, pa.int64())) // 1_000_000)
     return None
 
 
@@ -173,4 +193,9 @@ def _iso(text: pa.StringArray) -> np.ndarray:
     good = fits & (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= end - start)
     good &= (hour <= 23) & (minute <= 59) & (second <= 59) & (ahead_hours <= 23) & (ahead_minutes <= 59)
     minutes = ((start + day - 1) * 24 + hour) * 60 + minute - sign * (ahead_hours * 60 + ahead_minutes)
-    return np.where(good, (minutes * 60 + second) * 1000 + fraction, NO_TIME)
+    return np.where(good, _of_years((minutes * 60 + second) * 1000 + fraction), NO_TIME)
+
+
+def _of_years(at: np.ndarray) -> np.ndarray:
+    """NO_TIME beyond the years 1 to 9999, where a zone may lead."""
+    return np.where((at >= _FIRST) & (at <= _LAST), at, NO_TIME)
