@@ -122,7 +122,7 @@ async function endToEnd() {
 await step("set-up", () => setup({ forTests: true }).then(() => undefined));
 if (failed > 0) finish();
 
-/** Steps one after the other; two such rows run side by side, for most of what a test does is to wait. */
+/** Steps one after the other. */
 const row = async (...steps) => {
 	for (const work of steps) await work();
 };
@@ -198,26 +198,23 @@ const on = (folder, title) => async () => {
 };
 const alone = (title, folder) => () => step(title, () => jest(folder, [`test/${folder}`], {}));
 try {
-	await Promise.all([
-		row(
-			() => step("Python tests", () => pytest(["test/trainer"])),
-			endToEnd,
-			alone("guides", "guides"),
-			on("test/cli", EMBEDDED),
-			on("test/clients", EMBEDDED),
-		),
-		row(
-			alone("supervisor", "supervisor"),
-			on("test/failure", EMBEDDED),
-			on("test/failure", SERVICES),
-			on("test/api", EMBEDDED),
-			on("test/api", SERVICES),
-			alone("contract of API and trainer", "contract"), // needs neither database nor queue
-			alone("compose file and images", "deploy"),
-			alone("dashboard", "dashboard"),
-			alone("benchmark", "bench"),
-		),
-	]);
+	// One after the other: they take both cores, and some of them measure how soon something happens.
+	await row(
+		() => step("Python tests", () => pytest(["test/trainer"])),
+		alone("compose file and images", "deploy"),
+		alone("supervisor", "supervisor"),
+		alone("dashboard", "dashboard"),
+		alone("guides", "guides"),
+		alone("benchmark", "bench"),
+		alone("contract of API and trainer", "contract"), // needs neither database nor queue
+		on("test/api", EMBEDDED),
+		on("test/api", SERVICES),
+		on("test/failure", EMBEDDED),
+		on("test/failure", SERVICES),
+		on("test/cli", EMBEDDED),
+		on("test/clients", EMBEDDED),
+		endToEnd,
+	);
 } finally {
 	for (const { end } of served.values()) await end();
 }
