@@ -1,6 +1,7 @@
 // The short things that people type for a dataset, an experiment or a run: a name, the beginning of an id, latest, best.
 import type { Client, Dataset, Experiment, ExperimentDetail, Run } from "@valence/client";
 import { complain } from "@valence/supervisor/terminal";
+import type { Argv } from "yargs";
 import { Failure, wrongUsage } from "./failure.js";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -131,3 +132,17 @@ function best(first: Run, more: Run[], { name }: Dataset): Run {
 		);
 	return measured.reduce((top, run) => ((run.bestValue ?? 0) > (top.bestValue ?? 0) ? run : top), measured[0] ?? first);
 }
+
+/** What says which run a command is about, as findRun takes it. */
+export const oneRun = <T>(yargs: Argv<T>) =>
+	yargs
+		.positional("run", {
+			type: "string",
+			demandOption: true,
+			describe: "Beginning of its id, its model, latest, or best: by validation",
+		})
+		.option("on", {
+			type: "string",
+			requiresArg: true,
+			describe: "The dataset that latest, best and a model mean; the newest",
+		});

@@ -5,7 +5,7 @@ import { quoted } from "@valence/supervisor/paths";
 import { bold, count, dim, harmless, say, step } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { Failure, STATUS, wrongUsage } from "../failure.js";
-import { findRun, short } from "../finding.js";
+import { findRun, oneRun, short } from "../finding.js";
 import { refit, refitDone } from "../refitting.js";
 import { remoteOptions, withService } from "../service.js";
 
@@ -14,17 +14,7 @@ export const deploy = (line: Argv) =>
 		"deploy <run>",
 		"Serve the best checkpoint of a run",
 		(yargs) =>
-			remoteOptions(yargs)
-				.positional("run", {
-					type: "string",
-					demandOption: true,
-					describe: "Beginning of its id, its model, latest, or best: by validation",
-				})
-				.option("on", {
-					type: "string",
-					requiresArg: true,
-					describe: "The dataset that latest, best and a model mean; the newest",
-				})
+			oneRun(remoteOptions(yargs))
 				.option("as", { type: "string", requiresArg: true, default: "default", describe: "The name to serve under" })
 				.option("yes", {
 					alias: "y",

@@ -1,7 +1,7 @@
 // valence refit RUN: the same training on all interactions, to be deployed; the run itself, which was tested, vouches for it.
 import { bold, say } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
-import { findRun, short } from "../finding.js";
+import { findRun, oneRun, short } from "../finding.js";
 import { refit, refitDone } from "../refitting.js";
 import { remoteOptions, withService } from "../service.js";
 
@@ -10,17 +10,7 @@ export const refitRun = (line: Argv) =>
 		"refit <run>",
 		"Train a run's configuration on validation and test, too, to deploy that",
 		(yargs) =>
-			remoteOptions(yargs)
-				.positional("run", {
-					type: "string",
-					demandOption: true,
-					describe: "Beginning of its id, its model, latest, or best: by validation",
-				})
-				.option("on", {
-					type: "string",
-					requiresArg: true,
-					describe: "The dataset that latest, best and a model mean; the newest",
-				})
+			oneRun(remoteOptions(yargs))
 				.option("watch", { type: "boolean", describe: "Stay until it is done" })
 				.example("$0 refit best --watch", "the best run, for as many steps as its best epoch had taken"),
 		(options) =>
