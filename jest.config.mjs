@@ -14,5 +14,6 @@ export default {
 		],
 	},
 	transformIgnorePatterns: ["/node_modules/(?!content-disposition/)"],
+	testSequencer: "<rootDir>/test/support/longest-first.mjs",
 	testTimeout: 60_000,
 };

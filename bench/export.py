@@ -26,6 +26,7 @@ from trainer import registry
 from trainer.serving.exporting import ExportRequest, export
 from trainer.serving.exporting.formats import FORMATS
 from trainer.training import experiment
+from trainer.training.protocol import Protocol
 
 RESULTS = Path(__file__).parent / "results/export.md"
 TARGET = 0.6
@@ -57,7 +58,7 @@ def compared(root: Path, options: argparse.Namespace) -> tuple[list[Times], dict
     sizes: dict[Way, int] = {}
 
     def evaluate() -> int:
-        protocol = experiment.Protocol(cutoffs=(options.n,))
+        protocol = Protocol(cutoffs=(options.n,))
         return experiment.evaluate_checkpoint(root, best.key, best.sha256, "test", protocol, "cpu").users
 
     def exporting(way: Way) -> Callable[[], int]:

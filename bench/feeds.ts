@@ -2,20 +2,19 @@
 // what it is compared with is the same feed when it was small.
 import { type ChildProcess, fork } from "node:child_process";
 import { on } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { artifactsOf } from "../services/supervisor/src/artifacts.js";
 import { takeDemoHome } from "../services/supervisor/src/demo-home.js";
 import { DEFAULT_HOME, RESULTS } from "../services/supervisor/src/paths.js";
-import { bold, dim, say } from "../services/supervisor/src/terminal.js";
-import { onWish } from "../services/supervisor/src/wish.js";
+import { dim, say } from "../services/supervisor/src/terminal.js";
 import { BATCH, CLIENTS, FIRST, SINGLE_CLIENTS } from "./feeds/loads.js";
 import type { Measured, Order, Said } from "./feeds/sender-process.js";
-import { atEnd, endAll, stop, stopping } from "./http/ends.js";
+import { atEnd, runBench, stopping } from "./http/ends.js";
 import { thisMachine } from "./http/machine.js";
 import { startOurs } from "./http/ours.js";
+import { tell } from "./http/table.js";
 
 const USAGE = `npm run bench -- feeds [options]
 
@@ -75,19 +74,10 @@ async function main(most: number, seconds: number, out: string | null): Promise<
 	sender.send({ url, most, seconds } satisfies Order);
 	const { measured, snapshot } = await told(sender);
 	const table = tableOf(measured, snapshot, seconds);
-	say(`\n${table}`);
-	if (out === null) return;
-	mkdirSync(dirname(out), { recursive: true });
-	writeFileSync(out, table);
-	say(`  written to ${bold(out)}`);
+	tell(table, out);
 }
 
-onWish(() => {
-	if (stopping.aborted) process.exit(130);
-	say(`\n${dim("stopping …")}`);
-	void stop().finally(() => process.exit(130));
-});
-try {
+await runBench(async () => {
 	const { values } = parseArgs({
 		options: {
 			rows: { type: "string" },
@@ -111,11 +101,5 @@ try {
 			: null;
 	if (values.help) say(USAGE);
 	else await main(most, seconds, out);
-	await endAll();
-	process.exit(0);
-} catch (error) {
-	if (stopping.aborted) await new Promise(() => undefined);
-	process.stderr.write(`\n${error instanceof Error ? error.message : error}\n`);
-	await endAll();
-	process.exit(1);
-}
+	return true;
+});

@@ -4,10 +4,9 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { filesOf } from "../services/cli/src/file-roles.js";
-import { bold, dim, say } from "../services/supervisor/src/terminal.js";
-import { onWish } from "../services/supervisor/src/wish.js";
+import { bold, say } from "../services/supervisor/src/terminal.js";
 import { askPython, Bench } from "./http/bench.js";
-import { atEnd, endAll, stop, stopping } from "./http/ends.js";
+import { atEnd, runBench, stopping } from "./http/ends.js";
 import { Generator } from "./http/generator.js";
 import { thisMachine } from "./http/machine.js";
 import { type Options, parseOptions, USAGE } from "./http/options.js";
@@ -66,28 +65,16 @@ async function main(options: Options): Promise<boolean> {
 		rows: rowsOfRepeats(repeats).filter(({ subject }) => !missing.has(subject)),
 	};
 	writeResults(options.out, results);
-	say(`\n${markdownOf(results)}\n\n  written to ${bold(options.out)}`);
+	// Read again: numbers are rounded when they are written, and a second rounding must not print another digit.
+	say(`\n${markdownOf(readResults(options.out))}\n\n  written to ${bold(options.out)}`);
 	return reason !== null || missing.size === 0;
 }
 
-onWish(() => {
-	if (stopping.aborted) process.exit(130);
-	say(`\n${dim("stopping …")}`);
-	void stop().finally(() => process.exit(130));
-});
-try {
+await runBench(async () => {
 	const options = parseOptions(process.argv.slice(2));
-	let isWell = true;
 	if (!options) say(USAGE);
-	else if (!options.print) isWell = await main(options);
+	else if (!options.print) return main(options);
 	else if (existsSync(options.out)) say(markdownOf(readResults(options.out)));
 	else throw new Error(`${options.out} is not there: npm run bench -- http makes it`);
-	await endAll();
-	process.exit(isWell ? 0 : 1);
-} catch (error) {
-	// What breaks while everything is being stopped says nothing; who stops it ends the process.
-	if (stopping.aborted) await new Promise(() => undefined);
-	process.stderr.write(`\n${error instanceof Error ? error.message : error}\n`);
-	await endAll();
-	process.exit(1);
-}
+	return true;
+});

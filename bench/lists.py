@@ -35,6 +35,8 @@ from trainer.pb.recommender.v1 import recommender_pb2 as pb
 from trainer.pb.recommender.v1 import recommender_pb2_grpc
 from trainer.storage import artifacts
 from trainer.training import experiment
+from trainer.training.checkpoint import open_checkpoint
+from trainer.training.protocol import Protocol
 
 DIGEST = "1" * 64
 TIMES = 3
@@ -54,7 +56,7 @@ def trained(root: Path, options: argparse.Namespace) -> Finished:
         config_json=json.dumps(config),
         dataset_key=dataset.key_of(DIGEST),
         seed=1,
-        protocol=experiment.Protocol(),
+        protocol=Protocol(),
         device="cpu",
     )
     *_, finished = experiment.run(spec, root)
@@ -86,9 +88,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="valence-bench-") as folder:
         root = Path(folder)
         best = trained(root, options).best
-        model, data = experiment.open_checkpoint(
-            root, artifacts.load_checkpoint(root, best.key, best.sha256), torch.device("cpu")
-        )
+        model, data = open_checkpoint(root, artifacts.load_checkpoint(root, best.key, best.sha256), torch.device("cpu"))
         tested = int((np.diff(data.test.indptr) > 0).sum())
 
         def evaluation() -> tuple[float, float]:

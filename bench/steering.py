@@ -33,7 +33,7 @@ from trainer.contract.recommender import Histories, Recommender
 from trainer.data import dataset
 from trainer.data.dataset import Dataset
 from trainer.storage import artifacts
-from trainer.training import experiment
+from trainer.training.checkpoint import model_of
 
 RESULTS = Path(__file__).parent / "results"
 WEIGHTS = (2.0, 4.0, 0.0)
@@ -79,7 +79,7 @@ def of_checkpoint(folder: Path, users: int) -> dict[str, Any]:
     sha256 = hashlib.sha256((folder / artifacts.MANIFEST).read_bytes()).hexdigest()
     loaded = artifacts.load_checkpoint(root, key, sha256, with_optimizer=False)
     data = dataset.load(root, loaded.manifest["dataset_key"])
-    model = experiment.model_of(loaded, data, device.choose("auto"))
+    model = model_of(loaded, data, device.choose("auto"))
     tallies = measured(model, data, users)
     return {
         "model": model.name,

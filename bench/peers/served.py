@@ -16,14 +16,14 @@ from trainer.serving.person import known_user, newcomer
 from trainer.serving.question import Question
 from trainer.storage import artifacts
 from trainer.storage.durable import sha256_of
-from trainer.training import experiment
+from trainer.training.checkpoint import model_of
 
 
 def load(root: Path, key: str) -> LoadedCheckpoint:
     """The checkpoint with this storage key; its manifest is taken as it is."""
     loaded = artifacts.load_checkpoint(root, key, sha256_of(root / key / artifacts.MANIFEST), with_optimizer=False)
     data = dataset.load(root, loaded.manifest["dataset_key"])
-    return LoadedCheckpoint(experiment.model_of(loaded, data, torch.device("cpu")), data, torch.device("cpu"))
+    return LoadedCheckpoint(model_of(loaded, data, torch.device("cpu")), data, torch.device("cpu"))
 
 
 @cache

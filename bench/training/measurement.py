@@ -18,8 +18,12 @@ from trainer import device, registry
 from trainer.contract.recommender import EpochConfig, Recommender, StepConfig
 from trainer.data.dataset import Dataset
 from trainer.evaluation.evaluate import evaluate
+from trainer.evaluation.reference import Reference
 from trainer.models.valid import Valid
+from trainer.process_group import ALONE, ProcessGroup
 from trainer.training import loop
+from trainer.training.optimizer import optimizer_of
+from trainer.training.protocol import Protocol
 from training import floor
 from training.dense import dense_version, evaluate_in_python, valid_scores
 
@@ -91,11 +95,13 @@ def prepared(name: str, of: Dataset, where: torch.device) -> Recommender:
     return model
 
 
-def epochs_of(model: Recommender, data: Dataset, where: torch.device) -> Iterator[loop.EpochEnd]:
+def epochs_of(
+    model: Recommender, data: Dataset, where: torch.device, group: ProcessGroup = ALONE
+) -> Iterator[loop.EpochEnd]:
     """Epochs without their validation."""
     silent = replace(data, valid=csr_matrix(data.train.shape, dtype=np.float32))
-    optimizer = loop.optimizer_of(model)
-    return loop.train(model, optimizer, silent, 1, [20, 50], where, loop.LoopState(), lambda *_: None)
+    given = (model, optimizer_of(model), Reference(silent), 1, Protocol(), where, loop.LoopState())
+    return loop.train(*given, lambda *_: None, group=group)
 
 
 def dense_step(model: Recommender, data: Dataset) -> Callable[[], None]:

@@ -11,10 +11,18 @@ export default defineConfig({
 	server: {
 		// The host stays the browser's, or the api would take its own page for one of another site.
 		proxy: Object.fromEntries(
-			[...paths, "/feeds", "/users", "/items", "/recommendations", "/system", "/events", "/exports"].map((path) => [
-				path,
-				{ target: api, changeOrigin: false },
-			]),
+			[
+				...paths,
+				"/feeds",
+				"/users",
+				"/items",
+				"/recommendations",
+				"/system",
+				"/events",
+				"/exports",
+				"/comparisons",
+				"/metric-definitions",
+			].map((path) => [path, { target: api, changeOrigin: false }]),
 		),
 	},
 });

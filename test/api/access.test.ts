@@ -1,7 +1,8 @@
 // Who may ask what: keys, host names, security headers.
 import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
-import { BadSetting, readConfig } from "../../services/api/src/config.js";
+import Fastify from "fastify";
+import { BadSetting, MACHINE_NAME, machineNameOf, readConfig } from "../../services/api/src/config.js";
 import { startApi, type TestApi } from "../support/api.js";
 import { routesOf } from "../support/routes.js";
 
@@ -173,6 +174,27 @@ describe("configuration", () => {
 			expect(readConfig({ ...base, HOST, API_KEYS: KEY }).apiKeys).toEqual([KEY]);
 		}
 		for (const HOST of ["127.0.0.1", "::1", "localhost"]) expect(readConfig({ ...base, HOST }).host).toBe(HOST);
+	});
+	test.each(["0.0.0.0/0", "::/0", "10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "anywhere"])(
+		"%s is no network of proxies",
+		(TRUSTED_PROXIES) => {
+			expect(() => readConfig({ ...base, TRUSTED_PROXIES })).toThrow(/^TRUSTED_PROXIES /);
+		},
+	);
+	test.each(["127.0.0.1", "10.0.0.0/8", "0.0.0.0/1", "::1", "fd00::/8", "::/1", "::ffff:10.0.0.1"])(
+		"%s is one, with which the api starts",
+		async (TRUSTED_PROXIES) => {
+			const { trustedProxies } = readConfig({ ...base, TRUSTED_PROXIES });
+			await Fastify({ trustProxy: trustedProxies }).ready();
+		},
+	);
+	test.each([
+		["web-1.example.org", "web-1-example-org"],
+		["-box_2", "box-2"],
+		["…", "machine"],
+	])("a machine on the host %s is called %s", (host, name) => {
+		expect(machineNameOf(host)).toBe(name);
+		expect(name).toMatch(new RegExp(MACHINE_NAME));
 	});
 	test("a short key is refused without being shown", () => {
 		expect(() => readConfig({ ...base, API_KEYS: "secret" })).toThrow(/^API_KEYS (?!.*secret)/);

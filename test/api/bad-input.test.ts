@@ -1,5 +1,6 @@
 // Whatever is wrong with a request, over all routes: a 4xx with problem details that name the field, never a 5xx.
 import fc from "fast-check";
+import { FORMS } from "../../services/api/src/http/validation.js";
 import { type Reply, startApi, type TestApi } from "../support/api.js";
 import { AN_ID, type Route, routesOf } from "../support/routes.js";
 
@@ -56,7 +57,7 @@ test("numbers, flags, choices and ids in queries: out of range, of another kind,
 					"",
 				);
 			else if (type === "boolean") bad.push("1", "yes", "TRUE", "null", "");
-			else if (schema.enum || format === "uuid" || pattern) bad.push("x_x", "");
+			else if (schema.enum || format === "uuid" || (pattern && !(format in FORMS))) bad.push("x_x", "");
 			else if (name === "cursor") bad.push("abc", "%F0%9F%98%80", "x".repeat(201), "");
 			else if (type === "array") bad.push("", `a&${name}=`, `a&${name}=%00`);
 			else if (schema.anyOf) bad.push("x");
@@ -155,16 +156,19 @@ const STEERED = {
 	checkpoint: AN_ID,
 };
 const { excludeSeen, ...OF_GUESTS } = STEERED;
+const EXPERIMENT = {
+	name: "n",
+	dataset: AN_ID,
+	models: [{ model: "valid", params: { k: 2 }, grid: { tau: [0.1, 0.2] } }],
+	seeds: [1, 2],
+	protocol: { maskTest: "train", cutoffs: [20], metrics: ["recall"] },
+	keep: { checkpoints: "best", runs: 3 },
+};
 const VALID: Record<string, object> = {
-	"POST /experiments": {
-		name: "n",
-		dataset: AN_ID,
-		models: [{ model: "valid", params: { k: 2 }, grid: { tau: [0.1, 0.2] } }],
-		seeds: [1, 2],
-		protocol: { maskTest: "train", cutoffs: [20] },
-		keep: { checkpoints: "best", runs: 3 },
-	},
+	"POST /experiments": EXPERIMENT,
+	"POST /experiments/estimate": EXPERIMENT,
 	"PUT /experiments/{id}/keep": { checkpoints: "best", runs: 3 },
+	"POST /searches/{id}/confirm": { seeds: [2, 3], refit: false },
 	"POST /datasets/{id}/imports": {
 		rule: {
 			columns: { user: "u", files: { "a.csv": { item: 2 } } },
@@ -173,9 +177,40 @@ const VALID: Record<string, object> = {
 		},
 		name: "n",
 	},
-	"POST /runs/{id}/evaluations": { checkpoint: AN_ID, split: "test", maskTest: "train", cutoffs: [20, 50] },
-	"PUT /deployments/{name}": { checkpoint: AN_ID, fallback: "popular", feed: "f" },
+	"POST /runs/{id}/evaluations": {
+		checkpoint: AN_ID,
+		dataset: AN_ID,
+		split: "test",
+		maskTest: "train",
+		cutoffs: [20, 50],
+		metrics: ["recall"],
+	},
+	"POST /comparisons": {
+		name: "n",
+		groups: [{ name: "a", runs: [AN_ID] }, { runs: ["00000000-0000-4000-8000-000000000001"] }],
+		baseline: AN_ID,
+		metrics: ["recall@20"],
+		draws: 1_000,
+		seed: 1,
+	},
+	"PUT /deployments/{name}": { checkpoint: AN_ID, fallback: "popular", feed: "f", reason: "r" },
+	"POST /deployments/{name}/rollback": { to: AN_ID, reason: "r" },
+	"PUT /deployments/{name}/refresh": {
+		feed: "default",
+		model: "valid",
+		params: { k: 2 },
+		seeds: [1, 2],
+		rule: { minRating: 1, split: { kind: "temporal", quantiles: [0.8, 0.9] } },
+		every: "6h",
+		minNew: 5,
+		gate: { metric: "recall@20", tolerance: 0.1, margin: 0.1 },
+		refit: true,
+		keep: { refreshes: 2 },
+		paused: true,
+	},
+	"POST /deployments/{name}/refreshes": { force: true },
 	"PUT /deployments/{name}/fallback": { fallback: "popular" },
+	"PUT /deployments/{name}/feed": { feed: "f" },
 	"PUT /deployments/{name}/hidden": { items: ["a"] },
 	"POST /users/{id}/recommendations": STEERED,
 	"POST /recommendations/batch": {
@@ -193,6 +228,7 @@ const VALID: Record<string, object> = {
 	"POST /feeds/{name}/interactions/remove": {
 		interactions: [{ id: "e" }, { user: "u", item: "i", at: 1_700_000_000 }],
 	},
+	"POST /keys": { name: "shop", scope: "serve" },
 	"POST /feeds/{name}/snapshots": { rule: { minRating: 1, split: { kind: "ratio", seed: 1 } }, name: "n" },
 };
 const jsonOf = ({ operation }: Route) => operation.requestBody?.content["application/json"];
@@ -294,6 +330,9 @@ const FIELDS: Record<string, Bad[]> = {
 		["protocol", { cutoffs: [1001] }, "/protocol/cutoffs/0"],
 		["protocol", { cutoffs: [20, 20] }, "/protocol/cutoffs"],
 		["protocol", { metrics: [] }, "/protocol/metrics"],
+		["protocol", { metrics: ["recall", "recall"] }, "/protocol/metrics"],
+		["protocol", { metrics: [20] }, "/protocol/metrics/0"],
+		["protocol", { metrics: [""] }, "/protocol/metrics/0"],
 		["keep", "best", "/keep"],
 		["keep", { checkpoints: "all" }, "/keep/checkpoints"],
 		["keep", { runs: 0 }, "/keep/runs"],
@@ -301,6 +340,12 @@ const FIELDS: Record<string, Bad[]> = {
 		["keep", { runs: 1001 }, "/keep/runs"],
 		["keep", { runs: null }, "/keep/runs"],
 		["keep", { days: 1 }, "/keep/days"],
+	],
+	"POST /searches/{id}/confirm": [
+		["seeds", [], "/seeds"],
+		["seeds", [2, 2], "/seeds"],
+		["seeds", [-1], "/seeds/0"],
+		["refit", "yes", "/refit"],
 	],
 	"PUT /experiments/{id}/keep": [
 		["checkpoints", undefined, "/checkpoints"],
@@ -344,10 +389,28 @@ const FIELDS: Record<string, Bad[]> = {
 	],
 	"POST /runs/{id}/evaluations": [
 		["checkpoint", "x", "/checkpoint"],
+		["dataset", "x", "/dataset"],
 		["split", "train", "/split"],
 		["maskTest", "none", "/maskTest"],
 		["cutoffs", ["20"], "/cutoffs/0"],
 		["cutoffs", 20, "/cutoffs"],
+		["metrics", "recall", "/metrics"],
+		["metrics", [], "/metrics"],
+	],
+	"POST /comparisons": [
+		["name", "", "/name"],
+		["runs", [AN_ID], "/runs"],
+		["runs", ["x", AN_ID], "/runs/0"],
+		["groups", [{ runs: [AN_ID] }], "/groups"],
+		["groups", [{ runs: [AN_ID] }, { runs: [] }], "/groups/1/runs"],
+		["groups", [{ runs: [AN_ID] }, {}], "/groups/1/runs"],
+		["baseline", "x", "/baseline"],
+		["metrics", [], "/metrics"],
+		["metrics", ["recall@20", "recall@20"], "/metrics"],
+		["draws", 999, "/draws"],
+		["draws", 100_001, "/draws"],
+		["seed", -1, "/seed"],
+		["seed", 1.5, "/seed"],
 	],
 	"PUT /deployments/{name}": [
 		["checkpoint", "x", "/checkpoint"],
@@ -361,6 +424,13 @@ const FIELDS: Record<string, Bad[]> = {
 	"PUT /deployments/{name}/fallback": [
 		["fallback", undefined, "/fallback"],
 		["fallback", "some", "/fallback"],
+	],
+	"PUT /deployments/{name}/feed": [
+		["feed", undefined, "/feed"],
+		["feed", "", "/feed"],
+		["feed", "A feed", "/feed"],
+		["feed", "x".repeat(65), "/feed"],
+		["feed", 7, "/feed"],
 	],
 	"PUT /deployments/{name}/hidden": [
 		["items", undefined, "/items"],
@@ -462,6 +532,15 @@ const FIELDS: Record<string, Bad[]> = {
 		["interactions", [{ user: "u", item: "i", at: "1969-01-01T00:00:00Z" }], "/interactions/0/at"],
 		["interactions", [{ user: "u", item: "i", value: 1 }], "/interactions/0/value"],
 		["interactions", Array(1_001).fill({ id: "e" }), "/interactions"],
+	],
+	"POST /keys": [
+		["name", "1", "/name"],
+		["name", "a\u0000b", "/name"],
+		["scope", "root", "/scope"],
+		["scope", ["serve"], "/scope"],
+		["expiresAt", "2020-01-01T00:00:00Z", "/expiresAt"],
+		["rateLimit", 1.5, "/rateLimit"],
+		["rateLimit", 1_000_001, "/rateLimit"],
 	],
 	"POST /feeds/{name}/snapshots": [
 		["rule", "{}", "/rule"],

@@ -1,4 +1,5 @@
 // The migrations make the database that schema.prisma describes, once, and whole or not at all.
+import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import pg from "pg";
 import { type Migration, migrate, readMigrations } from "../../services/api/src/migrate.js";
@@ -84,6 +85,23 @@ test("processes that start at once migrate once", async () => {
 	expect(applied.flat()).toEqual((await readMigrations()).map(({ name }) => name));
 });
 
+test("the process that an upgrade runs does it, and says what is wrong", async () => {
+	const url = await empty();
+	const run = (databaseUrl: string) =>
+		spawnSync(process.execPath, ["services/api/dist/migration.js"], {
+			encoding: "utf8",
+			env: { DATABASE_URL: databaseUrl },
+		});
+	const names = (await readMigrations()).map(({ name }) => name);
+	expect(run(url)).toMatchObject({ status: 0, stdout: `applied ${names.join(", ")}\n` });
+	expect(run(url)).toMatchObject({ status: 0, stdout: "nothing to apply\n" });
+	expect(run("mysql://x")).toMatchObject({ status: 2, stderr: expect.stringContaining("DATABASE_URL must be") });
+	expect(run("postgresql://nobody@127.0.0.1:1/none")).toMatchObject({
+		status: 1,
+		stderr: expect.stringMatching(/^migration: \S/),
+	});
+});
+
 const migration = (name: string, sql: string): Migration => ({ name, sql, checksum: "c".repeat(64) });
 
 test("a migration that fails half-way leaves nothing, and is done whole once it is mended", async () => {
@@ -122,12 +140,15 @@ test("rows from before the keep rules: everything is kept, and evaluations know 
 		INSERT INTO evaluations (id, run_id, checkpoint_id, split, mask_test, cutoffs, protocol_hash, metrics) VALUES ('${evaluation}', '${run}', '${checkpoint}', 'test', 'train', '{20}', 'p', '{"recall@20": 0.5}')`,
 	);
 	await migrate(url);
-	expect(await query(url, "SELECT keep_checkpoints, keep_runs FROM experiments")).toEqual([
-		{ keep_checkpoints: "best+last", keep_runs: null },
+	expect(await query(url, "SELECT keep_checkpoints, keep_runs, metrics FROM experiments")).toEqual([
+		{ keep_checkpoints: "best+last", keep_runs: null, metrics: ["recall", "ndcg"] },
 	]);
 	await query(url, "DELETE FROM checkpoints");
-	expect(await query(url, "SELECT epoch, checkpoint_id, metrics FROM evaluations")).toEqual([
-		{ epoch: 42, checkpoint_id: null, metrics: { "recall@20": 0.5 } },
+	expect(await query(url, "SELECT epoch, checkpoint_id, metrics, metric_names FROM evaluations")).toEqual([
+		{ epoch: 42, checkpoint_id: null, metrics: { "recall@20": 0.5 }, metric_names: ["recall", "ndcg"] },
+	]);
+	expect(await query(url, "SELECT values_users, metric_groups FROM runs")).toEqual([
+		{ values_users: null, metric_groups: [] },
 	]);
 });
 
@@ -167,7 +188,53 @@ test("rows of an earlier version survive: what was deployed keeps its words, a r
 	});
 });
 
-test("means over nobody were stored as 0: where there is no validation part they are no numbers any more", async () => {
+test("ids that feeds once took with blanks around them are what an import makes of them, and rows that are then the same count once", async () => {
+	const url = await empty();
+	const all = await readMigrations();
+	await migrate(
+		url,
+		all.slice(
+			0,
+			all.findIndex(({ name }) => name.endsWith("bare_feed_ids")),
+		),
+	);
+	await query(
+		url,
+		`INSERT INTO feeds (name, interactions, users, items) VALUES ('shop', 9, 6, 4), ('other', 1, 1, 1);
+		INSERT INTO feed_users (feed_id, key, id) VALUES (1, 1, 'a'), (1, 2, 'a '), (1, 3, E'\\u3000a'), (1, 4, ' new'), (1, 5, E'new\\u00a0'), (1, 6, 'c'), (2, 7, 'a');
+		INSERT INTO feed_items (feed_id, key, id, title) VALUES (1, 1, 'x', 'X'), (1, 2, ' x', 'blank'), (1, 3, ' ', NULL), (1, 4, E'y\\t', 'Y'), (2, 5, 'x', NULL);
+		INSERT INTO feed_interactions (feed_id, user_key, item_key, at, value, event_id) VALUES
+			(1, 2, 1, '2026-01-01', 2, 'first'), (1, 1, 1, '2026-01-02', 1, NULL), (1, 1, 2, '2026-01-01', 3, NULL), (1, 3, 2, '2026-01-01', 4, NULL),
+			(1, 4, 4, '2026-01-01', 5, NULL), (1, 5, 4, '2026-01-02', 6, 'e'), (1, 5, 3, '2026-01-02', 7, NULL), (1, 6, 3, '2026-01-02', 8, NULL),
+			(1, 3, 1, '2026-01-03', 9, NULL), (2, 7, 5, '2026-01-01', 1, NULL)`,
+	);
+	await migrate(url, all);
+	expect(
+		await query(
+			url,
+			`SELECT f.name, u.id AS user, i.id AS item, i.title, to_char(at, 'DD') AS day, value, event_id AS event FROM feed_interactions r
+			JOIN feeds f ON f.id = r.feed_id JOIN feed_users u ON u.key = user_key JOIN feed_items i ON i.key = item_key ORDER BY f.id, seq`,
+		),
+	).toEqual([
+		{ name: "shop", user: "a", item: "x", title: "X", day: "01", value: 2, event: "first" },
+		{ name: "shop", user: "a", item: "x", title: "X", day: "02", value: 1, event: null },
+		{ name: "shop", user: "new", item: "y", title: "Y", day: "01", value: 5, event: null },
+		{ name: "shop", user: "new", item: "y", title: "Y", day: "02", value: 6, event: "e" },
+		{ name: "shop", user: "a", item: "x", title: "X", day: "03", value: 9, event: null },
+		{ name: "other", user: "a", item: "x", title: null, day: "01", value: 1, event: null },
+	]);
+	expect(await query(url, "SELECT interactions::int, users::int, items::int FROM feeds ORDER BY id")).toEqual([
+		{ interactions: 5, users: 2, items: 2 },
+		{ interactions: 1, users: 1, items: 1 },
+	]);
+	expect(await query(url, "SELECT id FROM feed_users ORDER BY key")).toEqual([{ id: "a" }, { id: "new" }, { id: "a" }]);
+	expect(await query(url, "SELECT removals::int, described::int FROM feeds ORDER BY id")).toEqual([
+		{ removals: 1, described: 1 },
+		{ removals: 0, described: 0 },
+	]);
+});
+
+test("means over nobody were stored as 0: where a part is empty they are no numbers any more", async () => {
 	const url = await empty();
 	const all = await readMigrations();
 	const split = all.findIndex(({ name }) => name.endsWith("nobody_measured"));
@@ -179,18 +246,21 @@ test("means over nobody were stored as 0: where there is no validation part they
 		string[],
 		string[],
 	];
-	for (const [index, valid] of [0, 5].entries()) {
+	for (const [index, [valid, tested]] of [
+		[0, 5],
+		[5, 0],
+	].entries()) {
 		const [dataset, experiment, run, evaluation] = [datasets, experiments, runs, evaluations].map(
 			(each) => each[index],
 		);
 		await query(
 			url,
 			`INSERT INTO jobs (id, kind, state) VALUES ('${dataset}', 'import', 'SUCCEEDED'), ('${run}', 'run', 'SUCCEEDED'), ('${evaluation}', 'evaluation', 'SUCCEEDED');
-			INSERT INTO datasets (id, name, digest, rule, files, statistics) VALUES ('${dataset}', 'd', '${valid}', '{}', '[]', '{"valid": ${valid}}');
+			INSERT INTO datasets (id, name, digest, rule, files, statistics) VALUES ('${dataset}', 'd', '${valid}', '{}', '[]', '{"valid": ${valid}, "test": ${tested}}');
 			INSERT INTO experiments (id, name, dataset_id, spec, mask_test, cutoffs, protocol_hash) VALUES ('${experiment}', 'e', '${dataset}', '{}', 'train', '{20}', 'p');
 			INSERT INTO runs (id, experiment_id, dataset_id, model, config, config_hash, seed, position, best_epoch, best_value)
 				VALUES ('${run}', '${experiment}', '${dataset}', 'valid', '{}', 'c', 1, 0, 1, 0);
-			INSERT INTO metrics (run_id, split, name, epoch, value) VALUES ('${run}', 'valid', 'recall@20', 1, 0), ('${run}', 'test', 'recall@20', 1, 0.5);
+			INSERT INTO metrics (run_id, split, name, epoch, value) VALUES ('${run}', 'valid', 'recall@20', 1, 0), ('${run}', 'test', 'recall@20', 1, ${tested}), ('${run}', 'test', 'uniformity', 1, -3);
 			INSERT INTO evaluations (id, run_id, epoch, split, mask_test, cutoffs, protocol_hash, metrics, users)
 				VALUES ('${evaluation}', '${run}', 1, 'valid', 'train', '{20}', 'p', '{"recall@20": 0}', ${valid})`,
 		);
@@ -202,11 +272,31 @@ test("means over nobody were stored as 0: where there is no validation part they
 	]);
 	const values = "SELECT m.value FROM metrics m WHERE split = 'valid' ORDER BY run_id";
 	expect((await query(url, values)).map(({ value }) => value)).toEqual([Number.NaN, 0]);
-	expect((await query(url, "SELECT value FROM metrics WHERE split = 'test'")).map(({ value }) => value)).toEqual([
-		0.5, 0.5,
-	]);
+	const test = "SELECT m.value FROM metrics m WHERE split = 'test' ORDER BY run_id, name";
+	expect((await query(url, test)).map(({ value }) => value)).toEqual([5, -3, Number.NaN, -3]);
 	expect(await query(url, "SELECT metrics FROM evaluations ORDER BY id")).toEqual([
 		{ metrics: { "recall@20": null } },
 		{ metrics: { "recall@20": 0 } },
 	]);
+});
+
+test("rows from before searches: no run is a trial", async () => {
+	const url = await empty();
+	const all = await readMigrations();
+	await migrate(
+		url,
+		all.filter(({ name }) => name < "20261128090000_searches"),
+	);
+	const [dataset, experiment, run] = ["1", "2", "3"].map((digit) => `${digit}0000000-0000-4000-8000-000000000000`);
+	await query(
+		url,
+		`INSERT INTO jobs (id, kind, state) VALUES ('${dataset}', 'import', 'SUCCEEDED'), ('${run}', 'run', 'SUCCEEDED');
+		INSERT INTO datasets (id, name, digest, rule, files) VALUES ('${dataset}', 'd', 'd', '{}', '[]');
+		INSERT INTO experiments (id, name, dataset_id, spec, mask_test, cutoffs, protocol_hash) VALUES ('${experiment}', 'e', '${dataset}', '{}', 'train', '{20}', 'p');
+		INSERT INTO runs (id, experiment_id, dataset_id, model, config, config_hash, seed, position) VALUES ('${run}', '${experiment}', '${dataset}', 'valid', '{"k": 4}', 'c', 1, 0)`,
+	);
+	expect(await migrate(url)).toContain("20261128090000_searches");
+	const rows = await query(url, "SELECT search_id, trial, chosen, config FROM runs");
+	expect(rows).toEqual([{ search_id: null, trial: null, chosen: null, config: { k: 4 } }]);
+	expect(await query(url, "SELECT id FROM searches")).toEqual([]);
 });

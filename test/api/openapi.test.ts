@@ -12,6 +12,10 @@ afterAll(() => api.close());
 
 const EXPECTED = [
 	"POST /feeds/{name}/interactions",
+	"POST /feeds/{name}/imports",
+	"GET /feeds/{name}/imports",
+	"GET /feed-imports/{id}",
+	"POST /feed-imports/{id}/cancel",
 	"POST /feeds/{name}/interactions/remove",
 	"POST /feeds/{name}/snapshots",
 	"PUT /feeds/{name}",
@@ -36,11 +40,18 @@ const EXPECTED = [
 	"GET /models",
 	"GET /experiments",
 	"POST /experiments",
+	"POST /experiments/estimate",
 	"GET /experiments/{id}",
 	"DELETE /experiments/{id}",
 	"POST /experiments/{id}/cancel",
+	"GET /searches/{id}",
+	"GET /searches/{id}/importance",
+	"POST /searches/{id}/confirm",
 	"GET /runs/{id}",
 	"GET /runs/{id}/metrics",
+	"GET /runs/{id}/users",
+	"GET /runs/{id}/users/file",
+	"GET /runs/{id}/users/{user}/interests",
 	"GET /runs/{id}/events",
 	"GET /events",
 	"POST /runs/{id}/cancel",
@@ -48,12 +59,21 @@ const EXPECTED = [
 	"GET /runs/{id}/evaluations",
 	"POST /runs/{id}/evaluations",
 	"GET /evaluations/{id}",
+	"GET /evaluations/{id}/users",
+	"GET /evaluations/{id}/users/file",
 	"POST /evaluations/{id}/cancel",
+	"GET /comparisons",
+	"POST /comparisons",
+	"GET /comparisons/{id}",
+	"DELETE /comparisons/{id}",
+	"POST /comparisons/{id}/cancel",
+	"GET /datasets/{id}/leaderboard",
 	"GET /checkpoints",
 	"GET /deployments",
 	"GET /deployments/{name}",
 	"PUT /deployments/{name}",
 	"DELETE /deployments/{name}",
+	"PUT /deployments/{name}/feed",
 	"GET /deployments/{name}/history",
 	"POST /deployments/{name}/exports",
 	"GET /exports",
@@ -77,7 +97,16 @@ const EXPECTED = [
 	"GET /deployments/{name}/hidden",
 	"PUT /deployments/{name}/hidden",
 	"PUT /deployments/{name}/fallback",
+	"GET /deployments/{name}/outcomes",
 	"GET /deployments/{name}/serving",
+	"POST /deployments/{name}/rollback",
+	"GET /deployments/{name}/refresh",
+	"PUT /deployments/{name}/refresh",
+	"DELETE /deployments/{name}/refresh",
+	"GET /deployments/{name}/refreshes",
+	"POST /deployments/{name}/refreshes",
+	"GET /refreshes/{id}",
+	"POST /refreshes/{id}/cancel",
 	"GET /items/{id}/similar",
 	"GET /experiments/{id}/keep",
 	"PUT /experiments/{id}/keep",
@@ -85,8 +114,19 @@ const EXPECTED = [
 	"DELETE /system/orphans",
 	"GET /healthz",
 	"GET /readyz",
+	"GET /metric-definitions",
 	"GET /metrics",
 	"GET /system",
+	"GET /keys",
+	"POST /keys",
+	"GET /keys/{id}",
+	"GET /machines",
+	"GET /machines/{name}",
+	"POST /machines/{name}/drain",
+	"POST /machines/{name}/resume",
+	"DELETE /keys/{id}",
+	"GET /audit",
+	"GET /audit/file",
 ];
 
 interface Response {
@@ -112,11 +152,23 @@ test("describes each: summary, tag, parameters, body, answers, problems", () => 
 		const inPath = (operation.parameters ?? []).filter((one: { in: string }) => one.in === "path");
 		expect([of, inPath.map((one: { name: string }) => one.name)]).toEqual([of, named]);
 		expect([of, Object.keys(operation.responses).some((status) => status.startsWith("2"))]).toEqual([of, true]);
-		const takesBody = ["POST", "PUT"].includes(method) && !/\/(cancel|refit|sample|feeds\/\{name\})$/.test(path);
+		const takesBody =
+			["POST", "PUT"].includes(method) && !/\/(cancel|refit|sample|drain|resume|feeds\/\{name\})$/.test(path);
 		expect([of, operation.requestBody !== undefined]).toEqual([of, takesBody]);
 		if (path === "/healthz" || path === "/readyz") continue;
 		expect([of, Object.keys(operation.responses["4XX"].content)]).toEqual([of, ["application/problem+json"]]);
 	}
+});
+
+test("says of each which keys it takes", () => {
+	const open = routes.filter(({ operation }) => operation.security?.length === 0);
+	expect(open.map(({ path }) => path).sort()).toEqual(["/healthz", "/readyz"]);
+	for (const { method, path, operation } of routes) {
+		if (operation.security) continue;
+		const of = `${method} ${path}`;
+		expect([of, operation["x-scopes"]]).toEqual([of, expect.arrayContaining(["admin"])]);
+	}
+	expect(routes.find(({ path }) => path === "/checkpoints")?.operation["x-scopes"]).toEqual(["train", "admin"]);
 });
 
 test("every operation has a name of its own, and answers a component, a list of them, or nothing", () => {

@@ -21,6 +21,7 @@ beforeAll(async () => {
 	await rename(dataset, "my: shop");
 	({ id: experiment, runs } = await api.experiment(["SUCCEEDED", "FAILED"], { dataset }));
 	const headers = { authorization: `Bearer ${KEY}` };
+	await api.call("PUT", "/feeds/shop", undefined, headers);
 	for (const name of ["default", "trial"])
 		await api.call("PUT", `/deployments/${name}`, { checkpoint: await api.checkpoint(runs[0] as string) }, headers);
 });
@@ -47,15 +48,23 @@ it("offers datasets, models and their fields where a command takes one", async (
 	expect(await offeredSoon("train", "valid", "po")).toEqual(["popularity"]);
 	expect(await offeredSoon("runs", "--model", "")).toEqual(["valid", "popularity"]);
 	expect(await offeredSoon("train", "valid", "--grid", "t")).toEqual(["tau="]);
+	expect(await offeredSoon("train", "valid", "--search", "5", "--space", "t")).toEqual(["tau="]);
 });
 
 it("offers runs, experiments and deployments", async () => {
 	expect(await offeredSoon("deploy", "")).toEqual(["best", "latest", ...runs.map(short)]);
 	expect(await offeredSoon("runs", short(runs[1]))).toEqual([short(runs[1])]);
 	expect(await offeredSoon("compare", "")).toEqual(["latest", short(experiment)]);
+	expect(await offeredSoon("search", "")).toEqual(["latest", short(experiment)]);
 	expect((await offeredSoon("recommend", "u1", "--deployment", "")).sort()).toEqual(["default", "trial"]);
 	expect(await offeredSoon("export", "--deployment", "t")).toEqual(["trial"]);
 	expect(await offeredSoon("deploy", "best", "--as", "d")).toEqual(["default"]);
+});
+
+it("offers what can be done with a feed, and feeds", async () => {
+	expect(await offeredSoon("feed", "s")).toEqual(expect.arrayContaining(["show", "snapshot"]));
+	expect(await offeredSoon("feed", "push", "")).toEqual(["shop"]);
+	expect(await offeredSoon("deploy", "best", "--feed", "sh")).toEqual(["shop"]);
 });
 
 it("asks the context of the line, with its key", async () => {

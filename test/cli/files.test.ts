@@ -2,8 +2,8 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ruleOf } from "../../services/cli/src/commands/import.js";
 import { filesOf, nameOf, type Role, roleOf } from "../../services/cli/src/file-roles.js";
+import { ruleOf } from "../../services/cli/src/rule-options.js";
 
 it.each<[string, Role]>([
 	["ratings.csv", "interactions"],

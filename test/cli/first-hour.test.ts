@@ -1,31 +1,15 @@
 // From a file as people have it to recommendations, with nothing but the command: a real service, started by it.
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { jest } from "@jest/globals";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { commandLine } from "../support/command-line.js";
+import { excelCsv, movieLensZip, pandasCsv, writeMovieLens } from "../support/exported-files.js";
 import { removeHomesIn } from "../support/homes.js";
 import { until } from "../support/processes.js";
 
 jest.setTimeout(300_000);
-
-/** As MovieLens publishes its small sets: each user likes one of three kinds of movies. */
-function writeMovieLens(folder: string, users: number, names: { ratings: string; movies: string }): void {
-	const ratings = ["userId,movieId,rating,timestamp"];
-	for (let user = 1; user <= users; user++) {
-		for (let nth = 0; nth < 14; nth++) {
-			const movie = 1 + (user % 3) * 40 + ((user * 7 + nth * nth + nth) % 40);
-			ratings.push(`${user},${movie},${3 + (nth % 5) / 2},${1_500_000_000 + user * 100 + nth}`);
-		}
-	}
-	const movies = Array.from(
-		{ length: 120 },
-		(_, nth) => `${nth + 1},"Movie, The ${nth + 1} (1999)",Drama|Kind${nth % 3}`,
-	);
-	writeFileSync(join(folder, names.ratings), `${ratings.join("\n")}\n`);
-	writeFileSync(join(folder, names.movies), `${["movieId,title,genres", ...movies].join("\n")}\n`);
-}
 
 const cli = commandLine({ OMP_NUM_THREADS: "1" });
 let service: ReturnType<typeof cli.begin>;
@@ -40,7 +24,7 @@ afterAll(async () => {
 });
 
 test("five lines lead from a file to recommendations, and stop ends what start began", async () => {
-	writeMovieLens(cli.folder, 90, { ratings: "ratings.csv", movies: "movies.csv" });
+	movieLensZip(cli.folder, 90);
 	service = cli.begin(["start"], { PORT: String(await freePort()) });
 	for (const stream of [service.stdout, service.stderr]) stream?.on("data", (chunk) => (said += chunk));
 	await until("it is up", () => said.includes("stops it") || service.exitCode !== null, 120);
@@ -52,28 +36,38 @@ test("five lines lead from a file to recommendations, and stop ends what start b
 		expect([args, status, stderr]).toEqual([args, 0, ""]);
 		return stdout;
 	};
-	const imported = await valence("import", "ratings.csv", "movies.csv");
+	const imported = await valence("import", "ml-latest-small.zip");
 	expect(imported).toMatch(/users +90\n +items +\d+\n/);
 	expect(imported).toContain("with a title");
 	const trained = await valence("train", "popularity", "ease", "--watch");
 	expect(trained).toMatch(/✓ ease/);
+	expect(trained).toMatch(/a run takes about \d+ MB of memory\n/);
+	expect(await valence("runs", "latest")).toMatch(/memory +\d+ MB, estimated about \d+ MB/);
 	expect(trained).toMatch(/model +Recall@20 +Recall@50 +NDCG@20 +NDCG@50 +seeds +time a run\n +ease +[01]\.\d{4}/);
-	expect(await valence("deploy", "best")).toMatch(/default answers with ease on ratings/);
+	expect(await valence("deploy", "best")).toMatch(/default answers with ease on ml-latest-small/);
 	const listed = await valence("recommend", "1", "-n", "3");
 	expect(listed).toMatch(/ 1\. Movie, The \d+ \(1999\) +\d+\n/);
-	expect(await valence("similar", "50", "-n", "2")).toContain("Movie, The");
-	expect(await valence("export", "lists.csv", "-n", "3")).toContain("270 rows of ease on ratings");
-	expect(JSON.parse(await valence("compare", "--json")).items[0].groups).toHaveLength(2);
+	expect(await valence("similar", "260", "-n", "2")).toContain("Movie, The");
+	expect(await valence("export", "lists.csv", "-n", "3")).toContain("270 rows of ease on ml-latest-small");
+	expect(JSON.parse(await valence("compare", "--json"))).toMatchObject({ state: "SUCCEEDED", groups: [{}, {}] });
 
 	// Names that say another part than the columns do, in a folder with what is published beside them.
-	const folder = join(cli.folder, "published");
-	mkdirSync(folder);
-	writeMovieLens(folder, 80, { ratings: "Movies_and_TV.csv", movies: "films.csv" });
-	writeFileSync(join(folder, "links.csv"), "movieId,imdbId,tmdbId\n1,0114709,862\n");
-	writeFileSync(join(folder, "README.txt"), "Summary\n=======\n\nThis dataset describes ratings.\n");
+	writeMovieLens(join(cli.folder, "published"), 80, { ratings: "Movies_and_TV.csv", movies: "films.csv" });
 	const published = await valence("import", "published");
 	expect(published).toMatch(/users +80\n/);
 	expect(published).toContain("with a title");
+
+	// Of Excel's, a lowest rating and a split by time ask for decimal commas and for days that come first.
+	for (const [path, rule] of [
+		[pandasCsv(cli.folder, 70), []],
+		[excelCsv(cli.folder, 60), ["--min-rating", "3.5", "--split", "temporal"]],
+	] as const) {
+		const name = basename(path, ".csv");
+		expect(await valence("import", path, ...rule)).toMatch(new RegExp(`users +${name === "frame" ? 70 : 60}\\n`));
+		await valence("train", "popularity", "--watch");
+		expect(await valence("deploy", "best", "--yes")).toContain(`default answers with popularity on ${name}`);
+		expect(await valence("recommend", "1", "-n", "3")).toMatch(/ 1\. \d+\n/);
+	}
 
 	expect(await valence("import", "--sample")).toMatch(/sample [0-9a-f]{8}\n\n {2}users +2,000\n/);
 	const refused = async (lines: string[], ...args: string[]) => {

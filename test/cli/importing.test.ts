@@ -2,26 +2,42 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Client, Dataset } from "@valence/client";
+import { type Client, type Dataset, previewForm } from "@valence/client";
 import { formOf, untilImported } from "../../services/cli/src/importing.js";
 
-it("sends fields before files, whole, or their first 64 KiB for a preview", async () => {
+it("sends fields before files, which are whole", async () => {
 	const path = join(mkdtempSync(join(tmpdir(), "valence-files-")), "big.csv");
 	writeFileSync(path, "x".repeat(100_000));
-	const sizes = async (most?: number) => {
-		const form = await formOf({ name: "big", rule: { kCore: 5 } }, [{ path, role: "interactions" }], most);
-		expect([...form.keys()]).toEqual(["name", "rule", "interactions"]);
-		expect(form.get("rule")).toBe('{"kCore":5}');
-		const file = form.get("interactions") as File;
-		return [file.name, file.size];
+	const form = await formOf({ name: "big", rule: { kCore: 5 } }, [{ path, role: "interactions" }]);
+	expect([...form.keys()]).toEqual(["name", "rule", "interactions"]);
+	expect(form.get("rule")).toBe('{"kCore":5}');
+	const file = form.get("interactions") as File;
+	expect([file.name, file.size]).toEqual(["big.csv", 100_000]);
+});
+
+describe("a preview takes", () => {
+	const sent = async (text: string, size: number) => {
+		const file = new Blob([text, "x".repeat(size - text.length)]);
+		const form = await previewForm({}, [{ role: "file", file, name: "a" }]);
+		const sizes = [...form].map(([name, value]) => [name, typeof value === "string" ? value : value.size]);
+		return sizes;
 	};
-	expect(await sizes()).toEqual(["big.csv", 100_000]);
-	expect(await sizes(65_536)).toEqual(["big.csv", 65_536]);
+	it("the first 64 KiB of a file", async () => {
+		expect(await sent("user,item", 200_000)).toEqual([["file", 65_536]]);
+	});
+	it.each(["PK\u0003\u0004", "PAR1"])("also the last 64 KiB of one that begins with %j", async (magic) => {
+		expect(await sent(magic, 200_000)).toEqual([
+			["file", 65_536],
+			["tailOffset", "134464"],
+			["tail", 65_536],
+		]);
+		expect(await sent(magic, 65_535)).toEqual([["file", 65_535]]);
+	});
 });
 
 describe("a refused import", () => {
 	const said = async (code: string, message: string, rule: Record<string, unknown> = {}) => {
-		const refused = { state: "FAILED", error: { code, message }, rule, problems: [], problemsTotal: 0 };
+		const refused = { state: "FAILED", error: { code, message }, rule, problems: [], problemsTotal: 0, warnings: [] };
 		const error = await untilImported({} as Client, refused as unknown as Dataset).catch((one: Error) => one);
 		return (error as Error).message;
 	};
@@ -40,6 +56,11 @@ describe("a refused import", () => {
 			"no_header",
 			'Say which column is which by position, counted from 1: rule={"columns": {"user": 1, "item": 2, "rating": 3}}; or add a header',
 			"Say which column is which by position, counted from 1: --columns user=1,item=2,rating=3; or add a header",
+		],
+		[
+			"missing_column",
+			"give the same file once more, as one of items, and name its columns in the rule, columns.items.item and columns.items.title",
+			"give the same file once more, as one of items, and name its columns with --columns items.item=… and with --columns items.title=…",
 		],
 		[
 			"no_header",

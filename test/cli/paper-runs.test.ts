@@ -9,7 +9,7 @@ import { recipeNames } from "../../services/cli/src/paper/recipe-names.js";
 
 const want: Want = { name: "VALID seed 1", model: "valid", params: { k: 2 }, config: { k: 2, tau: 0.1 }, seed: 1 };
 const run = (id: string, state: string, change: Partial<Run> = {}) =>
-	({ id, state, model: "valid", seed: 1, config: { tau: 0.1, k: 2 }, ...change }) as Run;
+	({ id, state, model: "valid", seed: 1, processes: 1, config: { tau: 0.1, k: 2 }, ...change }) as Run;
 
 describe("a wanted run", () => {
 	it("is done when it succeeded once, whatever came later; the newest counts", () => {
@@ -27,6 +27,7 @@ describe("a wanted run", () => {
 	it.each([
 		["seed", { seed: 2 }],
 		["model", { model: "macridvae" }],
+		["number of processes", { processes: 2 }],
 		["value", { config: { k: 2, tau: 0.2 } }],
 		["field", { config: { k: 2, tau: 0.1, r: 1 } }],
 	])("is not one with another %s", (_, change) => {

@@ -23,7 +23,9 @@ test("trains and prints; again it only prints; another model joins the table", a
 	const first = await paper(["--models", "popularity,ease"]);
 	expect(first).toMatchObject({ status: 0, output: expect.stringContaining("2 runs: 2 new\n") });
 	expect(first.output).toMatch(/✓ EASE seed 1 {2}validation Recall@20 0\.\d{4}/);
-	expect(first.output).toMatch(/EASE( +0\.\d{4}){4} +\d[\d.]* s +\d+ MiB\n {2}Popularity( +0\.\d{4}){4}/);
+	expect(first.output).toMatch(/EASE( +0\.\d{4} \*){4} +default +\d[\d.]* s +\d+ MiB\n {2}Popularity( +0\.\d{4}){4}/);
+	// More than chance, on the sample's users; kept rows are compared as well.
+	expect(first.output).toContain("after Holm over the 4 tests of each row against each other");
 	const made = ["md", "csv", "tex", "json"].map(file);
 	const { rows, protocol } = JSON.parse(file("json"));
 	expect(rows.map((row: { model: string }) => row.model)).toEqual(["ease", "popularity"]);
@@ -40,6 +42,7 @@ test("trains and prints; again it only prints; another model joins the table", a
 	});
 	expect(again.output).not.toContain("✓ EASE");
 	expect(again.output).toContain("kept from the file that was there: 1 of");
+	expect(again.output).toContain("after Holm over the 12 tests of each row");
 	const models = JSON.parse(file("json")).rows.map((row: { model: string }) => row.model);
 	expect(models).toEqual(["ease", "itemknn", "popularity"]);
 	expect(JSON.parse(file("json")).rows[0]).toEqual(rows[0]);

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startApi, type TestApi } from "../support/api.js";
 import { commandLine } from "../support/command-line.js";
+import { until } from "../support/processes.js";
 
 const KEY = "a-key-of-at-least-24-characters";
 let api: TestApi;
@@ -91,6 +92,14 @@ it("finds things by short names, and says what there is when it does not", async
 		2,
 		expect.stringContaining("valid has no field z; it has k, tau, attention"),
 	]);
+	expect(await said("train", "valid", "--set", "k=abc")).toEqual([
+		2,
+		expect.stringContaining("--set k takes a whole number, not abc"),
+	]);
+	expect(await said("train", "valid", "--grid", "tau=0.1,x")).toEqual([
+		2,
+		expect.stringContaining("--grid tau takes a number, not x"),
+	]);
 	expect(await said("train", "valid", "--set", "k=99")).toEqual([3, expect.stringContaining("k")]);
 	expect(await said("models", "valid")).toEqual([0, expect.stringMatching(/k +4 +from 1 to 64 +Number of interests/)]);
 });
@@ -124,9 +133,13 @@ it("sends a file to a feed, says what was refused, and lists feeds", async () =>
 	]);
 	writeFileSync(file, JSON.stringify(rows[0]));
 	const again = await valence("feed", "push", "shop", file, "--json");
-	expect([again.status, JSON.parse(again.stdout)]).toEqual([0, { added: 0, known: 1, refused: 0, problems: [] }]);
+	expect([again.status, JSON.parse(again.stdout)]).toEqual([
+		0,
+		{ added: 0, known: 1, refused: 0, erased: 0, problems: [] },
+	]);
 	expect((await valence("feeds")).stdout).toMatch(/shop +1 +1 +1 /);
 	expect((await valence("feed", "snapshot", "nowhere")).status).toBe(3);
+	expect(JSON.parse((await valence("feed", "list", "--json")).stdout).items[0].name).toBe("shop");
 	const wrong = [
 		["push", "shop"],
 		["snapshot", "shop", file],
@@ -134,6 +147,106 @@ it("sends a file to a feed, says what was refused, and lists feeds", async () =>
 		["pull", "shop"],
 	];
 	for (const words of wrong) expect([words, (await valence("feed", ...words)).status]).toEqual([words, 2]);
+});
+
+it("sends what a pipe brings, and begins nothing for what holds nothing or is refused", async () => {
+	const env = { VALENCE_URL: url, VALENCE_API_KEY: KEY };
+	const lines = Array.from(
+		{ length: 5_000 },
+		(_, row) => `${JSON.stringify({ user: `u${row}`, item: "i1", at: 1 })}\n`,
+	);
+	const piped = await cli.valence(["feed", "push", "piped", "-", "--json"], env, lines.join(""));
+	expect([piped.status, piped.stderr, piped.stdout]).toEqual([0, "", expect.stringContaining('"added": 5000')]);
+	const more = await cli.valence(["feed", "push", "piped", "/dev/stdin"], env, lines.join(""));
+	expect([more.status, more.stdout]).toEqual([0, expect.stringContaining("0 new, 5,000 known before")]);
+
+	const [empty, table] = [join(cli.folder, "empty.csv"), join(cli.folder, "today.csv")];
+	writeFileSync(empty, "");
+	writeFileSync(table, "user,item\nu1,i1\n");
+	const wrong: [string[], number, string][] = [
+		[["push", "none", "-"], 1, "standard input is empty: nothing was sent"],
+		[["push", "none", empty], 1, "empty.csv is empty: nothing was sent"],
+		[["push", "none", cli.folder], 2, "is a folder; one file is sent at a time"],
+		[["push", "none", table], 3, "line 1 is not JSON. Tables go in by valence feed import none FILE."],
+		[["import", "none", "/dev/stdin"], 2, "/dev/stdin is a pipe or a device; save it as a file first"],
+		[["import", "none", table, "--items", cli.folder], 2, "is a folder, where a file is needed"],
+		[["import", "none", table, "--at", "someday"], 3, "at"],
+	];
+	for (const [words, status, said] of wrong) {
+		const ended = await valence("feed", ...words);
+		expect([words, ended.status, ended.stderr]).toEqual([words, status, expect.stringContaining(said)]);
+	}
+	const failing = valence("feed", "import", "none", table);
+	const feed = { name: "none" };
+	const id = await until(
+		"it is queued",
+		async () => (await api.app.prisma.feedImport.findFirst({ where: { feed } }))?.id,
+	);
+	await api.app.prisma.job.update({ where: { id }, data: { state: "FAILED", finishedAt: new Date() } });
+	expect(await failing).toMatchObject({ status: 1, stderr: expect.stringContaining("the import failed") });
+	expect((await valence("feed", "show", "none")).status).toBe(3);
+});
+
+it("makes a feed, says what is in it and can be had, erases a person, and deletes it once that is confirmed", async () => {
+	const file = join(cli.folder, "rows.ndjson");
+	writeFileSync(file, ["u1", "u2"].map((user) => JSON.stringify({ user, item: "i1", at: 1_700_000_000 })).join("\n"));
+	expect((await valence("feed", "make", "mine")).status).toBe(0);
+	await valence("feed", "push", "mine", file);
+	const shown = (await valence("feed", "show", "mine")).stdout;
+	expect(shown).toMatch(/interactions +2[\s\S]*served as +nothing[\s\S]*2023-11-14 +2/);
+	const out = await valence("feed", "items", "mine", "i1", "i9", "--no-available", "--json");
+	expect(JSON.parse(out.stdout)).toEqual({ added: 1, known: 1 });
+	expect((await valence("feed", "items", "mine", "--no-available")).stdout).toMatch(/i9[\s\S]*i1 /);
+	expect((await valence("feed", "items", "mine", "i1")).stdout).toMatch(/i1 +i1 +– +no/);
+	expect((await valence("feed", "items", "mine", "--available")).stdout).toContain("There is no such item");
+	const asked = await valence("feed", "erase", "mine", "u1");
+	expect([asked.status, asked.stderr]).toEqual([2, expect.stringMatching(/Erase u1 .* --yes/)]);
+	expect((await valence("feed", "erase", "mine", "u1", "--yes")).stdout).toContain("u1 is erased, with 1 interaction");
+	expect((await valence("feed", "remove", "mine")).status).toBe(2);
+	expect((await valence("feed", "remove", "mine", "-y")).status).toBe(0);
+	expect((await valence("feed", "show", "mine")).status).toBe(3);
+});
+
+it("sends tables to a feed and waits until they are there", async () => {
+	const [orders, items] = [join(cli.folder, "train.csv"), join(cli.folder, "products.csv")];
+	writeFileSync(orders, "user,item\nu1,i1\n");
+	writeFileSync(items, "item,title\ni1,One\n");
+	const importing = valence(
+		...[
+			"feed",
+			"import",
+			"tables",
+			orders,
+			"--items",
+			items,
+			"--columns",
+			"train.csv:user=1",
+			"--at",
+			"2026-01-01",
+			"--skip-bad-rows",
+		],
+	);
+	const id = await until("it is queued", async () => (await api.app.prisma.feedImport.findFirst())?.id);
+	const problems = [{ code: "empty_id", file: "train.csv", line: 3, column: "user", message: "the id is empty" }];
+	const merged = { code: "merged", file: "t.zip", line: 0, column: "", message: "read as one table" };
+	const told = { problems: [...problems, merged], problemsTotal: 2 };
+	const counts = { added: 1_200, known: 34, bad: 1, erased: 2, items: 5, ...told };
+	await api.app.prisma.feedImport.update({ where: { id }, data: counts });
+	await api.app.prisma.job.update({ where: { id }, data: { state: "SUCCEEDED" } });
+	const { stdout, status } = await importing;
+	expect(status).toBe(0);
+	expect(stdout).toContain(
+		"tables: 1,200 new, 34 known before, 1 left out, 2 of people erased since left out, 5 rows of items\n  train.csv:3: the id is empty\n  ! read as one table",
+	);
+	const { rule, files } = await api.app.prisma.feedImport.findUniqueOrThrow({ where: { id } });
+	expect(rule).toEqual({ columns: { files: { "train.csv": { user: 1 } } }, at: "2026-01-01", skipBadRows: true });
+	expect((files as { role: string }[]).map(({ role }) => role)).toEqual(["interactions", "items"]);
+	for (const words of [
+		["import", "tables"],
+		["import", "tables", `${orders}.gone`],
+		["push", "tables", orders, "--at", "2026"],
+	])
+		expect([words, (await valence("feed", ...words)).status]).toEqual([words, 2]);
 });
 
 describe("what is deployed", () => {
@@ -150,6 +263,36 @@ describe("what is deployed", () => {
 		expect((await valence("deploy", short(other.runs[0]), "--yes")).status).toBe(0);
 		expect((await valence("deploy", short(runs[1]), "--yes")).status).toBe(0);
 		expect((await valence("deploy", "latest", "--as", "trial")).status).toBe(0);
+	});
+	it("takes a feed, keeps it, and gives it back; refuses one that is not there", async () => {
+		const deploy = async (...more: string[]) => {
+			const { status, stdout, stderr } = await valence("deploy", short(runs[1]), "--yes", ...more);
+			return [status, stdout + stderr] as const;
+		};
+		const served = async () =>
+			JSON.parse((await valence("deploy", short(runs[1]), "--yes", "--json")).stdout).feed as string | null;
+		expect(await deploy("--feed", "shop")).toEqual([0, expect.stringContaining("with what people do in shop")]);
+		expect(await served()).toBe("shop");
+		const other = await valence("deploy", "popularity");
+		expect([other.status, other.stderr]).toEqual([
+			2,
+			expect.stringMatching(/with the feed shop, which stays \(with --no-feed .*\); replace it by popularity/),
+		]);
+		const unasked = (await valence("deploy", "popularity", "--yes")).stdout;
+		expect(unasked).toMatch(
+			/valid on .* with the feed shop, which stays \(with --no-feed [\s\S]*in shop since its dataset/,
+		);
+		expect(await served()).toBe("shop");
+		expect((await valence("feed", "show", "shop")).stdout).toMatch(/served as +default/);
+		expect((await valence("feed", "remove", "shop", "--yes")).status).toBe(3);
+		expect(await deploy("--feed", "nowhere")).toEqual([3, expect.stringContaining("There is no feed")]);
+		const fresh = await valence("recommend", "u1", "--fresh", "2");
+		expect([fresh.status, fresh.stdout]).toEqual([0, expect.stringContaining("No new item: ")]);
+		expect((await deploy("--no-feed"))[0]).toBe(0);
+		expect(await served()).toBe(null);
+		const of = { name: "shop", at: new Date().toISOString(), rows: 1, upTo: 1 };
+		await api.app.prisma.dataset.update({ where: { id: dataset }, data: { feed: of } });
+		expect((await deploy())[1]).toMatch(/a snapshot of shop;\n.*--feed shop/);
 	});
 	it("answers for users, for somebody new, and about items; who is not there is told who is", async () => {
 		const { stdout } = await valence("recommend", "u1", "-n", "2");
@@ -225,7 +368,7 @@ it("names the file whose import cannot begin, and the place of what is wrong", a
 });
 
 it("sends the columns that are typed: of all files, of a part, and of one file or table of an archive", async () => {
-	const files = ["2023.orders.csv", "shop.zip"].map((name) => join(cli.folder, name));
+	const files = ["2023.orders.csv", "shop.zip", "a, b.csv"].map((name) => join(cli.folder, name));
 	for (const file of files) writeFileSync(file, "a,b\n1,2\n");
 	const typed = [
 		"rating=stars",
@@ -234,19 +377,49 @@ it("sends the columns that are typed: of all files, of a part, and of one file o
 		"2023.orders.csv:item=3",
 		"shop.zip: a.b: clicks.csv:item=p.q",
 	];
-	const { status, stdout, stderr } = await valence("import", ...files, "--preview", "--columns", typed.join(","));
+	// As CSV quotes, and said twice.
+	const more = '"a, b.csv:item"="sku, or ""id: x""",tags="1"';
+	const columns = ["--columns", typed.join(","), "--columns", more];
+	const { status, stdout, stderr } = await valence("import", ...files, "--preview", ...columns);
 	// The one problem that the trainer here finds in any file.
 	expect([status, stderr, stdout]).toEqual([1, "", expect.stringContaining("the id is empty")]);
 	expect(JSON.parse(api.trainer.previewed?.ruleJson ?? "")).toEqual({
 		columns: {
 			rating: "stars",
+			tags: "1",
 			items: { title: "name" },
 			files: {
+				"a, b.csv": { item: 'sku, or "id: x"' },
 				"2023.orders.csv": { user: "customer", item: 3 },
 				"shop.zip: a.b: clicks.csv": { item: "p.q" },
 			},
 		},
 	});
+});
+
+it("names a dataset by its id where others have its name, and says that what is there keeps its name", async () => {
+	const { prisma } = api.app;
+	const [file, others] = [join(cli.folder, "orders.csv"), await Promise.all([api.dataset(), api.dataset()])];
+	writeFileSync(file, "user,item\nu1,i9\n");
+	await prisma.dataset.updateMany({ where: { id: { in: others } }, data: { name: "orders" } });
+	const ambiguous = await valence("deploy", "best", "--on", "orders");
+	expect([ambiguous.status, ambiguous.stderr]).toEqual([
+		2,
+		expect.stringContaining("several datasets are called orders: "),
+	]);
+	for (const id of others) expect(ambiguous.stderr).toContain(short(id));
+	const importing = valence("import", file, "--json");
+	const id = await until(
+		"it is queued",
+		async () => (await prisma.dataset.findFirst({ where: { name: "orders", id: { notIn: others } } }))?.id,
+	);
+	await prisma.job.update({ where: { id }, data: { state: "SUCCEEDED", finishedAt: new Date() } });
+	await prisma.dataset.update({ where: { id }, data: { artifactKey: `datasets/${id}`, splitDigest: id } });
+	expect((await importing).status).toBe(0);
+	const again = await valence("import", file, "--name", "again");
+	expect(again.stdout).toContain("It keeps this name; --name again changes nothing");
+	expect(again.stdout).toContain(`--on ${short(id)}\n`);
+	await prisma.job.deleteMany({ where: { id: { in: [...others, id as string] } } });
 });
 
 it("imports the service's own sample, as the page does", async () => {
@@ -304,4 +477,85 @@ it("names the models that can be trained where users are held out, and says how 
 	const { status, stdout } = await valence("train", "valid", "--on", "held");
 	expect([status, stdout]).toEqual([0, expect.stringContaining("measured on users held out of the training")]);
 	expect((await valence("train", "valid", "--on", short(dataset))).stdout).not.toContain("held out");
+});
+
+describe("compare", () => {
+	const means = [0.3, 0.2];
+	const metrics = ["recall@20", "recall@50", "ndcg@20", "ndcg@50"];
+	const result = {
+		...{ users: 100, family: 4, draws: 10_000, intervalMethod: "bca", seconds: 1, overlaps: [] },
+		means: metrics.flatMap((metric) =>
+			means.map((mean, group) => ({ group, metric, mean, interval: null, seeds: 1, seedDeviation: null })),
+		),
+		differences: metrics.map((metric) => ({
+			...{ group: 0, baseline: 1, metric, difference: 0.1, relative: 0.5, usersInterval: { low: 0.05, high: 0.15 } },
+			...{ seedsInterval: null, t: 3, pT: 0.01, pRandomisation: 0.001, pRandomisationHolm: 0.004, pTHolm: 0.01 },
+			...{ effect: 0.4, won: 60, tied: 10, lost: 30, pSeeds: null, seedsTest: null, detectable: [], histogram: [] },
+			...{ wonMost: [], lostMost: [] },
+		})),
+	};
+	let on: string;
+	let tested: Record<string, string>;
+	beforeAll(async () => {
+		on = await api.dataset();
+		tested = {};
+		for (const [place, model] of ["valid", "popularity"].entries()) {
+			const [id] = (await api.experiment(["SUCCEEDED"], { dataset: on, model })).runs as [string];
+			await api.app.prisma.run.update({ where: { id }, data: { configHash: model } });
+			const value = means[place] as number;
+			await api.app.prisma.metric.create({ data: { runId: id, split: "test", name: "recall@20", epoch: 2, value } });
+			tested[model] = id;
+		}
+	});
+
+	it("says what is missing where nothing can be tested, and prints means", async () => {
+		const { status, stdout } = await valence("compare", "--on", short(on));
+		expect(status).toBe(0);
+		expect(stdout).toMatch(/valid +0\.3000/);
+		expect(stdout).toContain("Nothing is tested: 2 of 2 runs have nothing to be compared by (valid ");
+		expect(stdout).toContain("an earlier version tested it");
+		expect((await valence("compare", "--on", short(on), "--plain")).stdout).not.toContain("tested");
+		const asked = await valence("compare", "--on", short(on), "--format", "csv");
+		expect([asked.status, asked.stdout, asked.stderr]).toEqual([1, "", expect.stringContaining("nothing is tested")]);
+	});
+
+	it("tests the differences once, tells them, and hands them to documents and programs", async () => {
+		for (const id of Object.values(tested)) {
+			const values = { valuesKey: `values/${id}`, valuesSha256: "f", valuesBytes: 1n, valuesUsers: 100 };
+			await api.app.prisma.run.update({ where: { id }, data: values });
+		}
+		const body = { groups: Object.entries(tested).map(([name, id]) => ({ name, runs: [id] })), metrics };
+		const key = { authorization: `Bearer ${KEY}` };
+		const { id } = (await api.call("POST", "/comparisons", body, key)).body;
+		await api.app.prisma.comparison.update({ where: { id }, data: { result } });
+		await api.app.prisma.job.update({ where: { id }, data: { state: "SUCCEEDED", finishedAt: new Date() } });
+
+		const { stdout, status } = await valence("compare", "--on", short(on));
+		expect(status).toBe(0);
+		expect(stdout).toMatch(/valid +0\.3000 +\* +\S/);
+		expect(stdout).toContain("valid beats popularity by 50.0 % (25.0 % to 75.0 %) in Recall@20; about 60 of 100 users");
+		expect(stdout).toContain("One seed (valid):");
+		const named = [tested.popularity, tested.valid].map(short);
+		const both = JSON.parse((await valence("compare", ...named, "--json")).stdout);
+		expect(both).toMatchObject({ id, result: { users: 100 } });
+		expect((await valence("compare", "--on", short(on), "--format", "latex")).stdout).toContain(
+			"valid & \\textbf{0.3000}$^{*}$",
+		);
+		expect(await api.app.prisma.comparison.count({ where: { datasetId: on } })).toBe(1);
+	});
+
+	it("refuses a baseline that is not compared, a metric that is not measured, and names that are nothing", async () => {
+		const unmeasured = await valence("compare", "--on", short(on), "--metrics", "recall@7");
+		expect([unmeasured.status, unmeasured.stderr]).toEqual([
+			...[2, expect.stringContaining("--metrics recall@7 is none of recall@20, recall@50, ndcg@20, ndcg@50")],
+		]);
+		const strange = await valence("compare", "--on", short(on), "--baseline", "ease");
+		expect([strange.status, strange.stderr]).toEqual([
+			...[2, expect.stringContaining("--baseline ease is none of what is compared; there are valid (")],
+		]);
+		const nothing = await valence("compare", "nope");
+		expect([nothing.status, nothing.stderr]).toEqual([
+			...[2, expect.stringContaining("there is no experiment nope, and there is no run nope")],
+		]);
+	});
 });

@@ -55,10 +55,35 @@ it("lists its commands, and each helps with an example of itself", async () => {
 	}
 });
 
+it.each([
+	["feed", ["list", "show", "make", "push", "import", "snapshot", "items", "erase", "remove"]],
+	["keys", ["list", "make", "revoke"]],
+	["refresh", ["set", "show", "now", "list", "pause", "resume", "remove"]],
+])(
+	"helps with each thing that can be done with a %s, with an example, and docs/cli.md names it",
+	async (group, all) => {
+		const page = readFileSync("docs/cli.md", "utf8");
+		const { text: help } = await typed(group, "--help");
+		const names = [...help.matchAll(new RegExp(`^ {2}valence ${group} ([a-z]+)(?: |$)`, "gm"))].map(
+			([, name]) => name as string,
+		);
+		expect(new Set(names)).toEqual(new Set(all));
+		for (const name of names) {
+			const { status, text } = await typed(group, name, "--help");
+			expect([name, status, text]).toEqual([
+				name,
+				0,
+				expect.stringMatching(new RegExp(`Examples:\\n.*valence ${group} ${name}`)),
+			]);
+			expect([name, page.includes(`\`${group} ${name}`)]).toEqual([name, true]);
+		}
+	},
+);
+
 it("is described in docs/cli.md, every command and every exit status", async () => {
 	const page = readFileSync("docs/cli.md", "utf8");
 	for (const name of await commands()) expect([name, page.includes(`\`${name}`)]).toEqual([name, true]);
-	for (const status of [0, 1, 2, 3, 4, 130]) expect(page).toMatch(new RegExp(`^\\| ${status} \\|`, "m"));
+	for (const status of [0, 1, 2, 3, 4, 5, 130]) expect(page).toMatch(new RegExp(`^\\| ${status} \\|`, "m"));
 });
 
 it.each([
@@ -68,6 +93,13 @@ it.each([
 	[["train"], "something is missing: it is used as valence train <models..>"],
 	[["deploy"], "it is used as valence deploy <run>"],
 	[["deploy", "a", "b"], "b is not known here"],
+	[["deploy", "a", "--feed"], "--feed takes a value"],
+	[["feed"], "What about the feed?"],
+	[["feed", "pull", "shop"], "valence feed --help shows how it is used."],
+	[["feed", "push", "shop"], "it is used as valence feed push <name> <file>"],
+	[["feed", "snapshot", "shop", "today.ndjson"], "today.ndjson is not known here"],
+	[["feed", "snapshot", "shop", "--quantiles", "0.8"], "--quantiles takes two"],
+	[["feed", "push", "shop", "no-such.ndjson"], "no-such.ndjson is not there"],
 	[["import"], "a file is needed, for example: valence import ratings.csv"],
 	[["import", "README.md", "--sample"], "--sample stands in place of files"],
 	[["import", "--sample", "--k-core", "5"], "--sample does not go with --k-core"],
@@ -91,9 +123,12 @@ it.each([
 	[["import", "README.md", "--k-core", "0"], "--k-core takes a whole number from 1 to 1000, not 0"],
 	[["train", "valid", "--seeds", "3-1"], "--seeds takes numbers like 1,2 or 1-10, not 3-1"],
 	[["train", "valid", "--seeds", "2147483648"], "--seeds takes numbers like 1,2 or 1-10, not 2147483648"],
+	[["train", "valid", "--processes", "17"], "--processes takes a whole number from 1 to 16, not 17"],
 	[["login", "http://127.0.0.1:9", "--name", "local"], "local is the service of this checkout"],
 	[["recommend"], "a user or --items is needed"],
 	[["recommend", "1", "--items", "a"], "and not both"],
+	[["compare", "--draws", "500"], "--draws takes a whole number from 1000 to 100000, not 500"],
+	[["recommend", "1", "--fresh", "21"], "--fresh takes a whole number from 1 to 20, not 21"],
 	[["recommend", "1", "-n", "many"], "-n takes a whole number from 1 to 1000, not many"],
 	[["recommend", "1", "-n", "1", "-n", "2"], "-n is given twice"],
 	[["runs", "--context", "a", "--context", "b"], "--context is given twice"],

@@ -53,6 +53,16 @@ it("puts one value into params and several into the grid", () => {
 	expect(parseFields(properties, { k: "2, 4, 2", tau: "" }).problems).toEqual({ k: "must not repeat a value" });
 });
 
+it("names runs by how many processes train them where that differs", () => {
+	const run = { model: "valid", seed: 1, config: { k: 2 }, trial: null };
+	const runs = [1, 2].map((processes) => ({ ...run, processes }));
+	expect(runs.map((one) => labelOf(one, tellingFields(runs)))).toEqual([
+		"valid processes=1 seed 1",
+		"valid processes=2 seed 1",
+	]);
+	expect(labelOf(run, tellingFields([run]))).toBe("valid seed 1");
+});
+
 it("names runs by what tells them apart from runs of the same model", () => {
 	const runs = [
 		{ model: "valid", seed: 1, config: { k: 2, tau: 0.1 } },
@@ -62,7 +72,7 @@ it("names runs by what tells them apart from runs of the same model", () => {
 	const telling = tellingFields(runs);
 	expect([...(telling.get("valid") ?? [])]).toEqual(["k"]);
 	expect([...differingFields(runs)]).toEqual(["k"]);
-	expect(runs.map((run) => labelOf(run, telling))).toEqual([
+	expect(runs.map((run) => labelOf({ ...run, trial: null }, telling))).toEqual([
 		"valid k=2 seed 1",
 		"valid k=4 seed 1",
 		"popularity seed 1",

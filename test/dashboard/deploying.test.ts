@@ -1,5 +1,14 @@
 import type { Deployment, Run } from "@valence/client";
-import { isName, leftOutSentence, replaced, runToDeploy, toServe } from "../../services/dashboard/src/deploying";
+import {
+	feedToServe,
+	isName,
+	leftOutSentence,
+	onDataset,
+	replaced,
+	runToDeploy,
+	toServe,
+	withFeed,
+} from "../../services/dashboard/src/deploying";
 
 const checkpoint = {
 	id: "c1",
@@ -8,7 +17,7 @@ const checkpoint = {
 	experiment: { id: "e1", name: "First" },
 	dataset: { id: "d1", name: "films" },
 };
-const deployment = { name: "default", checkpoint } as Deployment;
+const deployment = { name: "default", checkpoint, feed: null } as Deployment;
 
 it("asks nothing where nothing is served, or another checkpoint of the same model and dataset", () => {
 	expect(replaced(undefined, checkpoint)).toBeNull();
@@ -27,6 +36,29 @@ it("asks before another model or dataset takes the place, and says what is serve
 	expect(replaced(deployment, { ...checkpoint, model: "ease", dataset: { id: "d2", name: "books" } })?.question).toBe(
 		"Replace what default serves with another model and another dataset?",
 	);
+});
+
+it("names the feed in the question, also the one that is left", () => {
+	const other = { ...checkpoint, dataset: { id: "d2", name: "books" } };
+	const served = { ...deployment, feed: "shop" };
+	expect(replaced(served, other, "films")?.question).toMatch(/with another dataset, with the feed films\?$/);
+	for (const said of ["shop", undefined]) {
+		const kept = replaced(served, other, said);
+		expect(kept?.question).toMatch(/with another dataset, and keep the feed shop\?$/);
+		expect(kept?.consequence).toContain("What people do in shop still joins their histories");
+	}
+	expect(replaced(served, { ...checkpoint, model: "ease" })?.consequence).not.toContain("still joins");
+	const left = replaced(served, other, null);
+	expect(left?.question).toMatch(/with another dataset, without the feed shop\?$/);
+	expect(left?.consequence).toContain(
+		"on films, with the feed shop now. From then on it serves valid, epoch 3, of First, on books.",
+	);
+	expect(replaced(deployment, other, null)?.question).toMatch(/with another dataset\?$/);
+});
+
+it("says the dataset once where the experiment is called after it", () => {
+	expect(onDataset("valid on films", "films")).toBe("valid on films");
+	expect(onDataset("First", "films")).toBe("First, on films");
 });
 
 it("goes by the dataset's name where no more is known of what was served before", () => {
@@ -79,3 +111,17 @@ it.each([
 	["a-", false],
 	["x".repeat(65), false],
 ])("takes %p for a name: %p", (name, expected) => expect(isName(name)).toBe(expected));
+
+it("goes on with the feed that is served, else with the one the data is of, else with none", () => {
+	const feeds = ["shop", "films"];
+	const snapshotOf = (name: string) => ({ feed: { name } }) as never;
+	const withFilms = { feed: "films" };
+	for (const data of [snapshotOf("shop"), { feed: null }, undefined])
+		expect(feedToServe(withFilms, data, feeds)).toBe("films");
+	expect(feedToServe(deployment, snapshotOf("shop"), feeds)).toBe("shop");
+	expect(feedToServe(deployment, { feed: null }, feeds)).toBeNull();
+	expect(feedToServe(undefined, snapshotOf("shop"), feeds)).toBe("shop");
+	expect(feedToServe(undefined, snapshotOf("deleted since"), feeds)).toBeNull();
+	expect(feedToServe(undefined, undefined, feeds)).toBeNull();
+	expect([withFeed({ feed: "shop" }), withFeed({ feed: null })]).toEqual([", with the feed shop", ""]);
+});

@@ -1,4 +1,5 @@
-import { byReading, bytes, duration, metric, metricTitle, percent, tick } from "../../services/dashboard/src/format";
+import { bytes, duration, metric, metricTitle, percent, tick } from "../../services/dashboard/src/format";
+import { readingOrder, shownOf } from "../../services/dashboard/src/measures";
 
 it("names metrics as people do and orders them as they read", () => {
 	const names = [
@@ -10,7 +11,7 @@ it("names metrics as people do and orders them as they read", () => {
 		"valid.recall@20",
 		"test.recall@20",
 	];
-	expect(names.sort(byReading).map(metricTitle)).toEqual([
+	expect(names.sort(readingOrder([])).map((name) => metricTitle(name))).toEqual([
 		"Test Recall@20",
 		"Test Recall@50",
 		"Test NDCG@20",
@@ -20,6 +21,31 @@ it("names metrics as people do and orders them as they read", () => {
 		"Training loss",
 	]);
 	expect(metricTitle(".recall@5")).toBe("Recall@5");
+});
+
+it("names others as the service does, after recall and NDCG and in its order", () => {
+	const known = [
+		{ name: "mrr", title: "MRR", better: "higher" as const },
+		{ name: "coverage", title: "Item coverage", better: "higher" as const },
+	];
+	const names = ["test.uniformity", "test.coverage@20", "test.mrr@50", "test.mrr@20", "test.ndcg@20", "test.recall@20"];
+	expect(names.toSorted(readingOrder(known)).map((name) => metricTitle(name, known))).toEqual([
+		"Test Recall@20",
+		"Test NDCG@20",
+		"Test MRR@20",
+		"Test MRR@50",
+		"Test Item coverage@20",
+		"Test Uniformity",
+	]);
+	// Before the service has said them.
+	expect(metricTitle("test.mrr@20")).toBe("Test mrr@20");
+	expect(names.toSorted(readingOrder([])).slice(0, 2)).toEqual(["test.recall@20", "test.ndcg@20"]);
+});
+
+it("shows the first measures of many unasked, each at all of its cut-offs", () => {
+	const names = ["a@5", "a@10", "b@5", "c@5", "d@5", "e@5"].map((name) => `test.${name}`);
+	expect(shownOf(names, null)).toEqual(["test.a@5", "test.a@10", "test.b@5", "test.c@5", "test.d@5"]);
+	expect(shownOf(names, ["e", "a"])).toEqual(["test.a@5", "test.a@10", "test.e@5"]);
 });
 
 it("writes numbers short, and a dash for none", () => {

@@ -1,7 +1,10 @@
 import type { Preview, PreviewedColumn, PreviewedFile } from "@valence/client";
 import {
+	type Dropped,
 	dialectSentence,
 	dropped,
+	feedImportProblem,
+	feedPreview,
 	importProblem,
 	problemText,
 	roleToSend,
@@ -136,6 +139,18 @@ it("says in the rule what holds for one file beside what holds for all", () => {
 	});
 });
 
+it("asks a feed's file for a time unless one is given, and takes items alone", () => {
+	const untimed = { ...file, columns: [column("a", "user"), column("b", "item")] };
+	const [sales] = dropped([new File(["a,b"], "sales.csv")]);
+	expect(feedImportProblem([sales as Dropped], preview([untimed]), false)).toBe(
+		"Press the column of sales.csv that holds the times, or give a time of rows without one.",
+	);
+	expect(feedImportProblem([sales as Dropped], preview([untimed]), true)).toBeNull();
+	expect(feedImportProblem([sales as Dropped], preview([file]), true)).toContain("holds the items");
+	const titles: PreviewedFile = { ...file, role: "items", columns: [column("b", "item")] };
+	expect(feedImportProblem([sales as Dropped], preview([titles]), false)).toBeNull();
+});
+
 it("says why nothing can be imported yet", () => {
 	expect(importProblem([], undefined)).toContain("Drop a file");
 	expect(importProblem(files.slice(1), undefined)).toContain("interactions is missing");
@@ -159,8 +174,16 @@ it("says how a file is written where that is not the usual", () => {
 	expect(dialectSentence({ ...dialect, format: "parquet", encoding: "" })).toBe("parquet");
 });
 
+it("says of a feed's files nothing about a limit of ratings that a feed does not have", () => {
+	const warnings = ["ratings_all_taken", "encoding"].map((code) => ({ ...PROBLEM, code }));
+	expect(feedPreview({ ...preview([]), warnings }).warnings.map(({ code }) => code)).toEqual(["encoding"]);
+});
+
 it("names the file and the line of a problem", () => {
 	expect(problemText({ file: "a.csv", line: 3, message: "the id is empty" })).toBe("a.csv, line 3: the id is empty");
 	expect(problemText({ file: "a.csv", line: 0, message: "not UTF-8" })).toBe("a.csv: not UTF-8");
+	expect(problemText({ file: "a.csv", line: 0, message: "all taken unless minRating is given" })).toBe(
+		"a.csv: all taken unless a least rating is given",
+	);
 	expect(problemText({ file: "a.pdf", line: 0, message: "a.pdf is a PDF document" })).toBe("a.pdf is a PDF document");
 });

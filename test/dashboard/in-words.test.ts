@@ -1,5 +1,5 @@
 import { ERRORS } from "../../services/api/src/http/errors";
-import { fieldOf, inWords } from "../../services/dashboard/src/in-words";
+import { fieldOf, inWords, ruleInWords } from "../../services/dashboard/src/in-words";
 
 it("says what a person can do, not what a program got", () => {
 	const { title, hint } = inWords({ code: "diverged", message: "loss is nan" });
@@ -69,4 +69,38 @@ it.each([
 it("names the models that can, where one cannot answer for users who are held out", () => {
 	const message = "bpr cannot be measured on the users that the split holds out; these models can: ease, valid.";
 	expect(inWords({ code: "fold_in_unsupported", message }).hint).toBe(message);
+});
+
+it.each([
+	[
+		"a.csv: no user column is recognised among x, y; name it in the rule, columns.user",
+		"a.csv: no user column is recognised among x, y. Press or name the column of the users",
+	],
+	[
+		"a.csv: no title and no tags column is recognised among x; name one in the rule, columns.items.title or columns.tags",
+		"a.csv: no title and no tags column is recognised among x. Press or name the column of the titles or tags",
+	],
+	[
+		"sales.csv: a feed, where the rule gives no `at` for rows without one, needs times, and no column of them is recognised among a, b; name it in the rule, columns.timestamp",
+		"sales.csv: a feed needs the time of each row, and no column of them is recognised among a, b. Press or name the column of the times",
+	],
+	[
+		"give the same file once more, as one of items, and name its columns in the rule, columns.items.item and columns.items.title",
+		"give the same file once more, as one of items, and name its columns",
+	],
+	[
+		'Say which column is which by position, counted from 1: rule={"columns": {"user": 1, "item": 2}}; or add a header',
+		"Say which column is which by position, counted from 1; or add a header",
+	],
+	[
+		"1 of 9 rows of train cannot be read; mend them or ask for skipBadRows",
+		"1 of 9 rows of train cannot be read; mend them or have such rows left out",
+	],
+	["all 9 rows are rated below minRating", "all 9 rows are rated below the least rating"],
+	["all taken as likes unless minRating is given", "all taken as likes unless a least rating is given"],
+	["kCore cannot be combined with given parts", "k-core cannot be combined with given parts"],
+	["sales.csv is an Excel file: save it as CSV", "sales.csv is an Excel file: save it as CSV"],
+])("says %p without the syntax of the rule", (message, words) => {
+	expect(ruleInWords(message)).toBe(words);
+	expect(inWords({ code: "missing_column", message }).title).toBe(words);
 });

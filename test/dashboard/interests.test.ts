@@ -1,5 +1,5 @@
-import type { Recommendations, RecommendedItem } from "@valence/client";
-import { interestsOf, nameAt, namesOf } from "../../services/dashboard/src/interests";
+import { LINEAR, type Recommendations, type RecommendedItem } from "@valence/client";
+import { interestsOf, linearShareOf, nameAt, namesOf } from "../../services/dashboard/src/interests";
 
 const named = (index: number, label: string) => ({ index, label, weight: 0.5, topItems: [], formedBy: [] });
 
@@ -27,6 +27,7 @@ it("describes the interests of a guest by their shelves", () => {
 		user: null,
 		deployment: null,
 		answeredBy: "live",
+		recommendationId: null,
 		checkpoint: { id: "c", runId: "r", model: "valid", epoch: 1 },
 		interests: 2,
 		shelves: [
@@ -42,4 +43,16 @@ it("describes the interests of a guest by their shelves", () => {
 	expect([first?.label, first?.weight, first?.formedBy.map(({ id }) => id)]).toEqual(["jazz", 0.5, ["y", "x", "z"]]);
 	expect([second?.index, second?.label, second?.weight, second?.formedBy]).toEqual([1, "", 0.5, []]);
 	expect(interestsOf({ ...answer, items: [], shelves: undefined })).toEqual([]);
+	// What a linear path has of the scores, or an item that no model knows, is no interest's.
+	const items = [ranked("a", "A", [0.3, 0.1]), ranked("b", null, [0.1, 0]), ranked("new", "New", [])];
+	expect(interestsOf({ ...answer, items }).map(({ weight }) => weight)).toEqual([
+		expect.closeTo(0.8, 12),
+		expect.closeTo(0.2, 12),
+	]);
+});
+
+it("tells how much of a list goes with the history, and nothing where the model has no such path", () => {
+	expect(linearShareOf([{ linearShare: 0.5 }, { linearShare: 0 }, {}])).toBe(0.25);
+	expect([linearShareOf([]), linearShareOf([{}])]).toEqual([null, null]);
+	expect(nameAt(["jazz"], LINEAR)).toBe("Goes with what you have");
 });

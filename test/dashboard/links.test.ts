@@ -1,4 +1,4 @@
-import { userPath } from "../../services/dashboard/src/links";
+import { leaderboardPath, runUserPath, userPath } from "../../services/dashboard/src/links";
 
 it.each([
 	["user-1", "/users/user-1"],
@@ -14,4 +14,18 @@ it.each([
 
 it("keeps what else the address holds, and no second id", () => {
 	expect(userPath("b", new URLSearchParams({ id: "a", deployment: "shop" }))).toBe("/users/b?deployment=shop");
+});
+
+it.each([
+	[undefined, null, "/runs/r/users"],
+	["a/b", null, "/runs/r/users/a%2Fb"],
+	["a", "other", "/runs/r/users/a?beside=other"],
+	["..", "other", "/runs/r/users?user=..&beside=other"],
+])("the interests of %p by a run, beside %p, are at %p", (user, beside, path) => {
+	expect(runUserPath("r", user, beside)).toBe(path);
+});
+
+it("leads to a leaderboard, under the protocol used last unless one is named", () => {
+	expect(leaderboardPath("d")).toBe("/leaderboard?dataset=d");
+	expect(leaderboardPath("d", "h")).toBe("/leaderboard?dataset=d&protocol=h");
 });

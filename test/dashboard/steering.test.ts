@@ -12,7 +12,16 @@ import {
 	weighed,
 } from "../../services/dashboard/src/steering";
 
-const NONE: Steering = { weights: null, without: [], with: [], anyTag: [], allTags: [], noTag: [], shelves: false };
+const NONE: Steering = {
+	weights: null,
+	without: [],
+	with: [],
+	anyTag: [],
+	allTags: [],
+	noTag: [],
+	shelves: false,
+	fresh: 0,
+};
 const asked = (text: string) => steeringFrom(new URLSearchParams(text));
 
 it("reads from the address what was written to it, whatever the ids hold", () => {
@@ -24,6 +33,7 @@ it("reads from the address what was written to it, whatever the ids hold", () =>
 		allTags: ["x-y", "z"],
 		noTag: ["#"],
 		shelves: true,
+		fresh: 3,
 	};
 	const address = changed(new URLSearchParams("id=user-1"), changesOf(steering)).toString();
 	expect(asked(address)).toEqual(steering);
@@ -44,6 +54,21 @@ it("takes no weights from an address that holds something else", () => {
 		expect([text, asked(`weights=${encodeURIComponent(text)}`).weights]).toEqual([text, null]);
 	}
 	expect(asked("weights=4-0.25").weights).toEqual([4, 0.25]);
+});
+
+it("takes a whole number of new items, as many as the service does", () => {
+	for (const [text, fresh] of [
+		["", 0],
+		["-1", 0],
+		["1.5", 0],
+		["x", 0],
+		["3", 3],
+		["21", 20],
+		["100", 0],
+	] as const)
+		expect([text, asked(`fresh=${text}`).fresh]).toEqual([text, fresh]);
+	expect(bodyOf({ ...NONE, fresh: 3 })).toEqual({ n: 20, fresh: 3 });
+	expect(isBent({ ...NONE, fresh: 3 })).toBe(false);
 });
 
 it("takes each id once, and no more than an address can hold", () => {

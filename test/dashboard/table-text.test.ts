@@ -53,6 +53,8 @@ it("writes LaTeX that compiles whatever the names hold", () => {
 	expect(text).toContain("\\begin{tabular}{lr}");
 	expect(text).toContain("=cmd|x & \\textbf{0.1235 $\\pm$ 0.01} \\\\");
 	expect(text).toContain('a "b", 50\\%\\_k & -0.5000 \\\\');
+	const marked = { title: "", columns: [{ title: "a", text: () => "−0.1 ★" }], rows: [0] };
+	expect(latexOf(marked)).toContain("    $-$0.1 $^{*}$ \\\\");
 	const hostile = latexOf({ title: "\\~^{}$#\n", columns: [], rows: [] });
 	expect(hostile).toContain("\\caption{\\textbackslash{}\\textasciitilde{}\\textasciicircum{}\\{\\}\\$\\# }");
 });

@@ -39,6 +39,6 @@ test("a package's builds for the platforms are locked, all or none left out know
 	const locked = new Set(Object.keys(packages).map((path) => path.split("node_modules/").at(-1)));
 	const missing = Object.values(packages)
 		.flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
-		.filter((name) => /(linux|darwin)-(x64|arm64)/.test(name) && !locked.has(name) && !OPTIONAL.test(name));
+		.filter((name) => /(linux|darwin)-(x64|arm64|aarch64)/.test(name) && !locked.has(name) && !OPTIONAL.test(name));
 	expect(missing).toEqual([]);
 });

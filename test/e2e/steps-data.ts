@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { trainerChildren, until } from "../support/processes.js";
 import { HOSTILE, type Valence } from "./valence.js";
 
 /** Empty pages, a dataset imported by upload, an import that is cancelled and deleted, a file with a bad row. */
@@ -18,6 +19,8 @@ export function dataSteps(valence: Valence) {
 		["/exports", "Nothing is deployed", "press Deploy"],
 		["/experiments/new", "No dataset is ready", "Upload one"],
 		["/compare", "Choose runs first", "press Compare"],
+		["/comparisons", "No difference was tested yet", "press Test the differences"],
+		["/leaderboard", "There is no dataset yet", "Upload one"],
 	])(
 		"says at %s what to do where there is nothing yet",
 		async (path, state, next) => {
@@ -59,12 +62,15 @@ export function dataSteps(valence: Valence) {
 	it("cancels an import that takes too long, and deletes it", async () => {
 		const { page, home } = valence;
 		const large = join(home, "large.csv");
-		const rows = Array.from({ length: 2_000_000 }, (_, row) => `u${row % 49_999},i${row % 20_011}`);
+		const rows = Array.from({ length: 500_000 }, (_, row) => `u${row % 49_999},i${row % 20_011}`);
 		writeFileSync(large, `user,item\n${rows.join("\n")}\n`);
 		await valence.open("/datasets");
 		await page.locator('input[type="file"]').setInputFiles(large);
 		await page.getByText("large.csv (interactions").waitFor();
+		const importing = until("the import begins", () => trainerChildren(join(home, "artifacts"), "import")[0], 60);
 		await page.getByRole("button", { name: "Import", exact: true }).click();
+		// However fast it would be, it is not over before it is cancelled.
+		process.kill(await importing, "SIGSTOP");
 		await page.getByRole("button", { name: "Cancel" }).click({ timeout: 60_000 });
 		await page.getByText("cancelled", { exact: true }).waitFor({ timeout: 30_000 });
 		await page.getByRole("button", { name: "Delete" }).click();
@@ -174,7 +180,7 @@ export function dataSteps(valence: Valence) {
 		const panel = page.getByRole("main");
 		await panel.getByRole("alert").getByText("no user column is recognised").waitFor({ timeout: 60_000 });
 		await panel.getByRole("button", { name: "Import again with another rule" }).click();
-		await panel.getByLabel("Column of the user").fill("who");
+		await panel.getByRole("textbox", { name: "Column of the user" }).fill("who");
 		await panel.getByLabel("k-core").fill("0");
 		await panel.getByText("a whole number from 1 to 1000").waitFor();
 		expect(await panel.getByRole("button", { name: "Import again", exact: true }).isDisabled()).toBe(true);

@@ -37,5 +37,10 @@ export function modelSteps(valence: Valence) {
 		const failed = now.runs.filter(({ state }) => state !== "SUCCEEDED").map(({ model, state }) => `${model} ${state}`);
 		expect(failed).toEqual([]);
 		expect(new Set(now.runs.map(({ model }) => model)).size).toBe(models.items.length);
+		for (const { id, model } of now.runs) {
+			const { estimate, peakMemoryBytes } = await valence.api.get("/runs/{id}", { path: { id } });
+			const ratio = (estimate?.memoryBytes ?? 0) / (peakMemoryBytes ?? 0);
+			expect([model, ratio > 1 / 1.5 && ratio < 1.5 ? "as estimated" : ratio]).toEqual([model, "as estimated"]);
+		}
 	}, 300_000);
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { Experiment } from "@valence/client";
+import type { Comparison, Experiment } from "@valence/client";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { manyModels } from "./many-models.js";
+import { runWithInterests } from "./steps-interests.js";
 import type { Valence } from "./valence.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -30,12 +31,17 @@ export function pageSteps(valence: Valence) {
 	it("every page fits, has names and contrast, and breaks neither the policy nor the log", async () => {
 		const { items } = await valence.api.get("/experiments");
 		const datasets = await valence.api.get("/datasets", { query: { state: "SUCCEEDED" } });
+		const { items: comparisons } = await valence.api.get("/comparisons");
+		const { items: refreshes } = await valence.api.get("/deployments/{name}/refreshes", { path: { name: "renewed" } });
+		const { run } = await runWithInterests(valence);
+		const interests = `/runs/${run}/users/user-0042`;
 		// At once: loading waits for little that another page could not use.
 		await Promise.all(
 			LOOKS.map(async ({ rules, ...look }) => {
 				const page = await valence.newPage(look);
-				for (const [path, shown] of pathsOf(items, datasets.items[0]?.id))
+				for (const [path, shown] of pathsOf(items, datasets.items[0]?.id, refreshes[0]?.id, comparisons[0]))
 					await check(valence, page, path, shown, rules);
+				await check(valence, page, interests, "Top items", rules);
 				await checkMany(valence, page, (items[0] as Experiment).id);
 				await page.close();
 			}),
@@ -45,7 +51,12 @@ export function pageSteps(valence: Valence) {
 }
 
 /** Pages, each with what is shown once all of it is there. */
-function pathsOf(experiments: Experiment[], dataset: string | undefined): [path: string, shown: string][] {
+function pathsOf(
+	experiments: Experiment[],
+	dataset: string | undefined,
+	refresh: string | undefined,
+	comparison: Comparison | undefined,
+): [path: string, shown: string][] {
 	const runs = experiments.flatMap(({ best }) => best?.runId ?? []);
 	return [
 		["/experiments", "Best validation"],
@@ -53,6 +64,10 @@ function pathsOf(experiments: Experiment[], dataset: string | undefined): [path:
 		[`/experiments/${experiments[0]?.id}`, "Results"],
 		[`/runs/${runs[0]}`, "Evaluate"],
 		[`/compare?runs=${runs.join(",")}`, "These numbers do not compare"],
+		["/comparisons", "Asked for"],
+		[`/comparisons/${comparison?.id}`, "How to read this"],
+		[`/comparisons/${comparison?.id}/lists?${listsOf(comparison)}`, "that the test asks for"],
+		[`/leaderboard?dataset=${comparison?.dataset.id}&protocol=${comparison?.protocol.hash}`, "Joined: no other"],
 		["/datasets", "Train on it"],
 		[`/datasets/${dataset}`, "Train on it"],
 		["/feeds", "New feed"],
@@ -64,11 +79,17 @@ function pathsOf(experiments: Experiment[], dataset: string | undefined): [path:
 		["/users?view=items", "Interactions"],
 		["/users?view=items&item=item-0001", "Like it"],
 		["/deployments", "Memory of lists"],
+		[`/refreshes/${refresh}`, "The candidate needs"],
 		["/exports", "New export"],
 		["/models", "Train VALID"],
 		["/storage", "in use"],
 	];
 }
+
+const listsOf = (comparison: Comparison | undefined) => {
+	const [run, against] = (comparison?.groups ?? []).map(({ runs }) => runs[0]?.id ?? "");
+	return new URLSearchParams({ user: "user-0042", run: run ?? "", against: against ?? "" });
+};
 
 async function checkMany(valence: Valence, page: Page, experiment: string): Promise<void> {
 	await manyModels(page, experiment, async () => {
@@ -76,8 +97,8 @@ async function checkMany(valence: Valence, page: Page, experiment: string): Prom
 		expect(await page.getByRole("table", { name: "Results" }).getByRole("row").count()).toBe(23);
 		await valence.open("/experiments/new", page);
 		await page.getByRole("combobox", { name: "Model", exact: true }).fill("graph");
-		await page.getByRole("option").first().waitFor();
-		expect(await page.getByRole("option").allTextContents()).toHaveLength(4);
+		await page.getByRole("listbox").getByRole("option").first().waitFor();
+		expect(await page.getByRole("listbox").getByRole("option").allTextContents()).toHaveLength(4);
 	});
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { until } from "../support/processes.js";
 import { steeringSteps } from "./steps-steering.js";
 import { HOSTILE, type Valence } from "./valence.js";
 
@@ -23,7 +24,7 @@ export function servingSteps(valence: Valence) {
 		await page.getByRole("heading", { name: /^Recommended to user-\d+$/ }).waitFor();
 		await page.goto(run);
 		await page.getByRole("table", { name: "Checkpoints" }).getByText("serving as default").waitFor();
-		await page.getByText(/^default serves valid, epoch \d+, of .*, on sample now\.$/).waitFor();
+		await page.getByText(/^default serves valid, epoch \d+, of .* on sample now\.$/).waitFor();
 	}, 90_000);
 
 	steeringSteps(valence);
@@ -50,16 +51,50 @@ export function servingSteps(valence: Valence) {
 		await evaluations.getByRole("columnheader", { name: "Recall@20" }).waitFor();
 	}, 90_000);
 
+	it("shows what was measured of each user: sorted, of one, and as a file; and of groups of them", async () => {
+		const { page } = valence;
+		const { items } = await valence.api.get("/experiments", { query: { state: "SUCCEEDED", model: "valid" } });
+		const { runs } = await valence.api.get("/experiments/{id}", { path: { id: items[0]?.id as string } });
+		await valence.open(`/runs/${runs.find(({ model }) => model === "valid")?.id}`);
+		const users = page.getByRole("table", { name: "Values of users" });
+		await users.getByRole("button", { name: "Recall@20" }).click();
+		await page.waitForURL(/sort=recall%4020&order=desc/);
+		const column = async () => (await users.locator("tbody tr td:nth-child(4)").allTextContents()).map(Number);
+		await until("they are sorted", async () => {
+			const values = await column();
+			return values.length === 25 && values.every((value, place) => place === 0 || value <= (values[place - 1] ?? 0));
+		});
+		await page.getByRole("link", { name: "Next" }).click();
+		await page.waitForURL(/cursor=/);
+		await page.getByLabel("One user").fill("user-0001");
+		await page.getByRole("button", { name: "Find" }).click();
+		await page.waitForURL(/user=user-0001/);
+		await until("only they are there", async () => (await column()).length === 1);
+		expect(await users.getByRole("link", { name: "user-0001" }).getAttribute("href")).toMatch(
+			/\/runs\/[0-9a-f-]{36}\/users\/user-0001$/,
+		);
+		const [file] = await Promise.all([
+			page.waitForEvent("download"),
+			page.getByRole("link", { name: "Download CSV" }).click(),
+		]);
+		expect(readFileSync(await file.path(), "utf8")).toMatch(/^"user","history","items","recall@20",/);
+		await page.getByRole("table", { name: "Users by activity" }).getByText("high").waitFor();
+		await page.getByRole("button", { name: /^Copy or download: Users by activity, / }).waitFor();
+	}, 60_000);
+
 	it("shows how a deployment has answered, and the memory of its lists", async () => {
 		const { page } = valence;
 		await valence.open("/deployments");
-		// A curve that does not change has no height, which Playwright takes for hidden: it is asked for its points.
-		for (const name of ["Requests a second", "Milliseconds to answer"])
-			await page
+		// A curve that does not change has no height, which Playwright takes for hidden: it is asked for its points. What was
+		// asked in windows of which no two are neighbours has points and no line between them.
+		const curve = (name: string, drawn: string) =>
+			page
 				.getByRole("figure", { name })
-				.locator('.recharts-line-curve[d*="L"]')
+				.locator(`.recharts-line-curve[d${drawn}]`)
 				.first()
 				.waitFor({ state: "attached" });
+		await curve("Requests a second", '*="L"');
+		await curve("Milliseconds to answer", '^="M"');
 		await page
 			.getByRole("figure", { name: "Answered by" })
 			.locator(".recharts-bar-rectangle path:visible")
@@ -129,8 +164,10 @@ export function servingSteps(valence: Valence) {
 		await page.getByRole("button", { name: "Switch" }).click();
 		await confirm("Switch");
 		await page.getByText("default serves popularity, epoch 1", { exact: true }).waitFor({ timeout: 60_000 });
-		await page.getByRole("row", { name: /valid/ }).getByRole("button", { name: "Serve this again" }).first().click();
-		await confirm("Serve this again");
+		await page.getByRole("row", { name: /valid/ }).getByRole("button", { name: "Roll back" }).first().click();
+		const dialog = page.getByRole("dialog");
+		await dialog.getByText(/^default serves popularity, .* now\. From then on it serves valid, /).waitFor();
+		await dialog.getByRole("button", { name: "Roll back" }).click();
 		await page.getByText(/^default serves valid, epoch \d+$/).waitFor({ timeout: 60_000 });
 	}, 120_000);
 
@@ -180,12 +217,12 @@ export function servingSteps(valence: Valence) {
 		for (const text of complaints.splice(before)) expect(text).toContain("409");
 
 		await valence.open("/deployments");
-		await page.getByRole("region", { name: "trial" }).getByRole("button", { name: "Delete" }).click();
+		await page.getByRole("region", { name: "trial", exact: true }).getByRole("button", { name: "Delete" }).click();
 		const dialog = page.getByRole("dialog");
 		await dialog.getByText(/valid, epoch \d+, of .* stops being served/).waitFor();
 		await dialog.getByRole("button", { name: "Delete" }).click();
-		await page.getByRole("region", { name: "trial" }).waitFor({ state: "detached" });
-		await page.getByRole("region", { name: "default" }).waitFor();
+		await page.getByRole("region", { name: "trial", exact: true }).waitFor({ state: "detached" });
+		await page.getByRole("region", { name: "default", exact: true }).waitFor();
 	}, 120_000);
 
 	it("shows of a history what is deleted since", async () => {

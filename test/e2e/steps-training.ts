@@ -1,5 +1,6 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { excelCsv, movieLensZip, pandasCsv } from "../support/exported-files.js";
 import { HOSTILE, type Valence } from "./valence.js";
 
 /** From the form to results: wrong values, the keyboard, moving curves, cancelling, comparing. */
@@ -58,8 +59,10 @@ export function trainingSteps(valence: Valence) {
 		await tabTo(model);
 		await page.keyboard.press("Control+a");
 		await page.keyboard.type("popul");
-		await page.getByRole("option").first().waitFor();
-		expect(await page.getByRole("option").allTextContents()).toEqual([expect.stringMatching(/^Popularity/)]);
+		await page.getByRole("listbox").getByRole("option").first().waitFor();
+		expect(await page.getByRole("listbox").getByRole("option").allTextContents()).toEqual([
+			expect.stringMatching(/^Popularity/),
+		]);
 		await page.keyboard.press("ArrowDown");
 		await page.keyboard.press("Enter");
 		await page.getByText("There is nothing to choose.").waitFor();
@@ -119,11 +122,8 @@ export function trainingSteps(valence: Valence) {
 		await page.getByText("These numbers do not compare").waitFor({ state: "detached" });
 	}, 60_000);
 
-	it("comes from a file to recommendations in five clicks", async () => {
+	it("comes from the published MovieLens zip to recommendations in five clicks", async () => {
 		const { page, home } = valence;
-		const file = join(home, "shop.csv");
-		const rows = Array.from({ length: 600 }, (_, row) => `w${row % 40},t${(row * 7 + (row % 3)) % 31}`);
-		writeFileSync(file, `user,item\n${rows.join("\n")}\n`);
 		let clicks = 0;
 		const press = async (role: "button" | "link", name: string) => {
 			clicks++;
@@ -131,23 +131,56 @@ export function trainingSteps(valence: Valence) {
 		};
 		await valence.open("/datasets");
 		clicks++;
-		await page.locator('input[type="file"]').setInputFiles(file);
+		await page.locator('input[type="file"]').setInputFiles(movieLensZip(home, 40));
 		await press("button", "Import");
 		// Until then the details are those of another dataset.
-		await page.getByRole("heading", { name: "shop", exact: true }).waitFor({ timeout: 60_000 });
+		await page.getByRole("heading", { name: "ml-latest-small", exact: true }).waitFor({ timeout: 60_000 });
 		await press("link", "Train on it");
 		await press("button", "Launch");
 		await press("button", "Deploy the best run");
-		await page.getByRole("heading", { name: /^Recommended to w\d+$/ }).waitFor({ timeout: 60_000 });
+		await page.getByRole("heading", { name: /^Recommended to \d+$/ }).waitFor({ timeout: 60_000 });
+		await page
+			.getByText(/^Movie, The \d+ \(1999\)$/)
+			.first()
+			.waitFor();
 		expect(clicks).toBeLessThanOrEqual(5);
+		await forget("ml-latest-small");
+	}, 240_000);
 
-		// The steps that follow are about the sample; no page asks for what is deleted.
+	it.each([
+		["pandas", pandasCsv],
+		["a German Excel", excelCsv],
+	])(
+		"comes to recommendations from what %s writes",
+		async (_, write) => {
+			const { page, home } = valence;
+			const file = write(home, 40);
+			const name = basename(file, ".csv");
+			await valence.open("/datasets");
+			await page.locator('input[type="file"]').setInputFiles(file);
+			await page.getByRole("button", { name: "Import", exact: true }).click();
+			await page.getByRole("heading", { name, exact: true }).waitFor({ timeout: 60_000 });
+			await page.getByRole("link", { name: "Train on it", exact: true }).waitFor({ timeout: 60_000 });
+			const id = page.url().split("/").at(-1) as string;
+			const { statistics } = await valence.api.get("/datasets/{id}", { path: { id } });
+			expect(statistics).toMatchObject({ users: 40, times: { from: "2017-07-14T02:41:00.000Z", unknown: 0 } });
+			await valence.open(`/experiments/new?dataset=${id}&model=popularity`);
+			await page.getByRole("button", { name: "Launch" }).click();
+			await page.getByRole("button", { name: "Deploy the best run" }).click({ timeout: 60_000 });
+			await page.getByRole("heading", { name: /^Recommended to \d+$/ }).waitFor({ timeout: 60_000 });
+			await forget(name);
+		},
+		120_000,
+	);
+
+	/** The steps that follow are about the sample; no page asks for what is deleted. */
+	async function forget(name: string): Promise<void> {
 		await valence.open("/models");
 		await valence.api.delete("/deployments/{name}", { path: { name: "default" } });
 		const { items } = await valence.api.get("/datasets");
-		const made = items.find(({ name }) => name === "shop");
+		const made = items.find((dataset) => dataset.name === name);
 		await valence.api.delete("/datasets/{id}", { path: { id: made?.id as string }, query: { withExperiments: true } });
-	}, 240_000);
+	}
 
 	it("takes the results along as CSV, Markdown and LaTeX", async () => {
 		const { page } = valence;

@@ -2,7 +2,7 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { jest } from "@jest/globals";
-import { CRASH_BUDGET } from "../../services/api/src/plugins/jobs.js";
+import { CRASH_BUDGET, isFinal } from "../../services/api/src/plugins/jobs.js";
 import { expectSound } from "../support/invariants.js";
 import { until } from "../support/processes.js";
 import { type Stack, startStack } from "../support/stack.js";
@@ -103,3 +103,29 @@ async function allCommitted(run: string): Promise<void> {
 	const isCommitted = async () => (await checkpoints(run)).at(-1)?.key === newest;
 	await until("the last checkpoint is committed", isCommitted, 5).catch(() => undefined);
 }
+
+test("killed while it compares: the comparison is done again, and finds what an undisturbed one finds", async () => {
+	const other = await stack.launch({ k: 1, epochs: 2 });
+	await stack.ends(other);
+	const begin = async (): Promise<string> => {
+		const payload = { runs: [stack.undisturbed, other] };
+		const reply = await stack.app.inject({ method: "POST", url: "/comparisons", payload });
+		expect([reply.statusCode, reply.body]).toEqual([202, expect.any(String)]);
+		return reply.json().id;
+	};
+	const ended = async (id: string) =>
+		until("the comparison's end", async () => {
+			const { result, job } = await stack.prisma.comparison.findUniqueOrThrow({
+				where: { id },
+				include: { job: true },
+			});
+			return isFinal(job.state) && { job, result: { ...(result as object), seconds: 0 } };
+		});
+	const disturbed = await begin();
+	process.kill(await child(), "SIGKILL");
+	const [again, undisturbed] = [await ended(disturbed), await ended(await begin())];
+	expect(again.job).toMatchObject({ state: "SUCCEEDED", crashes: 1 });
+	expect(undisturbed.job).toMatchObject({ state: "SUCCEEDED", crashes: 0 });
+	expect(again.result).toEqual(undisturbed.result);
+	await expectSound(stack);
+});

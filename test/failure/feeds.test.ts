@@ -1,6 +1,9 @@
 // Feeds while something dies or moves under them: what was acknowledged is there, and a snapshot is of one moment.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { jest } from "@jest/globals";
 import { connect, type Dataset } from "@valence/client";
+import { isFinal } from "../../services/api/src/plugins/jobs.js";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { until } from "../support/processes.js";
 import { type Stack, startStack } from "../support/stack.js";
@@ -77,6 +80,7 @@ test("the api is killed with -9 in the middle of streams and requests: what was 
 		added: 100_000 - left.rows,
 		known: left.rows,
 		refused: 0,
+		erased: 0,
 		problems: [],
 	});
 	const { interactions } = await connect(second.url).get("/feeds/{name}", name("killed"));
@@ -145,4 +149,85 @@ test("snapshots under writes are imported by the real trainer: each holds the ro
 		});
 	}
 	await server.end("SIGTERM");
+});
+
+test("an export leaves out what people have met since, also when its worker is killed; who is erased is in no later one", async () => {
+	const { prisma, app } = stack;
+	const ask = async (method: "PUT" | "POST" | "DELETE", url: string, payload?: object) => {
+		const reply = await app.inject({ method, url, ...(payload && { payload }) });
+		expect(reply.statusCode).toBeLessThan(300);
+		return reply.json();
+	};
+	await ask("PUT", "/feeds/shop");
+	const [checkpoint, feed] = await Promise.all([
+		prisma.checkpoint.findFirstOrThrow({ where: { runId: stack.undisturbed, isBest: true } }),
+		prisma.feed.findUniqueOrThrow({ where: { name: "shop" } }),
+	]);
+	await prisma.deployment.create({ data: { name: "fed", checkpointId: checkpoint.id, feedId: feed.id } });
+	// Somebody who is in the dataset, somebody who is not, and many others.
+	const met = [1, 2, 3, 4, 5].map((item) => row("u7", item));
+	const many = Array.from({ length: 20_000 }, (_, index) => row(`u${8 + (index % 1_900)}`, index));
+	await ask("POST", "/feeds/shop/interactions", [...met, row("erased", 1), ...many.slice(0, 5_000)]);
+	for (let start = 5_000; start < many.length; start += 5_000)
+		await ask("POST", "/feeds/shop/interactions", many.slice(start, start + 5_000));
+	const begin = async (more = {}) =>
+		(await ask("POST", "/deployments/fed/exports", { n: 1_000, format: "ndjson", ...more })).id as string;
+	const ends = (id: string) =>
+		until(
+			"the export's end",
+			async () => {
+				const job = await prisma.job.findUniqueOrThrow({ where: { id } });
+				return isFinal(job.state) && job.state;
+			},
+			120,
+		);
+	const fileOf = async (id: string) => {
+		expect(await ends(id)).toBe("SUCCEEDED");
+		const { payload } = await app.inject({ method: "GET", url: `/exports/${id}/file` });
+		const lists = payload
+			.trimEnd()
+			.split("\n")
+			.map((line) => JSON.parse(line) as { user: string; items: { id: string }[] });
+		return {
+			payload,
+			listOf: (user: string) => new Set(lists.find((one) => one.user === user)?.items.map(({ id }) => id)),
+		};
+	};
+	const staged = readdirSync(join(stack.artifacts, "uploads")).length;
+	const id = await begin();
+	// Of the moment it was asked for: nothing that comes later counts.
+	await ask("POST", "/feeds/shop/interactions", [row("u7", 40)]);
+	stack.startWorker();
+	await until(
+		"it is at work",
+		async () => ((await prisma.export.findUniqueOrThrow({ where: { id } })).usersDone ?? 0) > 0,
+		60,
+	);
+	await stack.endWorkers();
+	stack.startWorker();
+	const first = await fileOf(id);
+	expect(["i1", "i2", "i3", "i4", "i5", "i40"].map((item) => first.listOf("u7").has(item))).toEqual([
+		...Array(5).fill(false),
+		true,
+	]);
+	expect(first.listOf("u1999").size).toBeGreaterThan(900);
+	expect(first.payload).not.toContain("erased");
+	expect(first.listOf("u7").size).toBeGreaterThan(0);
+	await ask("DELETE", "/feeds/shop/users/u7");
+	await ask("DELETE", "/feeds/shop/users/erased");
+	// The dataset holds one of them still.
+	const ended = await begin({ users: ["u7", "erased", "u8"] });
+	const second = await fileOf(ended);
+	expect(
+		second.payload
+			.trimEnd()
+			.split("\n")
+			.map((line) => JSON.parse(line).user),
+	).toEqual(["u8"]);
+	expect((await app.inject(`/exports/${ended}`)).json()).toMatchObject({ unknownUsers: 2 });
+	const everybody = await fileOf(await begin({ n: 1 }));
+	expect([everybody.listOf("u7").size, everybody.listOf("u8").size]).toEqual([0, 1]);
+	// What the killed worker had staged is swept when it is a day old.
+	const left = () => readdirSync(join(stack.artifacts, "uploads")).length - staged;
+	await until("nothing else stays staged", () => left() <= 1, 20);
 });

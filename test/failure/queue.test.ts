@@ -31,7 +31,7 @@ async function expectNothingLost(lose: () => Promise<unknown>) {
 	const running = await stack.launch();
 	await stack.reaches(running, 2);
 	const queued = await stack.launch();
-	expect(await stack.app.queue.knows("run", queued, 0)).toBe(true);
+	expect(await stack.app.queue.knows({ kind: "run", id: queued, lease: 0 })).toBe(true);
 	await lose();
 	for (const run of [running, queued, await stack.launch()]) await expectTrainedOnce(run);
 	await expectSound(stack);
@@ -56,10 +56,10 @@ test("delivered again while it trains and after its end: trained once", async ()
 	const run = await stack.launch();
 	stack.startWorker({ RUN_CONCURRENCY: "2" });
 	await stack.reaches(run, 1);
-	await stack.app.queue.add("run", run, 1_001); // other leases, or the queue itself would refuse the duplicate
+	await stack.app.queue.add({ kind: "run", id: run, lease: 1_001 }); // other leases, or the queue itself would refuse the duplicate
 	await stack.delivered(run, 1_001);
 	await stack.ends(run);
-	await stack.app.queue.add("run", run, 1_002);
+	await stack.app.queue.add({ kind: "run", id: run, lease: 1_002 });
 	await stack.delivered(run, 1_002);
 	await expectTrainedOnce(run);
 	await expectSound(stack);
@@ -69,7 +69,8 @@ test("two workers race for one run: one owner, one result", async () => {
 	stack.startWorker();
 	stack.startWorker();
 	const runs = [await stack.launch(), await stack.launch()];
-	for (const run of runs) for (const copy of [1_001, 1_002, 1_003]) await stack.app.queue.add("run", run, copy);
+	for (const run of runs)
+		for (const copy of [1_001, 1_002, 1_003]) await stack.app.queue.add({ kind: "run", id: run, lease: copy });
 	for (const run of runs) await expectTrainedOnce(run);
 	await expectSound(stack);
 });

@@ -61,6 +61,6 @@ test("stopped for longer than its lease: when it wakes up it cannot write any mo
 	const ended = await stack.ends(run);
 	expect(ended.job).toMatchObject({ state: "SUCCEEDED", crashes: 1, lease: 2 });
 	await until("the stale worker gives up", () => stale.log.includes("another owner has the job"), 10);
-	expect(second.log).toContain('"lease":2');
+	await until("the other one says so", () => second.log.includes('"lease":2'));
 	await expectSound(stack);
 });

@@ -1,10 +1,12 @@
 // Every guide, and the five lines of the README, followed word for word in an empty folder. Only the ports are others.
-import { mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { jest } from "@jest/globals";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { OUTSIDE } from "../support/command-line.js";
+import { writeMovieLens } from "../support/exported-files.js";
 import { removeHomesIn } from "../support/homes.js";
 import { missingFrom, type Step, stepsOf } from "./guide.js";
 import { Shell, serve } from "./terminal.js";
@@ -28,7 +30,7 @@ afterAll(async () => {
 	removeHomesIn(here);
 });
 
-/** As a person whose shell finds `valence`, and who has installed both clients. */
+/** As a person whose shell finds `valence`, and who has installed the Python client: test/clients does that as it is written. */
 const environment = () => ({
 	...OUTSIDE,
 	PATH: [join(ROOT, "node_modules/.bin"), join(ROOT, "services/trainer-py/.venv/bin"), OUTSIDE.PATH].join(delimiter),
@@ -43,7 +45,6 @@ const environment = () => ({
 function folderOf(name: string): string {
 	const folder = join(here, name);
 	mkdirSync(join(folder, name), { recursive: true });
-	symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
 	return join(folder, name);
 }
 
@@ -74,7 +75,30 @@ it("there is one for each of three people", () => {
 
 const guide = (name: string) => stepsOf(join(GUIDES, `${name}.md`));
 
-test("the shop's engineer gets from orders to recommendations", () => follow("shop-engineer", guide("shop-engineer")));
+/** The JavaScript client, as the guide says. What it needs lies beside it. */
+function installClient(folder: string): void {
+	const said = readFileSync(join(GUIDES, "shop-engineer.md"), "utf8").match(/`npm install CHECKOUT\/(\S+)`/)?.[1];
+	const install = ["install", "--offline", "--no-audit", "--no-fund", join(ROOT, said as string)];
+	execFileSync("npm", install, { cwd: folder, env: OUTSIDE });
+}
+
+test("the shop's engineer gets from orders to recommendations", () =>
+	follow("shop-engineer", guide("shop-engineer"), installClient));
+
+test("what the guides only tell to type is there", () => {
+	const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
+	const told = readdirSync(GUIDES).flatMap((name) => {
+		const blocks = readFileSync(join(GUIDES, name), "utf8").matchAll(/^```console\n(.*?)^```$/gms);
+		return [...blocks].map(([, text]) => text as string);
+	});
+	expect(told).toHaveLength(3);
+	for (const text of told) {
+		expect(scripts).toHaveProperty(text.match(/^npm run (\S+)/)?.[1] as string);
+		// The setting of the path is in each, and makes `valence` known.
+		const path = text.match(/export PATH="\$PWD\/(.*):\$PATH"/)?.[1] as string;
+		expect([text, existsSync(join(ROOT, path, "valence"))]).toEqual([text, true]);
+	}
+});
 
 // On the same service, as the guide says for whoever has one.
 test("the researcher compares models and gets tables", () => follow("researcher", guide("researcher")));
@@ -85,7 +109,9 @@ test("the README's lines lead from a file to recommendations", async () => {
 
 	const lines = stepsOf(join(ROOT, "README.md")).filter(({ text }) => text.startsWith("valence import "));
 	expect(lines).toHaveLength(1);
-	await follow("readme", [{ kind: "serve", text: "valence start", line: 0 }, ...lines], writeMovies);
+	await follow("readme", [{ kind: "serve", text: "valence start", line: 0 }, ...lines], (folder) =>
+		writeMovieLens(folder, 90, { ratings: "ratings.csv", movies: "titles.csv" }),
+	);
 });
 
 test("the operator starts, watches, backs up, restores and stops", async () => {
@@ -93,19 +119,3 @@ test("the operator starts, watches, backs up, restores and stops", async () => {
 	await follow("operator", guide("operator"));
 	expect(await Promise.all([...running.values()].map(({ end }) => end()))).toHaveLength(2);
 });
-
-/** The files that the README speaks of, in MovieLens's shape: each user likes one of three kinds of movies. */
-function writeMovies(folder: string): void {
-	const ratings = ["userId,movieId,rating,timestamp"];
-	for (let user = 1; user <= 90; user++)
-		for (let nth = 0; nth < 14; nth++) {
-			const movie = ([1, 101, 241][user % 3] as number) + ((user * 7 + nth * nth + nth) % 40);
-			ratings.push(`${user},${movie},${3 + (nth % 5) / 2},${1_500_000_000 + user * 100 + nth}`);
-		}
-	const movies = Array.from(
-		{ length: 300 },
-		(_, nth) => `${nth + 1},"Movie, The ${nth + 1} (1999)",Drama|Kind${nth % 3}`,
-	);
-	writeFileSync(join(folder, "ratings.csv"), `${ratings.join("\n")}\n`);
-	writeFileSync(join(folder, "titles.csv"), `${["movieId,title,genres", ...movies].join("\n")}\n`);
-}

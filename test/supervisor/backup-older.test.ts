@@ -1,46 +1,27 @@
 // A backup of an older Valence: its rows pass through the migrations that came since.
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { jest } from "@jest/globals";
-import pg from "pg";
 import { migrate, readMigrations } from "../../services/api/src/migrate.js";
-import { type EmbeddedPostgres, startPostgres } from "../../services/supervisor/src/postgres/embedded.js";
 import { run } from "../support/backup-commands.js";
+import { query, startPlaces } from "../support/backup-places.js";
 
 jest.setTimeout(120_000);
-const root = mkdtempSync(join(tmpdir(), "valence-older-"));
-chmodSync(root, 0o755); // PostgreSQL may run as another account
-let postgres: EmbeddedPostgres;
+let places: Awaited<ReturnType<typeof startPlaces>>;
 beforeAll(async () => {
-	mkdirSync(join(root, "home"));
-	postgres = await startPostgres({ home: join(root, "home") });
+	places = await startPlaces();
 });
-afterAll(async () => {
-	await postgres?.stop();
-	rmSync(root, { recursive: true, force: true });
-});
-
-async function query<T extends object>(url: string, sql: string): Promise<T[]> {
-	const client = new pg.Client({ connectionString: url });
-	await client.connect();
-	const { rows } = await client.query<T>(sql);
-	await client.end();
-	return rows;
-}
-
-async function place(name: string) {
-	await query(postgres.url, `CREATE DATABASE ${name}`);
-	const url = new URL(postgres.url);
-	url.pathname = `/${name}`;
-	return { DATABASE_URL: url.href, VALENCE_ARTIFACTS: join(root, `${name}-artifacts`) };
-}
+afterAll(() => places?.stop());
 
 const [FIRST, SECOND, THIRD] = [1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000${n}`);
 
 test("its migrations are applied, its rows copied, then the newer migrations; jobs under way are given back", async () => {
 	const all = await readMigrations();
-	const [older, newer, file] = [await place("older"), await place("newer"), join(root, "older.valence")];
+	const [older, newer, file] = [
+		await places.place("older"),
+		await places.place("newer"),
+		join(places.root, "older.valence"),
+	];
 	await migrate(older.DATABASE_URL, all.slice(0, 1));
 	mkdirSync(older.VALENCE_ARTIFACTS);
 	await query(
@@ -75,7 +56,7 @@ test("its migrations are applied, its rows copied, then the newer migrations; jo
 	]);
 
 	// Tables without rows that are newer than the backup: nothing of theirs is thrown away on a server of somebody else.
-	const ahead = await place("ahead");
+	const ahead = await places.place("ahead");
 	await migrate(ahead.DATABASE_URL);
 	expect(await run("restore", [file], ahead)).toEqual({
 		status: 1,

@@ -55,6 +55,13 @@ test("without its mark nothing is unfinished, and the folder goes with the next 
 	expect(readdirSync(artifacts)).toEqual([]);
 });
 
+test("what trainers that ended have left of their locks is in nobody's way", () => {
+	mkdirSync(join(artifacts, ".writers"));
+	writeFileSync(join(artifacts, ".writers/0123456789abcdef"), "");
+	writeFileSync(join(artifacts, "data"), "");
+	expect(filesIn(artifacts)).toEqual([join(artifacts, "data")]);
+});
+
 test("a lock leaves an unfinished restore, and no folder that was not there", () => {
 	const lock = lockArtifacts(artifacts);
 	begin(artifacts, GIVEN);

@@ -60,7 +60,7 @@ async function start(checkout: string) {
 	const port = await freePort();
 	const { DATABASE_URL: _, REDIS_URL: __, ...env } = process.env;
 	const child = spawn(process.execPath, commandOf(checkout), {
-		env: { ...env, VALENCE_HOME: home, PORT: String(port) },
+		env: { ...env, TIMING_SCALE: "5", VALENCE_HOME: home, PORT: String(port) },
 		stdio: ["ignore", "pipe", "pipe"],
 	});
 	const end = async (signal: NodeJS.Signals) => {

@@ -46,6 +46,8 @@ async function existing(url: string) {
 	return { url, drop: async () => undefined };
 }
 
+const IS_JSON = /^application\/(problem\+)?json/;
+
 export async function startApi(environment: Record<string, string> = {}): Promise<TestApi> {
 	const database = environment.DATABASE_URL ? await existing(environment.DATABASE_URL) : await createDatabase();
 	const trainer = await startFakeTrainer();
@@ -92,7 +94,7 @@ export async function startApi(environment: Record<string, string> = {}): Promis
 			return {
 				status: response.statusCode,
 				headers: response.headers,
-				body: type.includes("json") ? response.json() : response.body,
+				body: IS_JSON.test(type) && response.body !== "" ? response.json() : response.body,
 			};
 		},
 		async dataset(state = "SUCCEEDED") {

@@ -44,3 +44,16 @@ export async function kill(after: number, ...given: Parameters<typeof start>): P
 	child.kill("SIGKILL");
 	await gone;
 }
+
+/** The same as soon as it says that it has done this; throws when it ends before. */
+export async function killWhen(done: string, ...given: Parameters<typeof start>): Promise<void> {
+	const child = start(...given);
+	const gone = once(child, "exit");
+	let said = "";
+	child.stdout?.on("data", (chunk) => {
+		said += chunk;
+		if (said.includes(`✓ ${done}`)) child.kill("SIGKILL");
+	});
+	const [status] = (await gone) as [number | null];
+	if (status !== null) throw new Error(`it ended with status ${status}, and did not say ${done}:\n${said}`);
+}

@@ -20,14 +20,18 @@ export interface Ended {
 export function commandLine(settings: Record<string, string> = {}) {
 	const folder = mkdtempSync(join(tmpdir(), "valence-cli-"));
 	const own = { XDG_CONFIG_HOME: join(folder, "config"), VALENCE_HOME: join(folder, "home"), NO_COLOR: "1" };
-	const begin = (args: string[], env: Record<string, string> = {}) =>
-		spawn(process.execPath, [MAIN, ...args], {
+	const begin = (args: string[], env: Record<string, string> = {}, input = "") => {
+		const child = spawn(process.execPath, [MAIN, ...args], {
 			cwd: folder,
 			env: { ...OUTSIDE, ...own, ...settings, ...env },
-			stdio: ["ignore", "pipe", "pipe"],
+			stdio: ["pipe", "pipe", "pipe"],
 		});
-	async function valence(args: string[], env: Record<string, string> = {}): Promise<Ended> {
-		const child = begin(args, env);
+		child.stdin.on("error", () => undefined); // it may end unread
+		child.stdin.end(input);
+		return child;
+	};
+	async function valence(args: string[], env: Record<string, string> = {}, input = ""): Promise<Ended> {
+		const child = begin(args, env, input);
 		const said = { stdout: "", stderr: "" };
 		for (const name of ["stdout", "stderr"] as const)
 			child[name].on("data", (chunk) => {

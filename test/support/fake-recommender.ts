@@ -32,6 +32,8 @@ export interface World {
 	tags: string[];
 	/** 0: the model has none. */
 	interests: number;
+	/** Of the item in a column, the linear path's share of its score; undefined where the model has no such path. */
+	linear?: (column: number) => number;
 }
 export interface FakeRecommender extends FakeServer {
 	/** Every request as it came, by method. */
@@ -49,6 +51,8 @@ export interface FakeRecommender extends FakeServer {
 	/** Milliseconds that Warm takes, and an answer. */
 	warmTakes: number;
 	recommendTakes: number;
+	/** Nothing is recommended before this. */
+	held: Promise<void>;
 	/** What the checkpoint with this key knows. */
 	world: (key: string) => World;
 	/** Interest shares of a history item, as DescribeInterests tells them. */
@@ -98,22 +102,30 @@ export const scoreOf = (column: number) => 2.5 - column;
 const SEEN = "seen";
 
 const bytes = (array: Uint32Array | Float32Array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+/** Of each interest in the score of the item in this column: what the linear path leaves. */
+const sharesOf = ({ interests, linear }: World, column: number) =>
+	Array.from(
+		{ length: interests },
+		(_, k) => (interests === 1 ? 1 : k === 0 ? 0.25 : 0.75) * (1 - (linear?.(column) ?? 0)),
+	);
 /** The items in these columns, every one because of the one that all have seen. */
 function packed(world: World, columns: number[]): PackedList {
 	const seen = world.items.findIndex(({ id }) => id.startsWith(SEEN));
-	const shares = Array.from({ length: world.interests }, (_, k) => (world.interests === 1 ? 1 : k === 0 ? 0.25 : 0.75));
+	const { linear } = world;
 	return PackedList.fromPartial({
 		items: bytes(Uint32Array.from(columns)),
 		scores: bytes(Float32Array.from(columns, scoreOf)),
-		shares: bytes(Float32Array.from(columns.flatMap(() => shares))),
+		shares: bytes(Float32Array.from(columns.flatMap((column) => sharesOf(world, column)))),
 		because: bytes(Uint32Array.from(columns.flatMap(() => [seen, 0xffffffff, 0xffffffff]))),
+		linear: linear && bytes(Float32Array.from(columns, linear)),
 	});
 }
 /** What nobody has seen. */
 const answerable = (world: World) =>
 	[...world.items.keys()].filter((column) => !world.items[column]?.id.startsWith(SEEN));
 
-export async function startFakeRecommender(): Promise<FakeRecommender> {
+/** At a free port, unless where is said. */
+export async function startFakeRecommender(address?: string): Promise<FakeRecommender> {
 	const state = {
 		requests: {
 			warm: [],
@@ -127,6 +139,7 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 		refuse: null as FakeRecommender["refuse"],
 		warmTakes: 0,
 		recommendTakes: 0,
+		held: Promise.resolve(),
 		world: (_key: string) => WORLD,
 		history: (_key: string) => [{ id: "seen", title: "Seen before", interestShares: [1, 0] }],
 		met: [] as Interaction[],
@@ -139,12 +152,15 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 		(call, done) => {
 			seen.push(call.request);
 			if (state.refuse) return done(state.refuse);
-			const { who, user, whole, live, checkpoint } = call.request as Partial<RecommendRequest & ReadHistoryRequest>;
+			const { who, user, whole, live, checkpoint, erased } = call.request as Partial<
+				RecommendRequest & ReadHistoryRequest
+			>;
 			const asked = who?.$case === "user" ? who.value : user;
 			// With the whole history of somebody is asked who may be in the dataset though training does not know them.
 			const { users } = state.world(checkpoint?.key ?? "");
-			const isKnown = asked === undefined || [...users, ...state.cold].includes(asked);
-			if (asked === UNKNOWN_USER || (whole && live?.length === 0 && !isKnown)) {
+			const isKnown = asked === undefined || (!erased && [...users, ...state.cold].includes(asked));
+			const isStranger = !isKnown && (user !== undefined || ((whole || erased) && live?.length === 0));
+			if (asked === UNKNOWN_USER || isStranger) {
 				return done(refusal("NOT_FOUND", "unknown_user", "the dataset of this checkpoint has no such user", "user"));
 			}
 			done(null, make(call.request));
@@ -211,37 +227,51 @@ export async function startFakeRecommender(): Promise<FakeRecommender> {
 		}
 		call.end();
 	};
-	const server = await listen(RecommenderServiceService, {
-		warm: ((call, done) => void setTimeout(() => warm(call, done), state.warmTakes)) as Call<WarmRequest, WarmResponse>,
-		recommend: ((call, done) => void setTimeout(() => recommend(call, done), state.recommendTakes)) as Call<
-			RecommendRequest,
-			RecommendResponse
-		>,
-		describeInterests: answer<DescribeInterestsRequest, DescribeInterestsResponse>(
-			requests.interests,
-			({ n, checkpoint }) => {
-				const history = state.history(checkpoint?.key ?? "");
-				return DescribeInterestsResponse.fromPartial({
-					interests: [0, 1].map((index) => ({
-						index,
-						weight: 1 - index,
-						topItems: [{ id: "a", title: "A", score: 2 }].slice(0, n),
-						formedBy: history.filter(({ interestShares }) => (interestShares[index] ?? 0) > 0.5),
-					})),
-					history,
-					historyTotal: history.length,
-				});
-			},
-		),
-		similarItems: answer<SimilarItemsRequest, SimilarItemsResponse>(requests.similar, () => ({
-			items: [{ id: "b", title: "B", score: 0.9, interestShares: [], because: [] }],
-		})),
-		readHistory: answer<ReadHistoryRequest, ReadHistoryResponse>(requests.histories, ({ start, n }) => ({
-			interactions: state.met.slice(start, start + n),
-			total: state.met.length,
-		})),
-		readCatalogue,
-		rankLists,
-	});
+	const server = await listen(
+		RecommenderServiceService,
+		{
+			warm: ((call, done) => void setTimeout(() => warm(call, done), state.warmTakes)) as Call<
+				WarmRequest,
+				WarmResponse
+			>,
+			recommend: ((call, done) =>
+				void state.held.then(() => setTimeout(() => recommend(call, done), state.recommendTakes))) as Call<
+				RecommendRequest,
+				RecommendResponse
+			>,
+			describeInterests: answer<DescribeInterestsRequest, DescribeInterestsResponse>(
+				requests.interests,
+				({ n, checkpoint }) => {
+					const history = state.history(checkpoint?.key ?? "");
+					const world = state.world(checkpoint?.key ?? "");
+					const column = world.items.findIndex(({ id }) => id === "a");
+					const top = { id: "a", title: "A", score: 2, interestShares: sharesOf(world, column) };
+					return DescribeInterestsResponse.fromPartial({
+						interests: [0, 1].slice(0, world.interests).map((index) => ({
+							index,
+							weight: 1 - index,
+							topItems: [{ ...top, linearShare: world.linear?.(column) }].slice(0, n),
+							formedBy: history.filter(({ interestShares }) => (interestShares[index] ?? 0) > 0.5),
+						})),
+						history,
+						historyTotal: history.length,
+					});
+				},
+			),
+			similarItems: answer<SimilarItemsRequest, SimilarItemsResponse>(requests.similar, () => ({
+				items: [{ id: "b", title: "B", score: 0.9, interestShares: [], because: [] }],
+			})),
+			readHistory: answer<ReadHistoryRequest, ReadHistoryResponse>(requests.histories, ({ start, n, among }) => ({
+				interactions: state.met.slice(start, start + n),
+				total: state.met.length,
+				held: among.flatMap(({ id, atMs }, place) =>
+					state.met.some((one) => one.id === id && one.atMs === atMs) ? [place] : [],
+				),
+			})),
+			readCatalogue,
+			rankLists,
+		},
+		address,
+	);
 	return Object.assign(state, server);
 }

@@ -1,6 +1,13 @@
 // The trainer as the api sees it: a catalogue, staged uploads, deleted keys. Made from the same proto as the real one.
 import { createHash, randomUUID } from "node:crypto";
 import type { ServerReadableStream, ServerUnaryCall, ServerWritableStream, sendUnaryData } from "@grpc/grpc-js";
+import type {
+	DownloadUserValuesResponse,
+	ListMetricsRequest,
+	ListMetricsResponse,
+	ReadUserValuesResponse,
+	UserValues,
+} from "../../services/api/src/generated/proto/trainer/v1/measures.js";
 import {
 	type Artifact,
 	type CheckConfigurationsRequest,
@@ -11,6 +18,9 @@ import {
 	type CheckUploadsResponse,
 	type DeleteArtifactsRequest,
 	type DeleteArtifactsResponse,
+	type DownloadUserValuesRequest,
+	type EstimateRequest,
+	type EstimateResponse,
 	type ListArtifactsRequest,
 	type ListArtifactsResponse,
 	type ListModelsRequest,
@@ -20,13 +30,16 @@ import {
 	type PreviewDatasetResponse,
 	type ReadExportRequest,
 	type ReadExportResponse,
+	type ReadUserValuesRequest,
 	type StageSampleRequest,
 	type StageSampleResponse,
 	TrainerServiceService,
 	type UploadFileRequest,
 	type UploadFileResponse,
 } from "../../services/api/src/generated/proto/trainer/v1/trainer.js";
+import { fakeSearching } from "./fake-searching.js";
 import { type FakeServer, listen, refusal } from "./grpc-server.js";
+import { METRICS } from "./metrics.js";
 
 const schema = {
 	type: "object",
@@ -43,7 +56,7 @@ const MODELS: Model[] = [
 		...base,
 		name: "valid",
 		title: "VALID",
-		capabilities: ["fold_in", "interests"],
+		capabilities: ["fold_in", "interests", "data_parallel"],
 		configSchemaJson: JSON.stringify(schema),
 	},
 	{
@@ -71,6 +84,10 @@ export interface FakeTrainer extends FakeServer {
 	exports: Map<string, Buffer>;
 	/** Calls that read one, and the bytes they have sent. */
 	reads: { offset: number; sent: number; isCancelled: boolean }[];
+	/** Values of users by the key of their artifact, in no other order than this. */
+	userValues: Map<string, { columns: string[]; rows: UserValues[] }>;
+	/** The last page of them that was asked for, and the last file. */
+	asked: { page: ReadUserValuesRequest | null; file: DownloadUserValuesRequest | null };
 	/** What lies on its disk; deletes take from it. */
 	artifacts: Artifact[];
 	/** Called when a listing has been sent, before it ends. */
@@ -80,12 +97,16 @@ export interface FakeTrainer extends FakeServer {
 	refuseDeletes: ReturnType<typeof refusal> | null;
 	/** Keys that cannot be deleted. */
 	stuck: Set<string>;
+	/** Keys whose deletion takes longer than a call may. */
+	slow: Set<string>;
 	/** What holds deletes up. */
 	deletesWaitFor: Promise<void> | null;
 	/** Keys of datasets whose files are not whole. */
 	damaged: Set<string>;
 	/** Answer of the next uploads. */
 	refuseUploads: ReturnType<typeof refusal> | null;
+	/** Answer of the next estimates. */
+	refuseEstimates: ReturnType<typeof refusal> | null;
 	/** Bytes taken so far of uploads under way; reading waits while `paused`. */
 	received: number;
 	pause(): void;
@@ -93,6 +114,8 @@ export interface FakeTrainer extends FakeServer {
 	listed: number;
 	/** How often the sample was made. */
 	samples: number;
+	/** What it says of searches. */
+	searching: ReturnType<typeof fakeSearching>;
 }
 
 export async function startFakeTrainer(): Promise<FakeTrainer> {
@@ -106,13 +129,17 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 		deleted: [] as string[],
 		exports: new Map<string, Buffer>(),
 		reads: [] as FakeTrainer["reads"],
+		userValues: new Map() as FakeTrainer["userValues"],
+		asked: { page: null, file: null } as FakeTrainer["asked"],
 		artifacts: [] as Artifact[],
 		onListed: async (): Promise<void> => undefined,
 		listings: 0,
 		refuseDeletes: null as FakeTrainer["refuseDeletes"],
 		stuck: new Set<string>(),
+		slow: new Set<string>(),
 		deletesWaitFor: null as FakeTrainer["deletesWaitFor"],
 		damaged: new Set<string>(),
+		refuseEstimates: null as FakeTrainer["refuseEstimates"],
 		refuseUploads: null as FakeTrainer["refuseUploads"],
 		received: 0,
 		listed: 0,
@@ -126,7 +153,9 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			waiting = [];
 		},
 	};
+	const searching = fakeSearching();
 	const server = await listen(TrainerServiceService, {
+		...searching.handlers,
 		listModels(_call: ServerUnaryCall<ListModelsRequest, ListModelsResponse>, done: sendUnaryData<ListModelsResponse>) {
 			state.listed++;
 			done(null, { models: state.models, torchVersion: "2.13.0+cpu", device: "cpu", codeVersion: "0.1.0" });
@@ -141,6 +170,17 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 				return attention === "cosine" && k < 2 ? [{ position, field: "", message: "valid: cosine needs k of 2" }] : [];
 			});
 			done(null, { problems });
+		},
+		/** A GiB for each of `k` on the CPU, twice with attention, shared by the processes; half of that on a GPU. Nothing can be built with 64. */
+		estimate(call: ServerUnaryCall<EstimateRequest, EstimateResponse>, done: sendUnaryData<EstimateResponse>) {
+			if (state.refuseEstimates) return done(state.refuseEstimates);
+			if (!call.request.statistics?.users) return done(refusal("INVALID_ARGUMENT", "invalid_request", "no users"));
+			const estimates = call.request.configurations.map(({ configJson, processes }) => {
+				const { k = 1, attention } = JSON.parse(configJson);
+				const cpuBytes = k === 64 ? 0 : ((attention === "cosine" ? 2 : 1) * k * 2 ** 30) / processes;
+				return { cpuBytes, gpuBytes: cpuBytes / 2, gpuHostBytes: cpuBytes && 2 ** 30 };
+			});
+			done(null, { estimates });
 		},
 		/** Of the real one only the form: one table a file, its first column named by what came. */
 		previewDataset(
@@ -227,6 +267,8 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 		) {
 			await state.deletesWaitFor;
 			if (state.refuseDeletes) return done(state.refuseDeletes);
+			if (call.request.keys.some((key) => state.slow.has(key)))
+				return done(refusal("DEADLINE_EXCEEDED", "timeout", "too slow"));
 			if (call.request.keys.some((key) => state.stuck.has(key))) return done(refusal("INTERNAL", "internal", "stuck"));
 			for (const key of call.request.keys) state.uploads.delete(key);
 			state.artifacts = state.artifacts.filter(({ key }) => !call.request.keys.includes(key));
@@ -250,6 +292,30 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			}
 			call.end();
 		},
+		listMetrics(
+			_call: ServerUnaryCall<ListMetricsRequest, ListMetricsResponse>,
+			done: sendUnaryData<ListMetricsResponse>,
+		) {
+			done(null, { metrics: METRICS });
+		},
+		readUserValues(
+			call: ServerUnaryCall<ReadUserValuesRequest, ReadUserValuesResponse>,
+			done: sendUnaryData<ReadUserValuesResponse>,
+		) {
+			const { values, offset, limit, user } = call.request;
+			state.asked.page = call.request;
+			const known = state.userValues.get(values?.key ?? "");
+			if (!known) return done(refusal("NOT_FOUND", "values_missing", "there are no such values", "values.key"));
+			const rows = known.rows.filter((row) => user === "" || row.user === user);
+			done(null, { columns: known.columns, rows: rows.slice(offset, offset + limit), total: known.rows.length });
+		},
+		downloadUserValues(call: ServerWritableStream<DownloadUserValuesRequest, DownloadUserValuesResponse>) {
+			state.asked.file = call.request;
+			const known = state.userValues.get(call.request.values?.key ?? "");
+			if (!known) return void call.emit("error", refusal("NOT_FOUND", "values_missing", "there are no such values"));
+			for (const { user } of known.rows) call.write({ data: Buffer.from(`${user}\n`) });
+			call.end();
+		},
 		async listArtifacts(call: ServerWritableStream<ListArtifactsRequest, ListArtifactsResponse>) {
 			state.listings++;
 			call.write({ artifacts: [], disk: { freeBytes: 1_000, totalBytes: 5_000 } });
@@ -258,5 +324,5 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			call.end();
 		},
 	});
-	return Object.assign(state, server);
+	return Object.assign(state, server, { searching });
 }

@@ -31,6 +31,7 @@ export interface FakeServer {
 export async function listen<T extends UntypedServiceImplementation>(
 	service: ServiceDefinition,
 	implementation: T,
+	address = "127.0.0.1:0",
 ): Promise<FakeServer> {
 	const server = new Server();
 	server.addService(service, implementation);
@@ -38,7 +39,7 @@ export async function listen<T extends UntypedServiceImplementation>(
 		check: ((_call, done) => done(null, Buffer.from([8, 1]))) as handleUnaryCall<Buffer, Buffer>,
 	});
 	const port = await new Promise<number>((resolve, reject) =>
-		server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+		server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
 			error ? reject(error) : resolve(bound),
 		),
 	);

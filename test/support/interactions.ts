@@ -9,7 +9,7 @@ const TOPICS = 12;
 const PER_USER = 20;
 
 /** Every user takes most items from a topic or two; the same bytes every time. */
-function interactions(): string {
+export function interactions(): string {
 	let state = 1;
 	const below = (limit: number) => {
 		state = (state * 48_271) % 2_147_483_647;

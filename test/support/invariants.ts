@@ -2,12 +2,16 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { expect } from "expect";
 import { isFinal } from "../../services/api/src/plugins/jobs.js";
 import { until } from "./processes.js";
 import type { Stack } from "./stack.js";
 
+/** What is looked at. */
+export type Checked = Pick<Stack, "prisma" | "artifacts" | "undisturbed" | "children">;
+
 /** Waits for every job's end, then checks all there is in the database and on the disk. */
-export async function expectSound(stack: Stack): Promise<void> {
+export async function expectSound(stack: Checked): Promise<void> {
 	const { prisma } = stack;
 	const jobs = await until("every job is final", async () => {
 		const all = await prisma.job.findMany({ include: { events: { orderBy: { seq: "asc" } } } });
@@ -22,7 +26,9 @@ export async function expectSound(stack: Stack): Promise<void> {
 		expect(states.at(-1)).toBe(state);
 		expect({ id, claims: states.filter((each) => each === "RUNNING").length }).toEqual({ id, claims: lease });
 	}
-	const runs = await prisma.run.findMany({ include: { job: true, metrics: true, checkpoints: true } });
+	const runs = await prisma.run.findMany({
+		include: { job: true, metrics: true, checkpoints: true, dataset: true, experiment: true },
+	});
 	const reference = runs.find(({ id }) => id === stack.undisturbed);
 	if (reference?.job.state !== "SUCCEEDED") throw new Error("the undisturbed run is gone");
 	const refitted = runs.find(({ refitOfId, job }) => refitOfId !== null && job.state === "SUCCEEDED");
@@ -41,14 +47,16 @@ export async function expectSound(stack: Stack): Promise<void> {
 			expect({ run: run.id, series, epochs }).toEqual({ run: run.id, series, epochs: expected });
 		}
 		const isTested = run.metrics.some(({ split }) => split === "test");
-		expect({ run: run.id, isTested }).toEqual({ run: run.id, isTested: run.job.state === "SUCCEEDED" && !isRefit });
-		// Of the same configuration and seed: whatever happened to a run, its numbers are those of the other.
+		const isToBe = run.job.state === "SUCCEEDED" && !isRefit && run.stopReason !== "pruned";
+		expect({ run: run.id, isTested }).toEqual({ run: run.id, isTested: isToBe });
+		// Of the same data, configuration and seed: whatever happened to a run, its numbers are those of the other.
 		const like = isRefit ? refitted : reference;
-		if (like && run.configHash === like.configHash) {
+		if (like && run.configHash === like.configHash && run.dataset.splitDigest === like.dataset.splitDigest) {
 			expect(numbers(run)).toEqual(numbers(like).filter(isUpTo(run.epoch, isTested)));
-			if (run.job.state === "SUCCEEDED") expect(run.parametersSha256).toBe(like.parametersSha256);
+			if (run.job.state === "SUCCEEDED" && run.stopReason !== "pruned")
+				expect(run.parametersSha256).toBe(like.parametersSha256);
 		}
-		if (run.epoch > 0)
+		if (run.epoch > 0 && run.experiment.keepCheckpoints !== "best")
 			expect(run.checkpoints.filter(({ isLast }) => isLast).map(({ epoch }) => epoch)).toEqual([run.epoch]);
 		if (run.epoch > 0)
 			expect(run.checkpoints.filter(({ isBest }) => isBest).map(({ epoch }) => epoch)).toEqual([run.bestEpoch]);
@@ -57,7 +65,41 @@ export async function expectSound(stack: Stack): Promise<void> {
 			expect(createHash("sha256").update(manifest).digest("hex")).toBe(sha256);
 		}
 	}
-	await until("no training child is left", () => stack.children().length === 0, 10);
+	await expectRefreshesSound(stack);
+	await until("no training child is left", () => stack.children().length === 0, 30);
+}
+
+/** Once all have ended: none beside another, and history, refreshes and deployments tell the same. */
+async function expectRefreshesSound({ prisma }: Checked): Promise<void> {
+	const refreshes = await prisma.refresh.findMany({
+		include: { job: true, history: true },
+		orderBy: { createdAt: "asc" },
+	});
+	const lastEnd = new Map<string, Date>();
+	for (const { id, deploymentName, outcome, createdAt, job, history, newCheckpointId } of refreshes) {
+		expect({ id, hasOutcome: outcome !== null }).toEqual({ id, hasOutcome: job.state === "SUCCEEDED" });
+		expect({ id, lines: history.map(({ cause, deploymentName: name }) => [cause, name]) }).toEqual({
+			id,
+			lines: outcome === "switched" ? [["refresh", deploymentName]] : [],
+		});
+		expect({ id, served: history.map(({ checkpointId }) => checkpointId) }).toEqual({
+			id,
+			served: outcome === "switched" ? [newCheckpointId] : [],
+		});
+		const before = lastEnd.get(deploymentName);
+		expect({ id, isBeside: before !== undefined && createdAt < before }).toEqual({ id, isBeside: false });
+		if (job.finishedAt) lastEnd.set(deploymentName, job.finishedAt);
+	}
+	expect(await prisma.deploymentHistory.count({ where: { cause: "refresh", refreshId: null } })).toBe(0);
+	const deployments = await prisma.deployment.findMany({ include: { checkpoint: { include: { run: true } } } });
+	for (const { name, checkpointId, checkpoint } of deployments) {
+		expect(checkpoint.run.id).toBe(checkpoint.runId);
+		const newest = await prisma.deploymentHistory.findFirst({
+			where: { deploymentName: name },
+			orderBy: { id: "desc" },
+		});
+		if (newest) expect({ name, served: newest.checkpointId }).toEqual({ name, served: checkpointId });
+	}
 }
 
 const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);

@@ -51,18 +51,18 @@ export class Process {
 	}
 }
 
-/** Ids of the trainer's child processes that work on these artifacts, orphans included. */
-export function trainerChildren(artifacts: string): number[] {
+/** Ids of the trainer's child processes that work on these artifacts, orphans included; of one kind where it is given. */
+export function trainerChildren(artifacts: string, kind = ""): number[] {
 	return readdirSync("/proc")
 		.map(Number)
-		.filter((pid) => pid > 0 && isChild(pid, artifacts));
+		.filter((pid) => pid > 0 && isChild(pid, artifacts, kind));
 }
 
-function isChild(pid: number, artifacts: string): boolean {
+function isChild(pid: number, artifacts: string, kind: string): boolean {
 	try {
 		const isZombie = /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
 		const [title = ""] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-		return !isZombie && title.startsWith("trainer.child ") && title.endsWith(` of ${artifacts}`);
+		return !isZombie && title.startsWith(`trainer.child ${kind}`) && title.endsWith(` of ${artifacts}`);
 	} catch {
 		return false; // it ended while we looked
 	}

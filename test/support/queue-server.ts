@@ -34,10 +34,10 @@ export async function startRedis() {
 }
 
 /** Empties every table of the PostgreSQL queue but those that tell its version. */
-export async function truncateQueue(stack: Stack): Promise<void> {
-	const client = new pg.Client({ connectionString: stack.app.config.databaseUrl });
+export async function truncateQueue({ app: { config } }: { app: Pick<Stack["app"], "config"> }): Promise<void> {
+	const client = new pg.Client({ connectionString: config.databaseUrl });
 	await client.connect();
-	const schema = `${stack.app.config.queuePrefix}_queue`;
+	const schema = `${config.queuePrefix}_queue`;
 	const { rows } = await client.query("SELECT tablename FROM pg_tables WHERE schemaname = $1", [schema]);
 	const tables = rows.map(({ tablename }) => tablename).filter((name) => !/migration/.test(name));
 	await client.query(`TRUNCATE ${tables.map((name) => `"${schema}"."${name}"`).join(", ")} CASCADE`);

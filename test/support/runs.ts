@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Job, JobState, Run } from "../../services/api/src/generated/prisma/client.js";
 import { isFinal } from "../../services/api/src/plugins/jobs.js";
+import { AT_ONE_MOMENT } from "../../services/api/src/plugins/prisma.js";
 import { until } from "./processes.js";
 
 /**
@@ -20,8 +21,8 @@ export function runsOf(app: FastifyInstance, dataset: string, logs: () => string
 			throw new Error(`${error.message}\n${logs()}`);
 		});
 
-	const see = async (id: string): Promise<Run & { job: Job }> =>
-		prisma.run.findUniqueOrThrow({ where: { id }, include: { job: true } });
+	const see = (id: string): Promise<Run & { job: Job }> =>
+		prisma.$transaction((tx) => tx.run.findUniqueOrThrow({ where: { id }, include: { job: true } }), AT_ONE_MOMENT);
 
 	const dataOf = async (jobId: string, type: string) => {
 		const events = await prisma.jobEvent.findMany({ where: { jobId, type }, orderBy: { seq: "asc" } });
@@ -29,10 +30,10 @@ export function runsOf(app: FastifyInstance, dataset: string, logs: () => string
 	};
 
 	return {
-		/** Starts a run of the usual configuration and returns its id. */
-		async launch(params: object = {}): Promise<string> {
+		/** Starts a run of the usual configuration, for machines of a class or for any, and returns its id. */
+		async launch(params: object = {}, machineClass?: string): Promise<string> {
 			const models = [{ model: "valid", params: { ...PARAMS, ...params } }];
-			const payload = { dataset, models, seeds: [SEED] };
+			const payload = { dataset, models, seeds: [SEED], class: machineClass };
 			const reply = await app.inject({ method: "POST", url: "/experiments", payload });
 			if (reply.statusCode !== 202) throw new Error(`no experiment: ${reply.body}`);
 			return reply.json().runs[0].id;
@@ -57,6 +58,6 @@ export function runsOf(app: FastifyInstance, dataset: string, logs: () => string
 		logOf: async (id: string) => (await dataOf(id, "log")).map(({ message }) => message as string),
 		/** Waits until a delivery of the queue is over. */
 		delivered: (id: string, lease: number) =>
-			wait("the delivery", async () => !(await app.queue.knows("run", id, lease))),
+			wait("the delivery", async () => !(await app.queue.knows({ kind: "run", id, lease }))),
 	};
 }

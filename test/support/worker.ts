@@ -32,7 +32,7 @@ export async function startWorker(environment: Record<string, string> = {}) {
 			await app.jobs.create(tx, [id], kind);
 			await insert(tx, id);
 		});
-		await app.queue.add(kind, id, 0);
+		await app.queue.add({ kind, id, lease: 0 });
 		return id;
 	}
 
@@ -87,7 +87,7 @@ export async function startWorker(environment: Record<string, string> = {}) {
 		submitRun,
 		see,
 		/** The job once it is over. */
-		ends: (id: string) => until("the job's end", async () => ((job) => isFinal(job.state) && job)(await see(id)), 15),
+		ends: (id: string) => until("the job's end", async () => ((job) => isFinal(job.state) && job)(await see(id))),
 		/** What its watchers saw, without the times. */
 		async events(id: string) {
 			const rows = await prisma.jobEvent.findMany({ where: { jobId: id }, orderBy: { seq: "asc" } });

@@ -1,5 +1,6 @@
 """docs/adding-a-model.md, followed to the letter in a copy of the sources."""
 
+import json
 import os
 import re
 import shutil
@@ -29,10 +30,20 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkout
 
 
+# `python -m trainer` of each, in one process: PyTorch is loaded once.
+COMMANDS = """
+import json, sys
+from trainer.__main__ import main
+for command in json.loads(sys.argv[1]):
+    print("$", flush=True)
+    assert main(command) == 0
+"""
+
+
 def run(followed: Path, *arguments: str, folder: str = "services/trainer-py") -> str:
     environment = {**os.environ, "PYTHONPATH": str(followed / "services/trainer-py")}
     done = subprocess.run(
-        [sys.executable, "-m", *arguments],
+        [sys.executable, *arguments],
         cwd=followed / folder,
         env=environment,
         capture_output=True,
@@ -51,17 +62,18 @@ def recall(output: str) -> float:
 
 
 def test_the_model_is_listed_trains_and_beats_popularity(followed: Path) -> None:
-    assert "Biased MF" in run(followed, "trainer", "models")
     page = (ROOT / "docs/adding-a-model.md").read_text()
-    for command in re.findall(r"^\.venv/bin/python -m (trainer (?:sample|train) .*)$", page, re.MULTILINE):
-        output = run(followed, *command.split())
-    popularity = ["trainer", "train", "--model", "popularity", "--data", ".valence/sample", "--out", ".valence/runs"]
-    assert recall(output) > recall(run(followed, *popularity))
+    commands = re.findall(r"^\.venv/bin/python -m trainer ((?:sample|train) .*)$", page, re.MULTILINE)
+    popularity = "train --model popularity --data .valence/sample --out .valence/runs"
+    given = json.dumps([command.split() for command in ("models", *commands, popularity)])
+    _, models, *_, biased, popular = run(followed, "-c", COMMANDS, given).split("$\n")
+    assert "Biased MF" in models
+    assert recall(biased) > recall(popular)
 
 
 def test_its_own_test_passes_and_the_layers_accept_it(followed: Path) -> None:
     tests = [f"test/trainer/{name}.py" for name in ("models/test_biased", "test_imports", "test_model_contract")]
-    run(followed, "pytest", "-q", "-k", "biased", *tests, folder=".")
+    run(followed, "-m", "pytest", "-q", "-k", "biased", *tests, folder=".")
     linter = Path(sys.executable).with_name("lint-imports")
     subprocess.run([linter, "--no-logo"], cwd=followed / "services/trainer-py", check=True, timeout=100)
-    run(followed, "ruff", "check", "services/trainer-py/trainer/models/biased.py", folder=".")
+    run(followed, "-m", "ruff", "check", "services/trainer-py/trainer/models/biased.py", folder=".")

@@ -20,9 +20,11 @@ import torch
 import trainer
 from trainer.errors import CheckpointCorrupt, CheckpointMissing, InvalidRequest, StorageFull
 from trainer.events import Checkpoint
-from trainer.storage import artifacts
+from trainer.storage import artifacts, constants, drafts
 from trainer.storage.artifacts import MANIFEST, OPTIMIZER, WEIGHTS, load_checkpoint, save_checkpoint
-from trainer.storage.durable import sweep_temporary, whole_folder
+from trainer.storage.constants import Constant
+from trainer.storage.drafts import temporary_name
+from trainer.storage.durable import whole_folder
 
 RUN = "0b9d6f3a-5a0f-4a58-9f6e-5d2c5a3c1e77"
 TENSORS = {"items": torch.arange(12.0).reshape(3, 4), "bias": torch.zeros(3)}
@@ -71,6 +73,85 @@ def test_damage_names_the_file(tmp_path: Path, name: str, damage: Callable[[Path
         load_checkpoint(tmp_path, saved.key, saved.sha256)
 
 
+PATH = {"path.inverse": torch.arange(6.0).reshape(2, 3)}
+
+
+def save_with_constant(root: Path, epoch: int, constant: Constant) -> Checkpoint:
+    return save_checkpoint(root, RUN, epoch, TENSORS, MOMENTS, {"model": "valiant"}, constant)
+
+
+def test_what_no_step_changes_is_written_once_and_loaded_with_every_checkpoint(tmp_path: Path) -> None:
+    constant = artifacts.save_constant(tmp_path, RUN, PATH)
+    file = tmp_path / f"runs/{RUN}/constant-{constant.sha256}/weights.safetensors"
+    assert (constant.sha256, constant.bytes) == (hashlib.sha256(file.read_bytes()).hexdigest(), file.stat().st_size)
+    saved = [save_with_constant(tmp_path, epoch, constant) for epoch in (1, 2)]
+    assert artifacts.save_constant(tmp_path, RUN, PATH) == constant  # as a run does that begins again
+    for one in saved:
+        assert one.bytes == sum(path.stat().st_size for path in (tmp_path / one.key).iterdir())
+        loaded = load_checkpoint(tmp_path, one.key, one.sha256)
+        assert loaded.weights.keys() == {*TENSORS, *PATH}
+        assert torch.equal(loaded.weights["path.inverse"], PATH["path.inverse"])
+        assert (loaded.constant, loaded.manifest["format"]) == (constant, 2)
+    plain = save(tmp_path, 3)
+    assert load_checkpoint(tmp_path, plain.key, plain.sha256).manifest["format"] == 1  # earlier versions read it
+    assert listed(tmp_path) == {
+        **{one.key: ("checkpoint", one.bytes) for one in (*saved, plain)},
+        f"runs/{RUN}/constant-{constant.sha256}": ("constant", constant.bytes),
+    }
+
+
+@pytest.mark.parametrize("damage", [flip, truncate, Path.unlink])
+def test_damage_of_what_checkpoints_have_in_common_is_named(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    constant = artifacts.save_constant(tmp_path, RUN, PATH)
+    saved = save_with_constant(tmp_path, 1, constant)
+    place = f"runs/{RUN}/constant-{constant.sha256}/weights.safetensors"
+    damage(tmp_path / place)
+    with pytest.raises(CheckpointCorrupt, match=place):
+        load_checkpoint(tmp_path, saved.key, saved.sha256)
+
+
+def test_it_goes_with_the_last_checkpoint_that_names_it(tmp_path: Path) -> None:
+    older = artifacts.save_constant(tmp_path, RUN, {"path.inverse": torch.zeros(1)})
+    constant = artifacts.save_constant(tmp_path, RUN, PATH)
+    saved = [save_with_constant(tmp_path, epoch, constant) for epoch in (1, 2)]
+
+    def left() -> set[str]:
+        return {path.name for path in (tmp_path / f"runs/{RUN}").iterdir()}
+
+    assert older.folder in left()
+    artifacts.delete(tmp_path, [saved[0].key])
+    assert left() == {"epoch-00002", constant.folder}
+    (tmp_path / saved[1].key / MANIFEST).rename(tmp_path / "manifest")
+    (tmp_path / saved[1].key / MANIFEST).write_bytes(b"{")
+    artifacts.delete(tmp_path, [saved[0].key])  # nobody knows what a damaged manifest names
+    assert left() == {"epoch-00002", constant.folder}
+    (tmp_path / "manifest").rename(tmp_path / saved[1].key / MANIFEST)
+    load_checkpoint(tmp_path, saved[1].key, saved[1].sha256)
+    shutil.rmtree(tmp_path / saved[1].key)  # a crash in the middle of the next delete, which is done again
+    artifacts.delete(tmp_path, [saved[1].key])
+    assert everything(tmp_path) == {"runs"}
+
+
+def test_what_the_next_checkpoint_will_name_stays(tmp_path: Path) -> None:
+    """A run that an earlier version began writes it beside checkpoints that do not name it."""
+    saved = [save(tmp_path, epoch) for epoch in (1, 2)]
+    constant = artifacts.save_constant(tmp_path, RUN, PATH)
+    artifacts.delete(tmp_path, [saved[0].key])
+    last = save_with_constant(tmp_path, 3, constant)
+    artifacts.delete(tmp_path, [saved[1].key])
+    load_checkpoint(tmp_path, last.key, last.sha256)
+
+
+def test_prune_keeps_what_the_checkpoints_that_stay_have_in_common(tmp_path: Path) -> None:
+    older = artifacts.save_constant(tmp_path, RUN, {"path.inverse": torch.zeros(1)})
+    constant = artifacts.save_constant(tmp_path, RUN, PATH)
+    save_with_constant(tmp_path, 1, older)
+    for epoch in (2, 3):
+        save_with_constant(tmp_path, epoch, constant)
+    artifacts.prune(tmp_path, RUN, last_epoch=3, best_epoch=3)
+    assert {path.name for path in (tmp_path / f"runs/{RUN}").iterdir()} == {"epoch-00003", constant.folder}
+
+
 def test_serving_does_not_read_the_optimizer(tmp_path: Path) -> None:
     saved = save(tmp_path)
     (tmp_path / saved.key / OPTIMIZER).unlink()
@@ -93,7 +174,9 @@ def test_a_manifest_that_is_none_is_corrupt_though_its_sha256_is_right(tmp_path:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "has format 2, this version reads format 1"),
+        ({"format": 3}, "has format 3, this version reads formats 1 to 2"),
+        ({"constant": []}, "does not describe"),
+        ({"constant": {"bytes": 1}}, "does not describe"),
         ({"epoch": None}, "does not describe"),
         ({"files": []}, "does not describe"),
         ({"files": {WEIGHTS: {"bytes": 1, "sha256": ""}}}, "does not describe"),
@@ -170,10 +253,23 @@ def test_only_artifacts_are_deleted_all_or_none(tmp_path: Path, key: str) -> Non
 
 def test_what_was_left_half_written_goes_with_its_artifact(tmp_path: Path) -> None:
     digest, other = "1" * 64, "2" * 64
-    for name in (digest, f".tmp-{digest}-abc", f".tmp-{other}-abc", other):
+    others = {other, temporary_name(other), temporary_name(f"x-{digest}")}
+    for name in (digest, temporary_name(digest), *others):
         (tmp_path / "datasets" / name).mkdir(parents=True)
     assert artifacts.delete(tmp_path, [f"datasets/{digest}"]) == 1
-    assert {path.name for path in (tmp_path / "datasets").iterdir()} == {f".tmp-{other}-abc", other}
+    assert {path.name for path in (tmp_path / "datasets").iterdir()} == others
+
+
+def test_a_delete_ends_between_two_keys_once_nobody_waits_for_it_and_looks_once_at_each_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+    monkeypatch.setattr(constants, "delete_unnamed", lambda _, run: looked_at.append(run))
+    keys = [save(tmp_path, epoch).key for epoch in (1, 2, 3)]
+    waits = iter((True, True, False))
+    assert artifacts.delete(tmp_path, keys, lambda: next(waits)) == 2
+    assert {path.name for path in (tmp_path / f"runs/{RUN}").iterdir()} == {"epoch-00003"}
+    assert looked_at == [f"runs/{RUN}"]
 
 
 def test_prune_keeps_the_last_and_the_best(tmp_path: Path) -> None:
@@ -196,6 +292,7 @@ def test_the_last_checkpoint_takes_the_empty_folder_of_its_run_along(tmp_path: P
 
 
 UPLOAD, EXPORT, DATASET = f"uploads/{uuid.uuid4()}", f"exports/{uuid.uuid4()}", f"datasets/{'ab' * 32}"
+VALUES = artifacts.values_key(RUN)
 
 
 def fill(root: Path, key: str, size: int, changed: float = 1_000.0) -> None:
@@ -215,6 +312,7 @@ def test_a_listing_names_everything_with_its_size_and_shape(tmp_path: Path) -> N
     saved = save(tmp_path, 7)
     fill(tmp_path, UPLOAD, 5)
     fill(tmp_path, EXPORT, 9)
+    fill(tmp_path, VALUES, 4)
     fill(tmp_path, DATASET, 6)
     fill(tmp_path, f"runs/{RUN}/.tmp-epoch-00008-0", 7)
     fill(tmp_path, "datasets/.tmp-something", 8)
@@ -233,6 +331,7 @@ def test_a_listing_names_everything_with_its_size_and_shape(tmp_path: Path) -> N
         saved.key: ("checkpoint", saved.bytes),
         UPLOAD: ("upload", 5),
         EXPORT: ("export", 9),
+        VALUES: ("values", 4),
         DATASET: ("dataset", 6),
         empty: ("run", 0),
         f"runs/{RUN}/.tmp-epoch-00008-0": ("temporary", 7),
@@ -330,6 +429,8 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
             save_checkpoint(tmp_path, RUN, epoch, large, MOMENTS, {})
         with pytest.raises(StorageFull):
             save_checkpoint(tmp_path, RUN, epoch, TENSORS, large, {})
+        with pytest.raises(StorageFull):
+            artifacts.save_constant(tmp_path, RUN, large)
     assert everything(tmp_path) == before
     assert load_checkpoint(tmp_path, saved.key, saved.sha256).checkpoint == saved
 
@@ -361,10 +462,73 @@ def test_a_crash_before_the_rename_leaves_the_place_free_and_is_swept(tmp_path: 
         load_checkpoint(tmp_path, f"runs/{RUN}/epoch-00002", kept.sha256)
     again = save(tmp_path, 2)  # a resumed run is not in its way
     assert artifacts.prune(tmp_path, RUN, last_epoch=2, best_epoch=1) == 0
-    assert sweep_temporary(tmp_path) == 1
+    os.utime(left, (0, 0))
+    os.utime(left / MANIFEST)
+    assert drafts.sweep(tmp_path) == 0  # somebody else may be at it
+    os.utime(left / MANIFEST, (0, 0))
+    assert drafts.sweep(tmp_path) == 1
     assert {path.name for path in place.parent.iterdir()} == {"epoch-00001", "epoch-00002"}
     for one in (kept, again):
         load_checkpoint(tmp_path, one.key, one.sha256)
+
+
+def test_what_a_killed_process_left_goes_while_others_go_on_writing(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(trainer.__file__).parents[1])}
+    script = f"from trainer.storage import drafts; drafts.write_for({drafts.writer()!r})\n{CRASH}"
+    killed = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "values/killed")], env=environment)
+    assert killed.wait(60) == -signal.SIGKILL
+    (left,) = tmp_path.glob("values/.tmp-*")
+    # One of the same process number, on another host; and one of ours whose name holds that number.
+    elsewhere = left.with_name(left.name.replace(drafts.writer(), "0" * 16))
+    named_alike = left.with_name(temporary_name(f"x-{killed.pid}-x"))
+    for path in (elsewhere, named_alike):
+        path.mkdir()
+    with whole_folder(tmp_path / "values/mine") as folder:
+        (folder / "file").write_text("mine")
+        assert drafts.sweep_after(tmp_path, killed.pid) == 1
+    assert not left.exists()
+    assert elsewhere.exists()
+    assert named_alike.exists()
+    assert (tmp_path / "values/mine/file").read_text() == "mine"
+
+
+WRITER = """
+import sys, pathlib
+from trainer.storage import drafts
+root = pathlib.Path(sys.argv[1])
+drafts.live(root)
+(root / drafts.temporary_name("draft")).mkdir()
+print(drafts.writer(), flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_start_removes_what_a_dead_trainer_left_and_nothing_of_a_live_one(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(trainer.__file__).parents[1])}
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as elsewhere:
+        assert elsewhere.stdout is not None
+        writer = elsewhere.stdout.readline().strip()
+        before = everything(tmp_path)
+        assert f".writers/{writer}" in before
+        assert {one.key for one in artifacts.listing(tmp_path)} == {key for key in before if key.startswith(".tmp-")}
+        assert drafts.sweep(tmp_path) == 0
+        assert everything(tmp_path) == before
+        elsewhere.kill()
+    assert drafts.sweep(tmp_path) == 1
+    assert everything(tmp_path) == {".writers"}
+
+
+def test_a_writer_gets_its_lock_once_the_disk_takes_it(tmp_path: Path) -> None:
+    (tmp_path / ".writers").touch()  # where a folder should be made
+    drafts.live(tmp_path)
+    (tmp_path / ".writers").unlink()
+    for _ in range(2):
+        drafts.live(tmp_path)
+        assert everything(tmp_path) == {".writers", f".writers/{drafts.writer()}"}
+        assert drafts.sweep(tmp_path) == 0
 
 
 def test_an_error_inside_leaves_the_older_folder_as_it_was(tmp_path: Path) -> None:

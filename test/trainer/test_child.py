@@ -1,5 +1,6 @@
 """The child as a process of its own: what it says when it fails, and that it never outlives its parent."""
 
+import importlib
 import json
 import os
 import signal
@@ -21,9 +22,20 @@ import trainer
 from trainer.data import dataset
 from trainer.data.dataset import IdMap
 from trainer.data.tags import Tags
-from trainer.events import Epoch, Event, Failed, Finished, Heartbeat, Log, from_line
-
-pytestmark = pytest.mark.timeout(300)  # seven processes that each load PyTorch, perhaps on a busy machine
+from trainer.errors import WORK
+from trainer.events import (
+    CompareStep,
+    Epoch,
+    Event,
+    ExportStep,
+    Failed,
+    Finished,
+    Heartbeat,
+    ImportStep,
+    Log,
+    from_line,
+)
+from trainer.server import children
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(trainer.__file__).parents[1])}
 DIGEST = "cd" * 32
@@ -42,68 +54,76 @@ HUGE = {
 LITTLE_MEMORY = "size = psutil.Process().memory_info().vms + (200 << 20); limit(resource.RLIMIT_AS, size)"
 LITTLE_DISK = "limit(resource.RLIMIT_FSIZE, 2000)"
 BROKEN_MODEL = "registry.get('popularity').fit = lambda *_: 1 / 0"
-CHILD = """
-import json, os, resource, sys, psutil
-from multiprocessing.connection import Connection
+PREPARED_CHILD = """
+import os, psutil, resource
 from trainer import child, registry
-limit = lambda which, size: resource.setrlimit(which, (size, size))
-task = json.loads(sys.stdin.readline())
-{before}
-child.main(task, Connection(int(sys.argv[1])), Connection(os.dup(2)), Connection(os.dup(0)))
+
+def limit(which, size):
+    resource.setrlimit(which, (size, size))
+
+def main(before, task, events, errors, lifeline):
+    exec(before)
+    child.main(task, events, errors, lifeline)
 """
 
 
-def task(root: Path, config: dict[str, Any] | None = None, **changes: Any) -> str:
-    """The line that a child reads first."""
+def task(root: Path, config: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     spec = {
         "run_id": str(uuid.uuid4()),
         "model": "valid",
         "config_json": json.dumps(SMALL if config is None else config),
         "dataset_key": dataset.key_of(DIGEST),
         "seed": 1,
-        "protocol": {"mask_test": "train", "cutoffs": [20]},
+        "protocol": {"mask_test": "train", "cutoffs": [20], "metrics": []},
         "resume_from": None,
         "refit": None,
         "device": "cpu",
         **changes,
     }
-    return json.dumps({"kind": "train", "artifacts": str(root), "threads": 1, "spec": spec}) + "\n"
+    return {"kind": "train", "artifacts": str(root), "threads": 1, "spec": spec}
 
 
 class Child:
-    """A running child with its task; its standard input stays open."""
+    """A running child with its task, forked as in service: PyTorch is loaded once for all of them."""
 
-    def __init__(self, task: str, before: str = "") -> None:
-        read, write = os.pipe()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", CHILD.format(before=before), str(write)],
-            env=ENVIRONMENT,
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=[write],
-            text=True,
+    def __init__(self, task: dict[str, Any], before: str = "") -> None:
+        forked = children.FORKED
+        (self._events, events), (self._errors, errors), (life, self.lifeline) = (
+            forked.Pipe(duplex=False) for _ in range(3)
         )
-        os.close(write)
-        self.pipe = os.fdopen(read)
-        assert self.process.stdin is not None
-        self.process.stdin.write(task)
-        self.process.stdin.flush()
+        with events, errors, life:
+            main = importlib.import_module("prepared_child").main
+            self.process = forked.Process(target=main, args=(before, task, events, errors, life))
+            self.process.start()
 
     def events(self) -> Iterator[Event]:
-        for line in self.pipe:
-            yield from_line(line)
+        with os.fdopen(self._events.fileno(), closefd=False) as lines:
+            for line in lines:
+                yield from_line(line)
 
-    def ended(self) -> tuple[list[Event], int, str]:
+    def ended(self) -> tuple[list[Event], int | None, str]:
         """Its events, exit status and standard error."""
         events = list(self.events())
-        assert self.process.stderr is not None
-        error = self.process.stderr.read()
-        return events, self.process.wait(30), error
+        with os.fdopen(self._errors.fileno(), closefd=False) as said:
+            error = said.read()
+        self.process.join(30)
+        return events, self.process.exitcode, error
 
     def close(self) -> None:
         self.process.kill()
-        self.process.communicate()
-        self.pipe.close()
+        self.process.join()
+        for end in (self._events, self._errors, self.lifeline):
+            end.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prepared_child(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A module that the child finds as well."""
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "prepared_child.py").write_text(PREPARED_CHILD)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -138,16 +158,15 @@ FAILURES: dict[str, tuple[str, dict[str, Any], str, str, str, str]] = {
 
 
 @pytest.fixture(scope="module")
-def failures(root: Path) -> Iterator[dict[str, tuple[list[Event], int, str]]]:
-    """All at once: most of the time is that which Python needs to load."""
-    children = {name: Child(task(root, **changes), before) for name, (before, changes, *_) in FAILURES.items()}
-    yield {name: child.ended() for name, child in children.items()}
-    for child in children.values():
+def failures(root: Path) -> Iterator[dict[str, tuple[list[Event], int | None, str]]]:
+    failing = {name: Child(task(root, **changes), before) for name, (before, changes, *_) in FAILURES.items()}
+    yield {name: child.ended() for name, child in failing.items()}
+    for child in failing.values():
         child.close()
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_failure_is_its_last_word(failures: dict[str, tuple[list[Event], int, str]], name: str) -> None:
+def test_a_failure_is_its_last_word(failures: dict[str, tuple[list[Event], int | None, str]], name: str) -> None:
     _, _, code, status, field, part = FAILURES[name]
     events, exit_status, error = failures[name]
     failed = events[-1]
@@ -162,7 +181,7 @@ def test_a_failure_is_its_last_word(failures: dict[str, tuple[list[Event], int, 
     assert error == ""
 
 
-def test_only_a_bug_leaves_its_traceback_in_the_log(failures: dict[str, tuple[list[Event], int, str]]) -> None:
+def test_only_a_bug_leaves_its_traceback_in_the_log(failures: dict[str, tuple[list[Event], int | None, str]]) -> None:
     for name, (events, _, _) in failures.items():
         logged = [event.message for event in events if isinstance(event, Log) and event.level == "error"]
         if name == "bug":
@@ -173,7 +192,7 @@ def test_only_a_bug_leaves_its_traceback_in_the_log(failures: dict[str, tuple[li
             assert not logged
 
 
-def test_a_run_ends_well_while_standard_input_is_open(root: Path) -> None:
+def test_a_run_ends_well_while_its_lifeline_is_open(root: Path) -> None:
     child = Child(task(root))
     events, status, error = child.ended()
     child.close()
@@ -182,20 +201,67 @@ def test_a_run_ends_well_while_standard_input_is_open(root: Path) -> None:
     assert (status, error) == (0, "")
 
 
-def test_it_ends_when_standard_input_closes(root: Path) -> None:
+FETCHING = "child.work = lambda *_: iter([child.object_store._progress(), child.time.sleep(60)])"
+SIGNS = {
+    "train": Heartbeat,
+    "evaluate": Heartbeat,
+    "compare": CompareStep,
+    "import": ImportStep,
+    "read": ImportStep,
+    "export": ExportStep,
+}
+
+
+@pytest.mark.parametrize("kind", WORK)
+def test_it_lives_while_what_it_stands_on_is_fetched(root: Path, kind: str) -> None:
+    child = Child({"kind": kind, "artifacts": str(root), "spec": {}}, FETCHING)
+    assert isinstance(next(child.events()), SIGNS[kind])
+    child.close()
+
+
+SPAN = """
+from contextlib import contextmanager
+
+@contextmanager
+def span(*_):
+    yield lambda code: print(code, file=child.sys.stderr)
+
+child.tracing.span = span
+"""
+
+
+def test_its_span_is_told_why_it_failed(root: Path) -> None:
+    child = Child(task(root, dataset_key=f"datasets/{'0' * 64}"), SPAN)
+    assert child.ended()[1:] == (1, "dataset_missing\n")
+    child.close()
+
+
+DRAFT = "child.work = lambda *_: iter([child.Log('info', child.drafts.temporary_name('name'))])"
+
+
+def test_what_it_writes_is_its_trainer_s(root: Path) -> None:
+    child = Child(task(root) | {"writer": "ab" * 8}, DRAFT)
+    (said,), status, _ = child.ended()
+    assert isinstance(said, Log)
+    assert said.message.startswith(f".tmp-{'ab' * 8}-{child.process.pid}-")
+    assert status == 0
+    child.close()
+
+
+def test_it_ends_when_its_lifeline_closes(root: Path) -> None:
     child = Child(task(root, ENDLESS))
     assert any(isinstance(event, Epoch) for event in child.events())  # it trains
-    assert child.process.stdin is not None
-    child.process.stdin.close()
-    assert child.process.wait(5) == -signal.SIGKILL
-    child.process.stdin = None
+    child.lifeline.close()
+    child.process.join(5)
+    assert child.process.exitcode == -signal.SIGKILL
     child.close()
 
 
 PARENT = """
 import json, sys
 from pathlib import Path
-from trainer.server.children import Children
+from trainer.server.children import Children, prepare
+prepare()
 task = json.loads(sys.stdin.readline())
 for event in Children(1, Path(task["artifacts"]), 1, 60).events(task["kind"], "key", task["spec"], lambda: True):
     print(type(event).__name__, flush=True)
@@ -208,7 +274,7 @@ def test_it_ends_when_its_parent_is_killed(root: Path) -> None:
     ) as parent:
         assert parent.stdin is not None
         assert parent.stdout is not None
-        parent.stdin.write(task(root, ENDLESS))
+        parent.stdin.write(json.dumps(task(root, ENDLESS)) + "\n")
         parent.stdin.flush()
         assert any(line == "Epoch\n" for line in parent.stdout)  # it trains
         below = psutil.Process(parent.pid).children(recursive=True)

@@ -10,13 +10,14 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from trainer.contract.recommender import Config, Histories, Recommender
+from trainer.contract.ridge import EASEConfig
 from trainer.data.dataset import Dataset, IdMap
 from trainer.data.importing import Finished, files_of_folder, import_dataset
 from trainer.data.tags import Tags
 from trainer.errors import Diverged
 from trainer.evaluation import evaluate as evaluation
 from trainer.evaluation.evaluate import evaluate
-from trainer.models.ease import EASE, EASEConfig
+from trainer.models.ease import EASE
 from trainer.models.itemknn import ItemKNN, ItemKNNConfig
 from trainer.models.popularity import Popularity, PopularityConfig
 

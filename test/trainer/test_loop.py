@@ -17,8 +17,13 @@ from trainer.contract.recommender import Config, EpochConfig, Histories, Recomme
 from trainer.data.dataset import Dataset, IdMap
 from trainer.data.tags import Tags
 from trainer.errors import Diverged
+from trainer.evaluation.reference import Reference
 from trainer.training import loop
 from trainer.training.loop import EpochEnd, LoopState
+from trainer.training.optimizer import optimizer_of, optimizer_tensors, restore_optimizer
+from trainer.training.protocol import Protocol
+
+FIRST = Protocol(cutoffs=(1,))
 
 
 def dataset(users: int = 5, items: int = 4, *, validated: bool = True, without: Sequence[int] = ()) -> Dataset:
@@ -68,7 +73,8 @@ def train(
     seed: int = 1,
 ) -> list[EpochEnd]:
     state = state or LoopState()
-    return list(loop.train(model, loop.optimizer_of(model), data, seed, [1], torch.device("cpu"), state, progress))
+    optimizer = optimizer_of(model)
+    return list(loop.train(model, optimizer, Reference(data), seed, FIRST, torch.device("cpu"), state, progress))
 
 
 def stopped(right: Sequence[int], data: Dataset, state: LoopState | None = None, **config: Any) -> tuple[int, int, str]:
@@ -118,6 +124,18 @@ def test_a_measure_of_nobody_is_no_number() -> None:
     assert all(math.isnan(value) for value in values.values())
 
 
+def test_recall_decides_when_to_stop_whatever_is_measured() -> None:
+    model, state = Scripted(StepConfig(epochs=6, patience=2), [1, 3, 3, 2, 5, 5]), LoopState()
+    asked, optimizer = Protocol(cutoffs=(1, 2), metrics=("coverage", "hit")), optimizer_of(model)
+    ends = list(
+        loop.train(model, optimizer, Reference(dataset()), 1, asked, torch.device("cpu"), state, lambda *_: None)
+    )
+    assert (state.epoch, state.best_epoch, state.best_value) == (4, 2, 0.6)
+    values = {metric.name: metric.value for metric in ends[0].metrics if metric.split == "valid"}
+    assert values.keys() == {"recall@1", "hit@1", "hit@2", "coverage@1", "coverage@2"}
+    assert (values["hit@1"], values["coverage@1"]) == (0.2, 0.5)  # items 1 and 2 of 4
+
+
 def test_a_run_that_stands_at_its_end_trains_no_further() -> None:
     over = LoopState(epoch=3, best_epoch=3, best_value=0.5)
     assert stopped([], dataset(), over, epochs=3) == (3, 3, "max_epochs")
@@ -134,8 +152,16 @@ def test_a_resumed_run_goes_on_counting() -> None:
 def test_each_end_of_an_epoch_has_its_metrics() -> None:
     model = Scripted(StepConfig(epochs=3, train_batch_size=2), [1, 4, 2], lambda epoch, batch: epoch * 10 + batch)
     seen = []
+    both = Protocol(cutoffs=(1, 2))
     for end in loop.train(
-        model, loop.optimizer_of(model), dataset(), 1, [1, 2], torch.device("cpu"), LoopState(), lambda *_: None
+        model,
+        optimizer_of(model),
+        Reference(dataset()),
+        1,
+        both,
+        torch.device("cpu"),
+        LoopState(),
+        lambda *_: None,
     ):
         values = {(metric.split, metric.name): metric.value for metric in end.metrics}
         measured = {("valid", f"{name}@{cutoff}") for name in ("recall", "ndcg") for cutoff in (1, 2)}
@@ -232,7 +258,7 @@ def test_a_closed_form_is_one_epoch_with_signs_of_life(monkeypatch: pytest.Monke
     assert {metric.split for metric in end.metrics} == {"valid"}
     assert (end.is_best, end.seconds_left) == (True, 0)
     assert loop.stop_reason(state, model.config) == "closed_form"
-    assert loop.optimizer_of(model) is None
+    assert optimizer_of(model) is None
     assert train(model, dataset(), state) == []
 
 
@@ -248,12 +274,14 @@ def test_sweeps_are_epochs() -> None:
 
 def test_moments_come_back_under_their_names() -> None:
     model = Scripted(StepConfig(epochs=1), [1])
-    optimizer = loop.optimizer_of(model)
+    optimizer = optimizer_of(model)
     assert optimizer is not None
-    list(loop.train(model, optimizer, dataset(), 1, [1], torch.device("cpu"), LoopState(), lambda *_: None))
-    saved = loop.optimizer_tensors(optimizer)
+    list(
+        loop.train(model, optimizer, Reference(dataset()), 1, FIRST, torch.device("cpu"), LoopState(), lambda *_: None)
+    )
+    saved = optimizer_tensors(optimizer)
     assert {name.split(".")[1] for name in saved} == {"step", "exp_avg", "exp_avg_sq"}
-    other = loop.optimizer_of(model)
+    other = optimizer_of(model)
     assert other is not None
-    loop.restore_optimizer(other, saved)
-    assert loop.optimizer_tensors(other) == saved
+    restore_optimizer(other, saved)
+    assert optimizer_tensors(other) == saved

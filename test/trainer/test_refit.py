@@ -20,12 +20,16 @@ from trainer.data.importing import Finished as Imported
 from trainer.data.importing import ImportRule, SourceFile, files_of_folder, import_dataset
 from trainer.data.tags import Tags
 from trainer.errors import InvalidRequest
+from trainer.evaluation.reference import Reference
 from trainer.events import Epoch, Finished, Started
 from trainer.serving.checkpoints import CheckpointRef, Checkpoints
 from trainer.serving.person import known_user
 from trainer.storage import artifacts
 from trainer.training import experiment, loop
-from trainer.training.experiment import Protocol, Refit, RunSpec
+from trainer.training.checkpoint import initial_seed, parameters_sha256
+from trainer.training.experiment import Refit, RunSpec
+from trainer.training.optimizer import optimizer_of
+from trainer.training.protocol import Protocol
 
 SEED = 11
 SMALL: dict[str, dict[str, Any]] = {
@@ -65,9 +69,8 @@ def union(root: Path, split: Dataset) -> Dataset:
     none = csr_matrix(shape, dtype=np.float32)
     train = csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape)
     parts = {"train": train, "valid": none.copy(), "test": none.copy()}
-    return dataset.save(
-        root, "f" * 64, parts, split.users, split.items, split.titles, split.tags, rule={}, statistics={}
-    )
+    dataset.save(root, "f" * 64, parts, split.users, split.items, split.titles, split.tags, rule={}, statistics={})
+    return dataset.load(root, dataset.key_of("f" * 64))
 
 
 def run(root: Path, model: str, refit: Refit | None = None) -> tuple[list[Epoch], Finished]:
@@ -92,17 +95,18 @@ def after(steps: int, model_name: str, data: Dataset) -> str:
     cls = registry.get(model_name)
     config = registry.resolve_config(cls, json.dumps(SMALL[model_name] | ({} if model_name == "ease" else MANY)))
     model = cls(config, *data.train.shape)
-    model.prepare(data.train, torch.Generator().manual_seed(experiment._initial_seed(SEED)))
+    model.prepare(data.train, torch.Generator().manual_seed(initial_seed(SEED)))
     taken: list[str] = []
 
     def note(*_: float) -> None:
         if model.training and isinstance(config, StepConfig):
-            taken.append(experiment.parameters_sha256(model))
+            taken.append(parameters_sha256(model))
 
-    ends = loop.train(model, loop.optimizer_of(model), data, SEED, [20], torch.device("cpu"), loop.LoopState(), note)
+    optimizer, protocol = optimizer_of(model), Protocol(cutoffs=(20,))
+    ends = loop.train(model, optimizer, Reference(data), SEED, protocol, torch.device("cpu"), loop.LoopState(), note)
     for end in ends:
         if not isinstance(config, StepConfig):
-            taken[end.state.epoch - 1 :] = [experiment.parameters_sha256(model)]
+            taken[end.state.epoch - 1 :] = [parameters_sha256(model)]
         if len(taken) >= steps:
             break
     return taken[steps - 1]
@@ -235,7 +239,8 @@ def test_with_them_too_it_is_a_training_on_the_union(cold: tuple[Path, Dataset],
     parts = {"train": train, "valid": none, "test": none.copy()}
     ids = [IdMap(pa.array(some)) for some in (users, items)]
     digest = hashlib.sha256(model.encode()).hexdigest()
-    union = dataset.save(root, digest, parts, *ids, [""] * len(items), Tags.none(len(items)), rule={}, statistics={})
+    dataset.save(root, digest, parts, *ids, [""] * len(items), Tags.none(len(items)), rule={}, statistics={})
+    union = dataset.load(root, dataset.key_of(digest))
     spec = RunSpec(
         str(uuid.uuid4()), model, json.dumps(SMALL[model]), data.key, SEED, Protocol(cutoffs=(2,)),
         device="cpu", refit=Refit(str(uuid.uuid4()), 3),

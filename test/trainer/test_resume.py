@@ -32,7 +32,11 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def events_of(
-    artifacts: Path, run_id: str, model: str, resume: list[str] | None, refit: dict[str, Any] | None
+    artifacts: Path,
+    run_id: str,
+    model: str,
+    resume: list[str] | None,
+    refit: dict[str, Any] | None,
 ) -> Iterator[Event]:
     spec: dict[str, Any] = {
         "run_id": run_id,
@@ -40,9 +44,13 @@ def events_of(
         "config_json": CONFIG,
         "dataset_key": f"datasets/{'e' * 64}",
         "seed": 7,
-        "protocol": {"mask_test": "train", "cutoffs": [20]},
+        "protocol": {
+            "mask_test": "train",
+            "cutoffs": [20],
+            "metrics": ["recall", "novelty", "calibration"],
+        },
         "resume_from": resume,
-        "device": "cpu",
+        "device": os.environ.get("VALENCE_TEST_DEVICE", "cpu"),
         "refit": refit,
     }
     return Children(1, artifacts, 1, 60).events("train", f"runs/{run_id}", spec, lambda: True)
@@ -54,10 +62,17 @@ def kill_child() -> None:
     os.kill(child.pid, signal.SIGKILL)
 
 
-REFIT = {"of": str(uuid.UUID(int=1)), "epoch": 9, "steps": 0}  # its steps are not a whole number of epochs of all data
+REFIT = {
+    "of": str(uuid.UUID(int=1)),
+    "epoch": 9,
+    "steps": 0,
+}  # its steps are not a whole number of epochs of all data
 
 
-@pytest.mark.parametrize(("model", "refit"), [("valid", None), ("macridvae", None), ("valid", REFIT)])
+@pytest.mark.parametrize(
+    ("model", "refit"),
+    [("valid", None), ("macridvae", None), ("valid", REFIT), ("valiant", None)],
+)
 def test_killed_at_random_epochs_ends_like_an_undisturbed_run(
     artifacts: Path, model: str, refit: dict[str, Any] | None
 ) -> None:
@@ -86,5 +101,12 @@ def test_killed_at_random_epochs_ends_like_an_undisturbed_run(
     ]
     end = undisturbed[-1]
     assert isinstance(end, Finished)
-    assert (finished.parameters_sha256, finished.metrics) == (end.parameters_sha256, end.metrics)
+    assert (finished.parameters_sha256, finished.metrics) == (
+        end.parameters_sha256,
+        end.metrics,
+    )
     assert finished.best.epoch == end.best.epoch
+    kept = [None if one.user_values is None else one.user_values.sha256 for one in (finished, end)]
+    assert kept[0] == kept[1]
+    assert (kept[0] is None) == (refit is not None)
+    assert finished.groups == end.groups

@@ -15,6 +15,7 @@ from trainer.data.importing import Finished as Imported
 from trainer.data.importing import files_of_folder, import_dataset
 from trainer.events import Finished
 from trainer.training import experiment
+from trainer.training.protocol import Protocol
 
 SHORT = {"epochs": 3, "learning_rate": 0.01, "embedding_size": 32, "encoder_size": 32, "train_batch_size": 256}
 
@@ -97,9 +98,7 @@ def test_title_and_tag_say_the_topic(folder: Path, truth: dict[str, Any]) -> Non
 
 def recall(imported: tuple[Path, Dataset], model: str, config: dict[str, Any]) -> float:
     root, data = imported
-    spec = experiment.RunSpec(
-        str(uuid.uuid4()), model, json.dumps(config), data.key, 1, experiment.Protocol(), device="cpu"
-    )
+    spec = experiment.RunSpec(str(uuid.uuid4()), model, json.dumps(config), data.key, 1, Protocol(), device="cpu")
     *_, last = experiment.run(spec, root)
     assert isinstance(last, Finished)
     return next(metric.value for metric in last.metrics if metric.name == "recall@20")

@@ -15,13 +15,16 @@ from trainer.data.dataset import NO_TIME, Dataset
 from trainer.data.importing import Finished as Imported
 from trainer.data.importing import ImportRule, SourceFile, import_dataset
 from trainer.errors import FoldInUnsupported
+from trainer.evaluation.reference import Reference
 from trainer.events import Finished
 from trainer.serving.checkpoint import LoadedCheckpoint
 from trainer.serving.everybody import lists_of
-from trainer.serving.person import interactions_of, known_user
+from trainer.serving.person import held_among, interactions_of, known_user
 from trainer.storage import artifacts
 from trainer.training import experiment
-from trainer.training.experiment import Protocol, RunSpec
+from trainer.training.checkpoint import model_of
+from trainer.training.experiment import RunSpec
+from trainer.training.protocol import Protocol
 
 DIGEST = "d" * 64
 CPU = torch.device("cpu")
@@ -81,7 +84,7 @@ def test_held_out_users_are_measured_by_what_is_folded_in(root: Path, data: Data
     *_, last_epoch, finished = experiment.run(spec_of(model), root)
     assert isinstance(finished, Finished)
     loaded = artifacts.load_checkpoint(root, finished.best.key, finished.best.sha256, with_optimizer=False)
-    trained = experiment.model_of(loaded, data, CPU)
+    trained = model_of(loaded, data, CPU)
     told = {metric.name: metric.value for metric in finished.metrics}
     assert told["recall@5"] == pytest.approx(slow_recall(trained, data, "test", 5), abs=1e-6)
     valid = {metric.name: metric.value for metric in last_epoch.metrics if metric.split == "valid"}
@@ -101,7 +104,7 @@ def test_a_held_out_user_is_answered_by_what_is_folded_in(root: Path, data: Data
     *_, finished = experiment.run(spec_of(registry.get("ease")), root)
     assert isinstance(finished, Finished)
     loaded = artifacts.load_checkpoint(root, finished.best.key, finished.best.sha256, with_optimizer=False)
-    served = LoadedCheckpoint(experiment.model_of(loaded, data, CPU), data, CPU)
+    served = LoadedCheckpoint(model_of(loaded, data, CPU), data, CPU)
     assert data.held_out is not None
     assert data.fold_in is not None
     row = int(np.flatnonzero(data.held_out)[0])
@@ -126,3 +129,18 @@ def test_a_history_is_told_newest_first_with_its_parts(data: Dataset) -> None:
         assert NO_TIME not in times
         assert len({one.column for one in told}) == len(told) == 10
         assert {one.part for one in told} in ({"train"}, {"valid", "fold_in"}, {"test", "fold_in"})
+        theirs = [(data.items.id(one.column), one.at) for one in told]
+        others = [("unheard of", told[0].at), (theirs[0][0], told[0].at + 1)]
+        assert held_among(data, told, [*others, *theirs]) == list(range(2, 12))
+
+
+def test_a_run_makes_once_what_its_lists_are_held_against(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, first = [], Reference.__init__
+
+    def counted(self: Reference, of: dataset.Dataset) -> None:
+        made.append(self)
+        first(self, of)
+
+    monkeypatch.setattr(Reference, "__init__", counted)
+    list(experiment.run(spec_of(registry.get("ease")), root))
+    assert len(made) == 1

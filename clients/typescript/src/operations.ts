@@ -32,7 +32,7 @@ type Sent<O> = Part<"path", Parameters<O>, "path"> &
 export type Options<O> = object extends Sent<O> ? [sent?: Sent<O>] : [sent: Sent<O>];
 
 type Json<R> = R extends { content: { "application/json": infer T } } ? T : never;
-type Successes<T> = { [S in keyof T & (200 | 202)]: Json<T[S]> }[keyof T & (200 | 202)];
+type Successes<T> = { [S in keyof T & (200 | 201 | 202)]: Json<T[S]> }[keyof T & (200 | 201 | 202)];
 type Found<O> = O extends { responses: infer T } ? Successes<T> : never;
 /** Undefined where nothing is said. */
 export type Answer<O> = [Found<O>] extends [never] ? undefined : Found<O>;

@@ -7,6 +7,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, LogController } from 
 import type { Config } from "./config.js";
 import { onBadAddress, onBrokenRequest } from "./http/problem.js";
 import { logStream } from "./log-stream.js";
+import { tracing } from "./tracing.js";
 
 declare module "fastify" {
 	interface FastifyInstance {
@@ -15,7 +16,20 @@ declare module "fastify" {
 }
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-const SHARED = ["prisma", "queue", "jobs", "trainer", "removals", "keep", "prometheus"];
+const SHARED = [
+	"prisma",
+	"queue",
+	"jobs",
+	"trainer",
+	"removals",
+	"keep",
+	"feeds",
+	"prometheus",
+	"catalogue",
+	"recommender",
+];
+/** A start that waits for a slow database is no failure. */
+const START_MS = 60_000;
 const MOST_BODY_BYTES = 4 * 2 ** 20;
 const MOST_ID_BYTES = 512;
 
@@ -36,15 +50,18 @@ export async function buildApp(config: Config, load: "routes" | "jobs"): Promise
 		bodyLimit: MOST_BODY_BYTES,
 		// Percent-encoded ids are up to three times as long.
 		routerOptions: { maxParamLength: 3 * MOST_ID_BYTES + 64 },
+		pluginTimeout: START_MS,
 		requestTimeout: 0,
 		connectionTimeout: 0,
 		keepAliveTimeout: 30_000,
+		trustProxy: config.trustedProxies.length > 0 && config.trustedProxies,
 		forceCloseConnections: true,
 		frameworkErrors: (error, request, reply) => onBadAddress(error, request, reply as FastifyReply),
 		clientErrorHandler: onBrokenRequest,
 	});
 	app.addHook("onClose", flush); // the first hook is the last to be called
 	app.decorate("config", config);
+	tracing().watch(app);
 	app.addHook("onResponse", async (request, reply) => {
 		request.log.info(
 			{ req: request, status: reply.statusCode, ms: Math.round(reply.elapsedTime * 100) / 100 },

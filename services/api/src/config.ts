@@ -1,4 +1,6 @@
 // The environment, read once into a typed object. A bad value stops the process and is named.
+import { isIP } from "node:net";
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Timings, timings } from "./timings.js";
@@ -12,19 +14,34 @@ export interface Config {
 	port: number;
 	apiKeys: string[];
 	allowedHosts: string[];
+	/** Addresses and networks whose X-Forwarded-For says from where a request comes. */
+	trustedProxies: string[];
+	/** Requests a minute of a key without a limit of its own; 0: as many as come. */
+	rateLimit: number;
+	/** How long the audit log is kept; 0: for ever. */
+	auditDays: number;
 	trainerAddress: string;
-	recommenderAddress: string;
+	/** Addresses of recommenders, and how many of them share a checkpoint; 0: all. */
+	recommenders: { addresses: string[]; replicas: number };
 	dashboardDir: string;
 	workerHealthPort: number;
+	/** This worker and the trainer beside it. Without a class it follows from the trainer's devices. */
+	machine: { name: string; class: string | null };
+	/** Classes that may be asked for although none of their machines is there yet. */
+	machineClasses: string[];
 	runConcurrency: number;
 	device: string;
 	logLevel: string;
 	exitWithStdin: boolean;
+	/** Whether traces are sent, as OpenTelemetry's own variables say; where to, it reads itself. */
+	traces: boolean;
 	mostUploadBytes: number;
 	/** Memory that lists of recommendations may take in this process, and how deep they are. */
 	lists: { bytes: number; depth: number };
 	/** Rows of feeds, since the datasets that are served, that this process holds in memory. */
 	live: { rows: number };
+	/** Whether answers are recorded, and how many are kept. */
+	outcomes: { on: boolean; rows: number };
 	timings: Timings;
 }
 
@@ -33,6 +50,30 @@ export class BadSetting extends Error {}
 const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
 const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 const LEAST_KEY_LENGTH = 24;
+/** Requests a minute: more than one process answers. */
+export const MOST_RATE = 1_000_000;
+
+/** Names of machines and of their classes. A queue is called by the class. */
+export const MACHINE_NAME = "^[A-Za-z0-9][A-Za-z0-9-]{0,99}$";
+export const MACHINE_CLASS = "^[a-z0-9-]{1,40}$";
+
+/** The name of a machine that is given none. */
+export const machineNameOf = (host: string) =>
+	host
+		.replace(/[^A-Za-z0-9]+/g, "-")
+		.replace(/^-/, "")
+		.slice(0, 100) || "machine";
+
+const isNetwork = (text: string) => {
+	const [address = "", bits, ...more] = text.split("/");
+	const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+	return (
+		most > 0 &&
+		more.length === 0 &&
+		(bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= most))
+	);
+};
+const TRACE_PROTOCOLS = ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"];
 
 export function readConfig(environment: Record<string, string | undefined> = process.env): Config {
 	const text = (name: string, fallback: string) => environment[name] || fallback;
@@ -62,16 +103,17 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 			? value
 			: refuse(name, `a ${protocols.join(" or ")}// address`);
 	};
+	const isAddress = (value: string) => /^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/.test(value);
 	const address = (name: string, fallback: string) => {
 		const value = text(name, fallback);
-		return /^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/.test(value) ? value : refuse(name, "host:port");
+		return isAddress(value) ? value : refuse(name, "host:port");
 	};
 	const oneOf = (name: string, fallback: string, allowed: string[]) => {
 		const value = text(name, fallback);
 		return allowed.includes(value) ? value : refuse(name, `one of ${allowed.join(", ")}`);
 	};
-	const list = (name: string) =>
-		text(name, "")
+	const list = (name: string, fallback = "") =>
+		text(name, fallback)
 			.split(",")
 			.map((part) => part.trim())
 			.filter(Boolean);
@@ -84,10 +126,28 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 	if (!LOOPBACK.has(host) && apiKeys.length === 0) {
 		refuse("API_KEYS", `set when HOST is ${host}: only loopback may be served without keys`);
 	}
+	const trustedProxies = list("TRUSTED_PROXIES");
+	if (!trustedProxies.every(isNetwork))
+		refuse("TRUSTED_PROXIES", "addresses or networks such as 10.0.0.0/8, of at least one bit, separated by commas");
+	const recommenders = list("RECOMMENDER_ADDRESS", "127.0.0.1:50052");
+	if (recommenders.length === 0 || !recommenders.every(isAddress))
+		refuse("RECOMMENDER_ADDRESS", "host:port, or several of them separated by commas");
+	const traces =
+		["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].some((name) => environment[name]) &&
+		text("OTEL_SDK_DISABLED", "false").toLowerCase() !== "true";
+	if (traces) for (const name of TRACE_PROTOCOLS) oneOf(name, "http/protobuf", ["http/protobuf"]);
 	const device = text("DEVICE", "auto");
 	if (!/^(auto|cpu|cuda(:\d+)?)$/.test(device)) refuse("DEVICE", "auto, cpu, cuda or cuda:N");
 	const queuePrefix = text("QUEUE_PREFIX", "valence");
 	if (!/^[a-z0-9_]{1,40}$/.test(queuePrefix)) refuse("QUEUE_PREFIX", "1 to 40 of a-z, 0-9 and _");
+	const machineName = text("MACHINE_NAME", machineNameOf(hostname()));
+	if (!new RegExp(MACHINE_NAME).test(machineName))
+		refuse("MACHINE_NAME", "1 to 100 of a-z, A-Z, 0-9 and -, the first no -");
+	const isClass = (name: string) => new RegExp(MACHINE_CLASS).test(name);
+	const machineClass = environment.MACHINE_CLASS || null;
+	if (machineClass !== null && !isClass(machineClass)) refuse("MACHINE_CLASS", "1 to 40 of a-z, 0-9 and -");
+	const machineClasses = list("MACHINE_CLASSES");
+	if (!machineClasses.every(isClass)) refuse("MACHINE_CLASSES", "names of a-z, 0-9 and -, separated by commas");
 
 	return Object.freeze({
 		databaseUrl: url("DATABASE_URL", ["postgresql:", "postgres:"]),
@@ -97,17 +157,27 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 		port: whole("PORT", 3000, 0, 65535),
 		apiKeys,
 		allowedHosts: list("ALLOWED_HOSTS"),
+		trustedProxies,
+		rateLimit: whole("RATE_LIMIT", 0, 0, MOST_RATE),
+		auditDays: whole("AUDIT_DAYS", 365, 0, 36_500),
 		trainerAddress: address("TRAINER_ADDRESS", "127.0.0.1:50051"),
-		recommenderAddress: address("RECOMMENDER_ADDRESS", "127.0.0.1:50052"),
+		recommenders: { addresses: recommenders, replicas: whole("RECOMMENDER_REPLICAS", 0, 0, 1000) },
 		dashboardDir: resolve(text("DASHBOARD_DIR", fileURLToPath(new URL("../../dashboard/dist", import.meta.url)))),
 		workerHealthPort: whole("WORKER_HEALTH_PORT", 0, 0, 65535),
+		machine: { name: machineName, class: machineClass },
+		machineClasses,
 		runConcurrency: whole("RUN_CONCURRENCY", 1, 1, 64),
 		device,
 		logLevel: oneOf("LOG_LEVEL", "info", LEVELS),
+		traces,
 		exitWithStdin: oneOf("EXIT_WITH_STDIN", "0", ["0", "1"]) === "1",
 		mostUploadBytes: whole("MAX_UPLOAD_BYTES", 10 * 2 ** 30, 1, 2 ** 50),
 		lists: { bytes: bytes("LISTS_MEMORY", "256MiB"), depth: whole("LISTS_DEPTH", 200, 1, 1000) },
 		live: { rows: whole("LIVE_ROWS", 1_000_000, 0, 100_000_000) },
+		outcomes: {
+			on: oneOf("OUTCOMES", "on", ["on", "off"]) === "on",
+			rows: whole("OUTCOMES_ROWS", 3_000_000, 1, 1_000_000_000),
+		},
 		timings: timings(whole("TIMING_SCALE", 1, 1, 100)),
 	});
 }

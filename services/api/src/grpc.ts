@@ -8,15 +8,17 @@ import {
 	type ServiceError,
 	status,
 } from "@grpc/grpc-js";
+import { tracing } from "./tracing.js";
 
 const MESSAGE_BYTES = 4 * 2 ** 20;
-export const CHANNEL_OPTIONS = {
+const CHANNEL_OPTIONS = {
 	"grpc.keepalive_time_ms": 10_000,
 	"grpc.keepalive_timeout_ms": 5_000,
 	"grpc.max_receive_message_length": MESSAGE_BYTES,
 	"grpc.initial_reconnect_backoff_ms": 200,
 	"grpc.max_reconnect_backoff_ms": 2_000,
 };
+export const channelOptions = () => ({ ...CHANNEL_OPTIONS, interceptors: tracing().interceptors });
 export const insecure = credentials.createInsecure;
 
 export class RemoteError extends Error {
@@ -49,7 +51,12 @@ export const ready = (client: Client): Promise<void> =>
 	});
 
 type Callback<T> = (error: ServiceError | null, response: T) => void;
-type Unary<Q, A> = (request: Q, metadata: Metadata, options: { deadline: Date }, done: Callback<A>) => ClientUnaryCall;
+export type Unary<Q, A> = (
+	request: Q,
+	metadata: Metadata,
+	options: { deadline: Date },
+	done: Callback<A>,
+) => ClientUnaryCall;
 
 export function unary<Q, A>(method: Unary<Q, A>, request: Q, timeout: number): Promise<A> {
 	return new Promise((resolve, reject) => {

@@ -39,6 +39,7 @@ export async function readMigrations(folder = FOLDER): Promise<Migration[]> {
 export async function migrate(databaseUrl: string, migrations?: Migration[]): Promise<string[]> {
 	const wanted = migrations ?? (await readMigrations());
 	const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+	client.on("error", () => undefined); // the query under way rejects; without a listener the process would end
 	await client.connect();
 	try {
 		await client.query("SELECT pg_advisory_lock($1)", [ADVISORY_LOCK]);
@@ -75,7 +76,7 @@ async function apply(client: pg.Client, { name, sql, checksum }: Migration): Pro
 		);
 		await client.query("COMMIT");
 	} catch (error) {
-		await client.query("ROLLBACK");
+		await client.query("ROLLBACK").catch(() => undefined); // of a lost connection PostgreSQL does it itself
 		throw error;
 	}
 }

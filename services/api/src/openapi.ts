@@ -13,7 +13,7 @@ import strictness from "./plugins/strictness.js";
 
 const [file] = process.argv.slice(2);
 if (!file) throw new Error("usage: openapi.js FILE");
-const app = Fastify();
+const app = Fastify({ pluginTimeout: 60_000 }); // a busy machine reads many routes for longer than usual
 app.decorate("config", readConfig({ DATABASE_URL: "postgresql://nowhere/nothing" }));
 // What routes hold from the beginning; nobody asks them anything here.
 app.decorate("prisma", {} as typeof app.prisma);

@@ -1,24 +1,37 @@
 // Answers of the service as people read them: lists of recommendations, facts of a dataset.
-import type { Dataset, Item, Recommendations } from "@valence/client";
+import { causeOf, type Dataset, type Item, LINEAR, type Recommendations, type RecommendedItem } from "@valence/client";
 import { count, dim, facts, harmless, interestColour, say } from "@valence/supervisor/terminal";
 
 const WIDEST_TITLE = 64;
+/** Of what an item goes with. */
+const MOST_NAMED = 2;
+const WIDEST_NAMED = 32;
 
 export const titleOf = ({ id, title }: Pick<Item, "id" | "title">) => title ?? id;
 
-/** Ranks, titles, and which interest each is for. */
-export function sayList({ items, interests }: Pick<Recommendations, "items" | "interests">): void {
+/** Ranks, titles, and which interest each is for, or what it goes with. */
+export function sayList({ items }: Pick<Recommendations, "items">): void {
 	const titles = items.map((item) => harmless(titleOf(item)).slice(0, WIDEST_TITLE));
 	const width = Math.max(...titles.map((title) => title.length), 0);
-	items.forEach(({ id, title, interestShares }, rank) => {
-		const strongest = interestShares.indexOf(Math.max(...interestShares));
-		const share = Math.round((interestShares[strongest] ?? 0) * 100);
-		const mark = interests > 0 ? interestColour(strongest, `interest ${strongest + 1} (${share} %)`) : "";
+	items.forEach((item, rank) => {
+		const { id, title } = item;
+		const mark = markOf(item);
 		const place = `${String(rank + 1).padStart(4)}.`;
 		const known = title === null ? "" : dim(id);
 		say(`  ${place} ${(titles[rank] ?? "").padEnd(width)}  ${mark}${mark && known ? "  " : ""}${known}`.trimEnd());
 	});
 }
+
+function markOf(item: RecommendedItem): string {
+	if (item.fresh) return `new, for ${harmless((item.tags ?? []).join(", "))}`;
+	const cause = causeOf(item);
+	if (cause === null) return "";
+	if (cause !== LINEAR) return interestColour(cause, `interest ${cause + 1} (${percent(item.interestShares[cause])})`);
+	const named = item.because.slice(0, MOST_NAMED).map((one) => harmless(titleOf(one)).slice(0, WIDEST_NAMED));
+	return `goes with ${named.join(", ") || "what you have"} (${percent(item.linearShare)})`;
+}
+
+const percent = (share = 0) => `${Math.round(share * 100)} %`;
 
 const SPLITS: Record<string, string> = {
 	given: ", as the files give it",
@@ -48,6 +61,7 @@ export function sayDataset({ statistics, rule }: Dataset): void {
 		[statistics.rowsSkipped, "rows skipped"],
 		[statistics.belowThreshold, "below the thresholds"],
 		[statistics.outsideWindow, "outside the window"],
+		[statistics.outsideCore, "outside the k-core"],
 		[statistics.coldDropped, "of unknown users or items dropped"],
 	] as const;
 	const told = lost.filter(([n]) => n > 0).map(([n, what]) => `${n.toLocaleString("en")} ${what}`);

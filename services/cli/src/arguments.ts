@@ -11,6 +11,22 @@ export function readValue(text: string): unknown {
 	}
 }
 
+const KINDS: Record<string, [string, (value: unknown) => boolean]> = {
+	integer: ["a whole number", Number.isInteger],
+	number: ["a number", (value) => typeof value === "number"],
+	boolean: ["true or false", (value) => typeof value === "boolean"],
+};
+
+/** The value, where it is of the type of its field; any is where the schema says none. */
+export function ofType(option: string, field: string, type: unknown, value: unknown): unknown {
+	const [kind, fits] = KINDS[String(type)] ?? [];
+	if (fits && !fits(value)) {
+		const said = typeof value === "string" ? value || "nothing" : JSON.stringify(value);
+		throw wrongUsage(`${option} ${field} takes ${kind}, not ${said}`);
+	}
+	return value;
+}
+
 /** `option` is named in the error. */
 export function pairOf(option: string, text: string): [name: string, value: string] {
 	const at = text.indexOf("=");
@@ -32,6 +48,12 @@ export function seedsOf(text: string): number[] {
 	return [...new Set(seeds)];
 }
 
+/** For what reads an option that may not be given. */
+export const perhaps =
+	<T>(read: (text: string) => T) =>
+	(text?: string) =>
+		text === undefined ? undefined : read(text);
+
 /** Separated by commas. */
 export const listOf = (text: string): string[] =>
 	text
@@ -39,10 +61,11 @@ export const listOf = (text: string): string[] =>
 		.map((name) => name.trim())
 		.filter((name) => name !== "");
 
-/** A whole number of an option, from 1. */
-export function countOf(option: string, text: string, most: number): number {
+/** A whole number of an option, from 1 unless another least is given. */
+export function countOf(option: string, text: string, most: number, least = 1): number {
 	const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-	if (value < 1 || value > most) throw wrongUsage(`${option} takes a whole number from 1 to ${most}, not ${text}`);
+	if (value < least || value > most)
+		throw wrongUsage(`${option} takes a whole number from ${least} to ${most}, not ${text}`);
 	return value;
 }
 

@@ -1,8 +1,8 @@
 // Runs beside each other: what differs only by its seed is one line with its mean, best in bold, second underlined.
-import type { ExperimentDetail, Run } from "@valence/client";
+import type { Client, ExperimentDetail, Run } from "@valence/client";
 import { bold, dim, duration, say, table, underlined } from "@valence/supervisor/terminal";
 import { decimals, type Figure, ranks, summarise } from "./figures.js";
-import { titleOf } from "./metrics.js";
+import { betterOf, type Known, namesOf, titleOf } from "./metrics.js";
 import { isOpen } from "./watching.js";
 
 export interface Line {
@@ -24,16 +24,17 @@ export interface Comparison {
 	isOpen: boolean;
 }
 
-/** One comparison for each protocol: numbers of two protocols do not compare. */
-export function comparisonsOf(experiments: ExperimentDetail[]): Comparison[] {
+/** One comparison for each protocol: numbers of two protocols do not compare. The best in the first metric leads. */
+export function comparisonsOf(experiments: ExperimentDetail[], known: Known[]): Comparison[] {
 	const byProtocol = groupedBy(experiments, ({ protocol }) => protocol.hash);
 	return [...byProtocol].map(([protocolHash, members]) => {
 		const all = members.flatMap((one) => one.runs);
-		const names = [...new Set(all.flatMap((run) => Object.keys(run.metrics)))];
-		const tested = names.filter((name) => /^test\.(recall|ndcg)@/.test(name));
-		const metrics = (tested.length > 0 ? tested : names.filter((name) => /^valid\.(recall|ndcg)@/.test(name))).sort(
-			byCutoff,
+		const [{ protocol }] = members as [ExperimentDetail];
+		const there = new Set(all.flatMap((run) => Object.keys(run.metrics)));
+		const [tested = [], validated = []] = (["test", "valid"] as const).map((split) =>
+			namesOf(protocol, split).filter((name) => there.has(name)),
 		);
+		const metrics = tested.length > 0 ? tested : validated;
 		const groups = [...groupedBy(all, ({ configHash }) => configHash).values()] as [Run, ...Run[]][];
 		const lines = groups.map((group) => {
 			const [{ model }] = group;
@@ -43,7 +44,9 @@ export function comparisonsOf(experiments: ExperimentDetail[]): Comparison[] {
 			const seeds = new Set(group.map(({ seed }) => seed)).size;
 			return { model, label: differences(group[0], twins), runs, seeds, figures };
 		});
-		lines.sort((a, b) => (b.figures[0]?.mean ?? -1) - (a.figures[0]?.mean ?? -1));
+		const sign = betterOf(metrics[0] ?? "", known) === "lower" ? -1 : 1;
+		const value = ({ figures: [first] }: Line) => (first ? sign * first.mean : Number.NEGATIVE_INFINITY);
+		lines.sort((a, b) => value(b) - value(a) || 0);
 		return { protocolHash, dataset: members[0]?.dataset.name ?? "", metrics, lines, isOpen: all.some(isOpen) };
 	});
 }
@@ -54,11 +57,6 @@ function groupedBy<T>(all: T[], key: (one: T) => string): Map<string, T[]> {
 	return groups;
 }
 
-const byCutoff = (a: string, b: string) => {
-	const key = (name: string) => [name.includes("recall") ? 0 : 1, Number(name.split("@")[1])] as const;
-	return key(a)[0] - key(b)[0] || key(a)[1] - key(b)[1];
-};
-
 /** Of runs with one seed only the newest: the same work done twice is no sample. */
 function newestOfSeeds(runs: Run[]): Run[] {
 	const newestFirst = [...runs].sort((a, b) => (b.finishedAt ?? "").localeCompare(a.finishedAt ?? ""));
@@ -66,44 +64,63 @@ function newestOfSeeds(runs: Run[]): Run[] {
 }
 
 function differences(run: Run, twins: Run[]): string {
-	const fields = Object.keys(run.config).filter((field) =>
-		twins.some((twin) => JSON.stringify(twin.config[field]) !== JSON.stringify(run.config[field])),
+	const settingsOf = ({ config, processes }: Run): Record<string, unknown> => ({ ...config, processes });
+	const own = settingsOf(run);
+	const fields = Object.keys(own).filter((field) =>
+		twins.some((twin) => JSON.stringify(settingsOf(twin)[field]) !== JSON.stringify(own[field])),
 	);
-	return fields.map((field) => `${field} ${JSON.stringify(run.config[field])}`).join(", ");
+	return fields.map((field) => `${field} ${JSON.stringify(own[field])}`).join(", ");
 }
 
-export function sayComparison(experiments: ExperimentDetail[]): void {
-	const comparisons = comparisonsOf(experiments);
+/** Metrics beside each other: more are a table of their own, below. */
+const MOST_METRICS = 6;
+
+export async function sayComparison(api: Client, experiments: ExperimentDetail[]): Promise<void> {
+	const { items: known } = await api.get("/metric-definitions");
+	const comparisons = comparisonsOf(experiments, known);
 	for (const { dataset, protocolHash, metrics, lines, isOpen } of comparisons) {
 		say(`\n  ${bold(`On ${dataset}`)} ${dim(`protocol ${protocolHash.slice(0, 8)}`)}\n`);
 		if (lines.every(({ runs }) => runs.length === 0)) {
 			say("  No run has finished yet.");
 			continue;
 		}
-		const places = metrics.map((metric, column) =>
-			ranks(
-				lines.map(({ figures }) => figures[column] ?? null),
-				metric,
-			),
-		);
-		const hasLabels = lines.some(({ label }) => label !== "");
-		const offset = hasLabels ? 2 : 1;
-		table(
-			["model", ...(hasLabels ? ["with"] : []), ...metrics.map(titleOf), "seeds", "time a run"],
-			lines.map(({ model, label, runs, seeds, figures }) => [
-				...[model, ...(hasLabels ? [label] : []), ...figures.map((figure) => decimals(figure))],
-				runs.length === seeds ? String(seeds) : `${runs.length} of ${seeds}`,
-				timeOf(runs),
-			]),
-			{
-				left: hasLabels ? [0, 1] : [0],
-				paint: (text, row, column) => {
-					const rank = isOpen ? null : places[column - offset]?.[row];
-					return rank === 1 ? bold(text) : rank === 2 ? underlined(text) : text;
-				},
-			},
-		);
+		for (let from = 0; from === 0 || from < metrics.length; from += MOST_METRICS) {
+			if (from > 0) say();
+			sayLines(lines, metrics, from, isOpen, known);
+		}
 	}
+}
+
+/** Some of the metrics; seeds and times beside the first of them. */
+function sayLines(lines: Line[], metrics: string[], from: number, isOpen: boolean, known: Known[]): void {
+	const shown = metrics.slice(from, from + MOST_METRICS);
+	const figuresOf = ({ figures }: Line) => figures.slice(from, from + MOST_METRICS);
+	const places = shown.map((metric, column) =>
+		ranks(
+			lines.map((line) => figuresOf(line)[column] ?? null),
+			metric,
+			known,
+		),
+	);
+	const hasLabels = lines.some(({ label }) => label !== "");
+	const offset = hasLabels ? 2 : 1;
+	const titles = shown.map((metric) => titleOf(metric, known));
+	table(
+		["model", ...(hasLabels ? ["with"] : []), ...titles, ...(from === 0 ? ["seeds", "time a run"] : [])],
+		lines.map((line) => {
+			const { model, label, runs, seeds } = line;
+			const effort = [runs.length === seeds ? String(seeds) : `${runs.length} of ${seeds}`, timeOf(runs)];
+			const cells = figuresOf(line).map((figure) => decimals(figure));
+			return [model, ...(hasLabels ? [label] : []), ...cells, ...(from === 0 ? effort : [])];
+		}),
+		{
+			left: hasLabels ? [0, 1] : [0],
+			paint: (text, row, column) => {
+				const rank = isOpen ? null : places[column - offset]?.[row];
+				return rank === 1 ? bold(text) : rank === 2 ? underlined(text) : text;
+			},
+		},
+	);
 }
 
 function timeOf(runs: Run[]): string {

@@ -10,6 +10,8 @@ export const STATUS = {
 	refused: 3,
 	/** There is no service at the address. */
 	unreachable: 4,
+	/** What was trained is not good enough to be served. */
+	notGoodEnough: 5,
 	interrupted: 130,
 } as const;
 

@@ -1,5 +1,5 @@
 // Means over seeds: how they are made, which is best, and how they are written.
-import { lowerIsBetter } from "./metrics.js";
+import { betterOf, type Known } from "./metrics.js";
 
 export interface Figure {
 	mean: number;
@@ -17,10 +17,12 @@ export function summarise(values: (number | null | undefined)[]): Figure | null 
 	return { mean, deviation: known.length > 1 ? Math.sqrt(squares / (known.length - 1)) : null, n: known.length };
 }
 
-/** 1 for the best and 2 for the runner-up as printed, so that equal figures share a place; null for the others. */
-export function ranks(figures: (Figure | null)[], metric: string): (1 | 2 | null)[] {
+/** 1 for the best and 2 for the runner-up as printed, so that equal figures share a place; null for the others, and where no way is better. */
+export function ranks(figures: (Figure | null)[], metric: string, known: Known[] = []): (1 | 2 | null)[] {
+	const better = betterOf(metric, known);
+	if (better === null) return figures.map(() => null);
 	const printed = figures.map((figure) => (figure ? Number(figure.mean.toFixed(4)) : null));
-	const direction = lowerIsBetter(metric) ? 1 : -1;
+	const direction = better === "lower" ? 1 : -1;
 	const [first, second] = [...new Set(printed)].filter((value) => value !== null).sort((a, b) => direction * (a - b));
 	return printed.map((value) => (value === null ? null : value === first ? 1 : value === second ? 2 : null));
 }

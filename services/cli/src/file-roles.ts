@@ -1,6 +1,7 @@
 // Which part of a dataset a file is, by its name: ml.train.inter, valid.csv.gz, items.tsv, movies.csv, ratings.csv.
 import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { readable } from "./contents.js";
 import { Failure, wrongUsage } from "./failure.js";
 
 export const ROLES = ["interactions", "train", "valid", "test", "items"] as const;
@@ -46,9 +47,7 @@ export function roleOf(path: string): Role {
 /** Files as they are, folders by the tables in them. Throws for what is not there. */
 export function filesOf(paths: string[]): RoleFile[] {
 	return paths.flatMap((path) => {
-		const found = statSync(path, { throwIfNoEntry: false });
-		if (!found) throw wrongUsage(`${path} is not there`);
-		if (!found.isDirectory()) return [{ path, role: roleOf(path), isGuess: true }];
+		if (!readable(path).isDirectory()) return [{ path: regularFile(path), role: roleOf(path), isGuess: true }];
 		const tables = readdirSync(path).filter((name) => TABLE.test(name) && !BESIDE.test(name));
 		if (tables.length === 0)
 			throw new Failure(`${path} holds no table: no .csv, .tsv, .inter, .json, .parquet or .zip`);
@@ -56,6 +55,14 @@ export function filesOf(paths: string[]): RoleFile[] {
 		const names = recbole.some((name) => /\.inter/i.test(name)) ? recbole : tables;
 		return names.sort().map((name) => ({ path: join(path, name), role: roleOf(name), isGuess: true }));
 	});
+}
+
+/** The path. Throws for what is no file that can be read twice. */
+export function regularFile(path: string): string {
+	const found = readable(path);
+	if (found.isDirectory()) throw wrongUsage(`${path} is a folder, where a file is needed`);
+	if (!found.isFile()) throw wrongUsage(`${path} is a pipe or a device; save it as a file first`);
+	return path;
 }
 
 /** What the dataset is called when nobody says: the folder, else the first file without the words for its part. */

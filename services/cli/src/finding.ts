@@ -1,8 +1,18 @@
 // The short things that people type for a dataset, an experiment or a run: a name, the beginning of an id, latest, best.
-import type { Client, Dataset, Experiment, ExperimentDetail, Run } from "@valence/client";
+import {
+	type Client,
+	type Dataset,
+	type Experiment,
+	type ExperimentDetail,
+	isPruned,
+	type Run,
+	standing,
+} from "@valence/client";
+import { quoted } from "@valence/supervisor/paths";
 import { complain } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
-import { Failure, wrongUsage } from "./failure.js";
+import { Failure, STATUS, wrongUsage } from "./failure.js";
+import { ago } from "./times.js";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** How many experiments are looked through. */
@@ -50,13 +60,58 @@ export async function findDataset(api: Client, text = LATEST): Promise<Dataset> 
 		if (items[0]) return items[0];
 		throw new Failure("there is no dataset yet; valence import FILE makes one");
 	}
-	const datasets = await all(api.each("/datasets", { query: PAGE }), Number.POSITIVE_INFINITY);
+	const datasets = await allDatasets(api);
+	const named = datasets.filter(({ name }) => name === text);
+	if (named.length > 1) {
+		const which = named.map(({ id, createdAt }) => `${short(id)} (${ago(createdAt)})`).join(", ");
+		throw wrongUsage(`several datasets are called ${text}: ${which}; name one by the beginning of its id`);
+	}
 	return choose("dataset", datasets, text);
+}
+
+const allDatasets = (api: Client) => all(api.each("/datasets", { query: PAGE }), Number.POSITIVE_INFINITY);
+
+/** ` --on` with what findDataset takes for this one: its name, or the beginning of its id where others are called so. */
+export async function onDataset(api: Client, { id, name }: Dataset): Promise<string> {
+	const isAlone = name !== LATEST && (await allDatasets(api)).every((one) => one.id === id || one.name !== name);
+	return ` --on ${isAlone ? quoted(name) : short(id)}`;
 }
 
 export async function findExperiment(api: Client, text = LATEST, dataset?: string): Promise<ExperimentDetail> {
 	const id = UUID.test(text) ? text : (await listed(api, text, dataset)).id;
 	return api.get("/experiments/{id}", { path: { id } });
+}
+
+/** What is to be compared, by experiment: its runs, of searches the best trials; or those that are named, as findRun takes them. */
+export async function findCompared(api: Client, texts: string[]): Promise<ExperimentDetail[]> {
+	const known = await experimentsOf(api);
+	const found = new Map<string, ExperimentDetail>();
+	for (const text of texts) {
+		const one = await experimentOrRun(api, text, known);
+		const before = found.get(one.id);
+		const runs = [...(before?.runs ?? []), ...one.runs];
+		found.set(one.id, {
+			...one,
+			runs: runs.filter(({ id }, place) => place === runs.findIndex((run) => run.id === id)),
+		});
+	}
+	return [...found.values()];
+}
+
+async function experimentOrRun(api: Client, text: string, known: Experiment[]): Promise<ExperimentDetail> {
+	const begins = ({ id, name }: Experiment) => name === text || id.startsWith(text.toLowerCase());
+	if (text === LATEST || known.some(begins)) {
+		const whole = await findExperiment(api, text);
+		return { ...whole, runs: standing(whole) };
+	}
+	const run = await findRun(api, text).catch((error) => {
+		if (!(error instanceof Failure && error.status === STATUS.usage)) throw error;
+		throw wrongUsage(`there is no experiment ${text}, and ${error.message}`);
+	});
+	if (run.vouchedBy !== null)
+		throw wrongUsage(`${text} is a refit, which is in no comparison; run ${short(run.vouchedBy)} vouches for it`);
+	const experiment = await api.get("/experiments/{id}", { path: { id: run.experimentId } });
+	return { ...experiment, runs: experiment.runs.filter(({ id }) => id === run.id) };
 }
 
 async function listed(api: Client, text: string, dataset?: string): Promise<Experiment> {
@@ -93,7 +148,7 @@ export async function findRun(api: Client, text: string, on?: string): Promise<R
 	const [newest] = experiments;
 	const comparable = experiments.filter(({ protocol }) => text !== BEST || protocol.hash === newest?.protocol.hash);
 	const [first, ...more] = (await runsOf(api, comparable)).filter(
-		(run) => run.state === "SUCCEEDED" && (model === null || run.model === model),
+		(run) => run.state === "SUCCEEDED" && !isPruned(run) && (model === null || run.model === model),
 	);
 	if (!first)
 		throw new Failure(

@@ -2,29 +2,32 @@
 import { openAsBlob } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client, Dataset, ImportProgress, ImportRule, Preview } from "@valence/client";
+import {
+	type Client,
+	type Dataset,
+	type FeedImport,
+	type FeedRule,
+	type ImportProgress,
+	type ImportRule,
+	type Preview,
+	previewForm,
+} from "@valence/client";
 import type { Progress } from "@valence/supervisor/terminal";
 import { Failure } from "./failure.js";
 import { ROLES, type Role, type RoleFile } from "./file-roles.js";
 
 const POLL_MS = 300;
-/** What the service needs of each file to say how it would read it. */
-const PREVIEW_BYTES = 64 * 1024;
 const MOST_PREVIEWED = 20;
 
-/** The multipart body that the service takes: fields before files, of each file no more than its first bytes. */
+/** The multipart body that the service takes: fields before files. */
 export async function formOf(
-	{ name, rule }: { name?: string; rule: ImportRule },
+	{ name, rule }: { name?: string; rule: ImportRule | FeedRule },
 	files: { path: string; role: Role | "file" }[],
-	most = Number.POSITIVE_INFINITY,
 ): Promise<FormData> {
 	const form = new FormData();
 	if (name !== undefined) form.set("name", name);
 	if (Object.keys(rule).length > 0) form.set("rule", JSON.stringify(rule));
-	for (const { path, role } of files) {
-		const blob = await openAsBlob(path);
-		form.append(role, blob.size > most ? blob.slice(0, most) : blob, basename(path));
-	}
+	for (const { path, role } of files) form.append(role, await openAsBlob(path), basename(path));
 	return form;
 }
 
@@ -32,38 +35,65 @@ export async function formOf(
 export const upload = async (api: Client, about: { name: string; rule: ImportRule }, files: RoleFile[]) =>
 	api.post("/datasets", { body: await formOf(about, await settled(api, about.rule, files)) });
 
+/** The same of files that go into a feed; whatever is none of items holds interactions. */
+export async function uploadToFeed(api: Client, feed: string, rule: FeedRule, files: RoleFile[]): Promise<FeedImport> {
+	const parts = (await settled(api, { columns: rule.columns }, files)).map(
+		({ path, role }): RoleFile => ({ path, role: role === "items" ? role : "interactions" }),
+	);
+	return api.post("/feeds/{name}/imports", { path: { name: feed }, body: await formOf({ rule }, parts) });
+}
+
 /** What the service says to do names parts of a rule; here they are options. */
-const inOptions = (message: string) =>
+export const inOptions = (message: string) =>
 	message
 		.replace(/rule=(\{"columns": .*?\}\}+)/g, (_, rule) => `--columns ${placesOf(JSON.parse(rule).columns)}`)
 		.replace(/(?:in the rule, )?columns\.([\w.]+)/g, "with --columns $1=…")
 		.replaceAll("skipBadRows", "--skip-bad-rows")
 		.replaceAll("minRating", "--min-rating")
-		.replaceAll("kCore", "--k-core");
+		.replaceAll("kCore", "--k-core")
+		.replaceAll("where the rule gives no `at`", "without --at");
 
 const placesOf = (columns: object, part = ""): string =>
 	Object.entries(columns)
-		.map(([name, place]) => (typeof place === "object" ? placesOf(place, `${name}.`) : `${part}${name}=${place}`))
+		.map(([name, place]) =>
+			typeof place === "object"
+				? placesOf(place, `${name}.`)
+				: `${part}${name}=${typeof place === "string" && /[",]/.test(place) ? `"${place.replaceAll('"', '""')}"` : place}`,
+		)
 		.join(",");
 
 /** Until it is final; throws with every problem when the import fails. */
 export async function untilImported(api: Client, begun: Dataset, bar?: Progress): Promise<Dataset> {
-	let dataset = begun;
+	const dataset = await untilFinal(begun, () => api.get("/datasets/{id}", { path: { id: begun.id } }), bar);
+	const { kCore, minRating } = dataset.rule;
+	const hasLimits = dataset.error?.code === "dataset_too_small" && (kCore ?? minRating) !== undefined;
+	return sound(dataset, hasLimits ? ["Lower --k-core or --min-rating, or bring more data."] : []);
+}
+
+/** The same of an import into a feed; what it has stored by then stays there. */
+export const untilInFeed = async (api: Client, begun: FeedImport, bar?: Progress): Promise<FeedImport> =>
+	sound(await untilFinal(begun, () => api.get("/feed-imports/{id}", { path: { id: begun.id } }), bar), []);
+
+type Importing = Pick<Dataset, "state" | "error" | "progress" | "problems" | "problemsTotal" | "warnings">;
+
+async function untilFinal<T extends Importing>(begun: T, ask: () => Promise<T>, bar?: Progress): Promise<T> {
+	let seen = begun;
 	try {
-		while (dataset.state === "QUEUED" || dataset.state === "RUNNING") {
+		while (seen.state === "QUEUED" || seen.state === "RUNNING") {
 			await sleep(POLL_MS);
-			dataset = await api.get("/datasets/{id}", { path: { id: begun.id } });
-			if (dataset.progress) bar?.update(dataset.progress.fraction, inWords(dataset.progress));
+			seen = await ask();
+			if (seen.progress) bar?.update(seen.progress.fraction, inWords(seen.progress));
 		}
 	} finally {
 		bar?.stop();
 	}
-	if (dataset.state === "SUCCEEDED") return dataset;
-	const message = dataset.error?.message ?? dataset.state.toLowerCase();
-	const { kCore, minRating } = dataset.rule;
-	const hasLimits = dataset.error?.code === "dataset_too_small" && (kCore ?? minRating) !== undefined;
-	const way = hasLimits ? ["Lower --k-core or --min-rating, or bring more data."] : [];
-	throw new Failure([`the import failed: ${inOptions(message)}`, ...problemsOf(dataset), ...way].join("\n"));
+	return seen;
+}
+
+function sound<T extends Importing>(ended: T, ways: string[]): T {
+	if (ended.state === "SUCCEEDED") return ended;
+	const message = ended.error?.message ?? ended.state.toLowerCase();
+	throw new Failure([`the import failed: ${inOptions(message)}`, ...toldOf(ended), ...ways].join("\n"));
 }
 
 const inWords = ({ stage, rowsRead }: ImportProgress) =>
@@ -83,10 +113,24 @@ export function problemsOf({ problems, problemsTotal }: { problems: Misread[]; p
 	return more > 0 ? [...shown, `  and ${more.toLocaleString("en")} more`] : shown;
 }
 
-/** How the service would read the first 64 KiB of each file, and as what where only a name says it; nothing is stored. */
+/** What is only said of files or of the rule; nothing is refused for it. */
+export const warningsOf = (warnings: Misread[]): string[] =>
+	problemsOf({ problems: warnings, problemsTotal: warnings.length }).map((line) => `  !${line.slice(1)}`);
+
+/** All that an import has to say of its files. */
+export const toldOf = (ended: Pick<Dataset, "problems" | "problemsTotal" | "warnings">): string[] => [
+	...problemsOf(ended),
+	...warningsOf(ended.warnings),
+];
+
+/** How the service would read each file, and as what where only a name says it; nothing is stored. */
 export async function preview(api: Client, rule: ImportRule, files: RoleFile[]): Promise<Preview> {
-	const asked = files.map(({ path, role, isGuess }) => ({ path, role: isGuess ? ("file" as const) : role }));
-	return api.post("/datasets/preview", { body: await formOf({ rule }, asked, PREVIEW_BYTES) });
+	const asked = files.map(async ({ path, role, isGuess }) => ({
+		role: isGuess ? "file" : role,
+		file: await openAsBlob(path),
+		name: basename(path),
+	}));
+	return api.post("/datasets/preview", { body: await previewForm(rule, await Promise.all(asked)) });
 }
 
 /** The files, each guess replaced by what the service sees in the file, where it can tell. */

@@ -12,25 +12,34 @@ import { deploy } from "./commands/deploy.js";
 import { dev } from "./commands/dev.js";
 import { doctor } from "./commands/doctor.js";
 import { exportLists } from "./commands/export.js";
-import { feed, feeds } from "./commands/feeds.js";
+import { FEED, feed, feeds } from "./commands/feeds.js";
 import { homes } from "./commands/homes.js";
 import { importFiles } from "./commands/import.js";
+import { KEYS, keys } from "./commands/keys.js";
+import { MACHINES, machines } from "./commands/machines.js";
+import { metrics } from "./commands/metrics.js";
 import { models } from "./commands/models.js";
+import { outcomes } from "./commands/outcomes.js";
 import { paper } from "./commands/paper.js";
 import { recommend, similar } from "./commands/recommend.js";
 import { refitRun } from "./commands/refit.js";
+import { REFRESH, refresh } from "./commands/refresh.js";
+import { rollback } from "./commands/rollback.js";
 import { runs } from "./commands/runs.js";
+import { search } from "./commands/search.js";
 import { start, stop } from "./commands/start.js";
 import { train } from "./commands/train.js";
 import { namesFor } from "./completing.js";
+import { withStdin } from "./contents.js";
 import { Failure, STATUS, wrongUsage } from "./failure.js";
 import { VERSION } from "./version.js";
 
 /** In the order of the help: what a stranger needs first comes first. */
 const COMMANDS = [
 	...[demo, start, stop, doctor],
-	...[importFiles, train, runs, compare, refitRun, deploy, recommend, similar, exportLists],
-	...[datasets, feed, feeds, models, login, contexts, completion],
+	...[importFiles, train, runs, search, compare, refitRun, deploy, refresh, rollback],
+	...[recommend, similar, outcomes, exportLists],
+	...[datasets, feed, feeds, models, metrics, machines, login, contexts, keys, completion],
 	...[paper, bench, dev, backup, restore, homes],
 ];
 const WIDEST = 110;
@@ -56,12 +65,14 @@ export function program(argv: string[]): Argv {
 		.example("$0 train valid popularity --watch", "train two models and watch them")
 		.example("$0 deploy best", "serve the best one")
 		.example("$0 recommend 42", "ask it")
-		.epilogue("Ends with 0 done, 1 failed, 2 wrong usage, 3 refused by the service, 4 no service there. docs/cli.md")
+		.epilogue(
+			"Ends with 0 done, 1 failed, 2 wrong usage, 3 refused by the service, 4 no service there, 5 not good enough. docs/cli.md",
+		)
 		.demandCommand(1, "A command is needed; valence --help lists them.")
 		.recommendCommands()
 		.strict()
 		.exitProcess(false)
-		.middleware(onceEach, true)
+		.middleware(onceEach(), true)
 		.fail((message, error) => {
 			// What reading an option throws comes as yargs's own error.
 			const isOfCommand = error && error.name !== "YError";
@@ -83,12 +94,18 @@ async function complete(line: string[]): Promise<void> {
 }
 
 /** Throws for an option that is given twice and means one thing. */
-function onceEach(argv: Record<string, unknown>, line?: Argv): void {
-	const { array } = (line as unknown as { getOptions(): { array: string[] } }).getOptions();
-	const twice = Object.keys(argv).find(
-		(name) => !["_", "--"].includes(name) && Array.isArray(argv[name]) && !array.includes(name),
-	);
-	if (twice) throw wrongUsage(`${twice.length === 1 ? "-" : "--"}${twice} is given twice`);
+function onceEach() {
+	let isLooked = false;
+	return (argv: Record<string, unknown>, line?: Argv): void => {
+		// Of a group yargs asks again once the command is done, and has made lists of texts by then.
+		if (isLooked) return;
+		isLooked = true;
+		const { array } = (line as unknown as { getOptions(): { array: string[] } }).getOptions();
+		const twice = Object.keys(argv).find(
+			(name) => !["_", "--"].includes(name) && Array.isArray(argv[name]) && !array.includes(name),
+		);
+		if (twice) throw wrongUsage(`${twice.length === 1 ? "-" : "--"}${twice} is given twice`);
+	};
 }
 
 /** Runs a command line to its exit status. */
@@ -96,7 +113,7 @@ export async function run(argv: string[]): Promise<number> {
 	const [first, ...line] = argv;
 	try {
 		if (first === COMPLETE) await complete(line);
-		else await program(argv).parseAsync();
+		else await program(withStdin(argv)).parseAsync();
 		return Number(process.exitCode ?? STATUS.done);
 	} catch (error) {
 		forgetNow();
@@ -119,18 +136,32 @@ function isCommand(name: string): boolean {
 	return usageOf(name) !== undefined;
 }
 
-/** As `backup <file>`. */
-function usageOf(name: string): string | undefined {
-	const usages: string[] = [];
-	const probe = { command: (usage: string) => usages.push(usage) };
-	for (const register of COMMANDS) register(probe as unknown as Argv);
-	return usages.find((usage) => usage.split(" ")[0] === name);
+/** Commands of which the next word names one of several. */
+const GROUPS = new Map<string | undefined, typeof COMMANDS>([
+	["feed", FEED],
+	["keys", KEYS],
+	["machines", MACHINES],
+	["refresh", REFRESH],
+]);
+
+/** As `backup <file>`; of a group what follows it names. */
+function usageOf(name: string, what = ""): string | undefined {
+	const found = usages(COMMANDS).find((usage) => usage.split(" ")[0] === name);
+	const narrower = usages(GROUPS.get(name) ?? []).find((usage) => usage.split(" ")[0] === what);
+	return narrower === undefined ? found : `${found} ${narrower}`;
+}
+
+function usages(commands: typeof COMMANDS): string[] {
+	const found: string[] = [];
+	const probe = { command: (usage: string | string[]) => found.push([usage].flat()[0] as string) };
+	for (const register of commands) register(probe as unknown as Argv);
+	return found;
 }
 
 /** What yargs finds wrong, said of what was typed. */
-function inOurWords(message: string, [command = ""]: string[]): string {
-	if (/^Not enough/.test(message))
-		return `something is missing: it is used as valence ${usageOf(command) ?? "COMMAND"}`;
+function inOurWords(message: string, [command = "", what = ""]: string[]): string {
+	if (/^Not enough (?!arguments following)/.test(message))
+		return `something is missing: it is used as valence ${usageOf(command, what) ?? "COMMAND"}`;
 	return message
 		.replace(/^Invalid values:\s+Argument: (\S+), Given: (.+), Choices: (.+)$/s, "$1 takes $3, not $2")
 		.replace(/^Unknown arguments?: (.*)$/, "$1 is not known here")

@@ -1,6 +1,6 @@
 // Waits until every wanted run is final, and says on the way what runs and how well.
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, type ExperimentDetail, Problem, type Run } from "@valence/client";
+import { type Client, type ExperimentDetail, isPruned, Problem, type Run } from "@valence/client";
 import { dim, duration, green, red } from "@valence/supervisor/terminal";
 import type { Board } from "./board.js";
 import { titleOf } from "./metrics.js";
@@ -44,7 +44,8 @@ export async function watch(api: Client, watched: Watched, board: Board): Promis
 export async function watchExperiment(api: Client, begun: ExperimentDetail, board: Board): Promise<ExperimentDetail> {
 	const { id, runs, protocol } = begun;
 	const hasSeeds = new Set(runs.map(({ seed }) => seed)).size > 1;
-	const nameOf = ({ model, seed }: Run) => (hasSeeds ? `${model} seed ${seed}` : model);
+	const nameOf = ({ model, seed, trial }: Run) =>
+		trial ? `${model} trial ${trial.number}` : hasSeeds ? `${model} seed ${seed}` : model;
 	const names = new Map(runs.map((run) => [run.id, nameOf(run)]));
 	const experimentOf = new Map(runs.map((run) => [run.id, id]));
 	await watch(api, { runs, names, experimentOf, metric: `valid.recall@${protocol.cutoffs[0]}` }, board);
@@ -87,5 +88,6 @@ function ending(who: string, run: Run, metric: string): string {
 	if (run.state !== "SUCCEEDED") return `${red("✗")} ${who}  ${run.state.toLowerCase()} ${run.error?.message ?? ""}`;
 	const epochs = (run.maxEpochs ?? 1) > 1 ? `  ${run.epoch} epochs` : "";
 	const value = run.bestValue === null ? "" : `  ${titleOf(metric)} ${run.bestValue.toFixed(4)}`;
-	return `${green("✓")} ${who}${value}${dim(`${epochs}  ${duration(run.trainSeconds ?? 0)}`)}`;
+	const mark = isPruned(run) ? dim("pruned") : green("✓");
+	return `${mark} ${who}${value}${dim(`${epochs}  ${duration(run.trainSeconds ?? 0)}`)}`;
 }

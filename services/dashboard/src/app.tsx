@@ -11,26 +11,35 @@ import {
 } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import {
+	ActivityLogIcon,
 	ArchiveIcon,
 	BarChartIcon,
 	ColumnsIcon,
 	Component1Icon,
+	CubeIcon,
 	DesktopIcon,
+	IdCardIcon,
 	LockClosedIcon,
 	MoonIcon,
 	PersonIcon,
 	ReaderIcon,
 	RocketIcon,
+	RowsIcon,
 	Share2Icon,
 	StackIcon,
 	SunIcon,
 } from "@radix-ui/react-icons";
 import { Problem } from "@valence/client";
 import { Link, Navigate, Route, Routes, useLocation } from "react-router";
+import { isAdmin } from "./access";
 import { EmptyState } from "./components/feedback";
 import { Logo } from "./components/logo";
 import { KeyDialog, openKeyDialog } from "./key-dialog";
+import { AuditPage } from "./pages/audit";
 import { ComparePage } from "./pages/compare";
+import { ComparisonPage } from "./pages/comparison";
+import { ComparisonListsPage } from "./pages/comparison-lists";
+import { ComparisonsPage } from "./pages/comparisons";
 import { DatasetPage } from "./pages/dataset";
 import { DatasetsPage } from "./pages/datasets";
 import { DeploymentsPage } from "./pages/deployments";
@@ -39,23 +48,33 @@ import { ExperimentsPage } from "./pages/experiments";
 import { ExportsPage } from "./pages/exports";
 import { FeedPage } from "./pages/feed";
 import { FeedsPage } from "./pages/feeds";
+import { KeysPage } from "./pages/keys";
+import { LeaderboardPage } from "./pages/leaderboard";
+import { MachinesPage } from "./pages/machines";
 import { ModelsPage } from "./pages/models";
 import { NewExperimentPage } from "./pages/new-experiment";
+import { RefreshPage } from "./pages/refresh";
 import { RunPage } from "./pages/run";
+import { RunUserPage } from "./pages/run-user";
+import { SearchPage } from "./pages/search";
 import { StoragePage } from "./pages/storage";
 import { UsersPage } from "./pages/users";
 import { useSystem } from "./queries";
 
 const PAGES = [
-	{ path: "/experiments", alsoUnder: "/runs", label: "Experiments", icon: BarChartIcon },
-	{ path: "/compare", label: "Compare", icon: ColumnsIcon },
+	{ path: "/experiments", alsoUnder: ["/runs", "/searches"], label: "Experiments", icon: BarChartIcon },
+	{ path: "/leaderboard", label: "Leaderboard", icon: RowsIcon },
+	{ path: "/compare", alsoUnder: ["/comparisons"], label: "Compare", icon: ColumnsIcon },
 	{ path: "/datasets", label: "Datasets", icon: StackIcon },
 	{ path: "/feeds", label: "Feeds", icon: ReaderIcon },
 	{ path: "/users", label: "Users", icon: PersonIcon },
-	{ path: "/deployments", label: "Deployments", icon: RocketIcon },
+	{ path: "/deployments", alsoUnder: ["/refreshes"], label: "Deployments", icon: RocketIcon },
 	{ path: "/exports", label: "Exports", icon: Share2Icon },
 	{ path: "/models", label: "Models", icon: Component1Icon },
+	{ path: "/machines", label: "Machines", icon: CubeIcon },
 	{ path: "/storage", label: "Storage", icon: ArchiveIcon },
+	{ path: "/keys", label: "Keys", icon: IdCardIcon, isForAdmins: true },
+	{ path: "/audit", label: "Audit log", icon: ActivityLogIcon, isForAdmins: true },
 ];
 
 export function App() {
@@ -84,7 +103,13 @@ export function App() {
 					</Group>
 					<Group gap={4} wrap="nowrap">
 						{asksForKey && (
-							<ActionIcon variant="subtle" color="gray" aria-label="API key" onClick={openKeyDialog}>
+							<ActionIcon
+								variant="subtle"
+								color="gray"
+								aria-label="API key"
+								title={system?.key ? `In use: ${system.key.name}, of scope ${system.key.scope}` : undefined}
+								onClick={openKeyDialog}
+							>
 								<LockClosedIcon width={18} height={18} />
 							</ActionIcon>
 						)}
@@ -94,20 +119,22 @@ export function App() {
 			</AppShell.Header>
 			<AppShell.Navbar p="xs" aria-label="Pages">
 				<AppShell.Section grow>
-					{PAGES.map(({ path, alsoUnder, label, icon: Icon }) => (
-						<NavLink
-							key={path}
-							component={Link}
-							to={path}
-							label={label}
-							active={pathname.startsWith(path) || (alsoUnder !== undefined && pathname.startsWith(alsoUnder))}
-							leftSection={<Icon width={17} height={17} />}
-							py={6}
-							mb={2}
-							className="nav"
-							onClick={close}
-						/>
-					))}
+					{PAGES.filter(({ isForAdmins }) => !isForAdmins || isAdmin(system)).map(
+						({ path, alsoUnder, label, icon: Icon }) => (
+							<NavLink
+								key={path}
+								component={Link}
+								to={path}
+								label={label}
+								active={[path, ...(alsoUnder ?? [])].some((one) => pathname.startsWith(one))}
+								leftSection={<Icon width={17} height={17} />}
+								py={6}
+								mb={2}
+								className="nav"
+								onClick={close}
+							/>
+						),
+					)}
 				</AppShell.Section>
 				{system && (
 					<Text size="xs" c="dimmed" p="xs">
@@ -126,16 +153,26 @@ export function App() {
 					<Route path="/experiments/new" element={<NewExperimentPage />} />
 					<Route path="/experiments/:id" element={<ExperimentPage />} />
 					<Route path="/runs/:id" element={<RunPage />} />
+					<Route path="/searches/:id" element={<SearchPage />} />
+					<Route path="/runs/:id/users/:user?" element={<RunUserPage />} />
+					<Route path="/leaderboard" element={<LeaderboardPage />} />
 					<Route path="/compare" element={<ComparePage />} />
+					<Route path="/comparisons" element={<ComparisonsPage />} />
+					<Route path="/comparisons/:id" element={<ComparisonPage />} />
+					<Route path="/comparisons/:id/lists" element={<ComparisonListsPage />} />
 					<Route path="/datasets" element={<DatasetsPage />} />
 					<Route path="/datasets/:id" element={<DatasetPage />} />
 					<Route path="/feeds" element={<FeedsPage />} />
 					<Route path="/feeds/:name" element={<FeedPage />} />
 					<Route path="/users/:id?" element={<UsersPage />} />
 					<Route path="/deployments" element={<DeploymentsPage />} />
+					<Route path="/refreshes/:id" element={<RefreshPage />} />
 					<Route path="/exports" element={<ExportsPage />} />
 					<Route path="/models" element={<ModelsPage />} />
+					<Route path="/machines" element={<MachinesPage />} />
 					<Route path="/storage" element={<StoragePage />} />
+					<Route path="/keys" element={<KeysPage />} />
+					<Route path="/audit" element={<AuditPage />} />
 					<Route path="*" element={<EmptyState title="There is no such page">Choose one at the left.</EmptyState>} />
 				</Routes>
 			</AppShell.Main>

@@ -1,9 +1,14 @@
 // Which of several values of a metric is the best.
-const LOWER_IS_BETTER = /\.(uniformity|loss)$/;
+import { betterOf, type Known } from "./measures";
 
-/** Undefined when there is no value at all. */
-export function bestValue(metric: string, values: (number | null | undefined)[]): number | undefined {
-	const known = values.filter((value) => value !== null && value !== undefined);
-	if (known.length === 0) return undefined;
-	return LOWER_IS_BETTER.test(metric) ? Math.min(...known) : Math.max(...known);
+/** Undefined when there is no value at all, and where neither way is better. */
+export function bestValue(
+	metric: string,
+	values: (number | null | undefined)[],
+	known: Known[] = [],
+): number | undefined {
+	const better = betterOf(metric, known);
+	const there = values.filter((value) => value !== null && value !== undefined);
+	if (there.length === 0 || better === undefined) return undefined;
+	return better === "lower" ? Math.min(...there) : Math.max(...there);
 }

@@ -1,8 +1,8 @@
 // A model's configuration as form fields: text in, checked values out, and what differs between runs. Ajv would check
 // the whole of JSON Schema, but it compiles code while running, which the page's policy forbids.
 
-import type { ConfigField, Model, Run } from "@valence/client";
-import { plain } from "./format";
+import { type ConfigField, type Model, plain, type Run } from "@valence/client";
+import { brief } from "./format";
 
 /** The value a text stands for, or why it cannot be. Empty text means the default. */
 export function parseField(schema: ConfigField, text: string): { value: unknown } | { problem: string } {
@@ -57,11 +57,16 @@ export const boundsOf = (schema: ConfigField): string => {
 	return `${low} to ${high}`;
 };
 
-/** Names of configuration fields whose values differ among the runs that have them. */
-export function differingFields(runs: Pick<Run, "config">[]): Set<string> {
-	const names = new Set(runs.flatMap((run) => Object.keys(run.config)));
-	const valuesOf = (name: string) =>
-		runs.filter(({ config }) => name in config).map(({ config }) => JSON.stringify(config[name]));
+/** What its numbers follow from, beside model and seed; 1 process unless it says how many. */
+type Configured = Pick<Run, "config"> & Partial<Pick<Run, "processes">>;
+
+const settingsOf = ({ config, processes = 1 }: Configured): Record<string, unknown> => ({ ...config, processes });
+
+/** Names of configuration fields whose values differ among the runs that have them, and of what else tells them apart. */
+export function differingFields(runs: Configured[]): Set<string> {
+	const settings = runs.map(settingsOf);
+	const names = new Set(settings.flatMap((one) => Object.keys(one)));
+	const valuesOf = (name: string) => settings.filter((one) => name in one).map((one) => JSON.stringify(one[name]));
 	return new Set([...names].filter((name) => new Set(valuesOf(name)).size > 1));
 }
 
@@ -69,7 +74,7 @@ export function differingFields(runs: Pick<Run, "config">[]): Set<string> {
 export type Telling = ReadonlyMap<string, Set<string>>;
 
 /** Fields that tell runs of the same model apart; other models have other fields anyway. */
-export const tellingFields = (runs: Pick<Run, "model" | "config">[]): Telling =>
+export const tellingFields = (runs: (Pick<Run, "model"> & Configured)[]): Telling =>
 	new Map(
 		[...new Set(runs.map((run) => run.model))].map((model) => [
 			model,
@@ -78,19 +83,21 @@ export const tellingFields = (runs: Pick<Run, "model" | "config">[]): Telling =>
 	);
 
 /** "k=4 tau=0.1": what sets a configuration apart from others of its model; empty where there is no other. */
-export const describe = ({ model, config }: Pick<Run, "model" | "config">, telling: Telling) =>
-	[...(telling.get(model) ?? [])]
-		.filter((name) => name in config)
-		.map((name) => `${name}=${plain(config[name])}`)
+export function describe(one: Pick<Run, "model"> & Configured, telling: Telling): string {
+	const settings = settingsOf(one);
+	return [...(telling.get(one.model) ?? [])]
+		.filter((name) => name in settings)
+		.map((name) => `${name}=${brief(settings[name])}`)
 		.join(" ");
+}
 
 /** A configuration among others, whatever its seeds. */
-export const groupLabelOf = (group: Pick<Run, "model" | "config">, telling: Telling) =>
+export const groupLabelOf = (group: Pick<Run, "model"> & Configured, telling: Telling) =>
 	[group.model, describe(group, telling)].filter(Boolean).join(" ");
 
-/** A short name for a run among others: its model, what sets its configuration apart, its seed. */
-export const labelOf = (run: Pick<Run, "model" | "seed" | "config">, telling: Telling) =>
-	`${groupLabelOf(run, telling)} seed ${run.seed}`;
+/** A short name for a run among others: its model, what sets its configuration apart, its seed, or its number as a trial. */
+export const labelOf = (run: Pick<Run, "model" | "seed" | "trial"> & Configured, telling: Telling) =>
+	`${groupLabelOf(run, telling)} ${run.trial ? `trial ${run.trial.number}` : `seed ${run.seed}`}`;
 
 type Named = [name: string, schema: ConfigField];
 

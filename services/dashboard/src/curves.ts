@@ -30,7 +30,7 @@ export function curvesOf(lines: Line[], split: string, name: string) {
 		.filter(({ points }) => points.length === 1 && lastEpoch > 1)
 		.map(({ points, label, index }) => ({
 			value: points[0]?.value ?? 0,
-			label: label.replace(/ seed \d+$/, ""),
+			label: label.replace(/ (seed|trial) \d+$/, ""),
 			index,
 		}))
 		.filter(({ value, label }, at, all) => all.findIndex((one) => one.value === value && one.label === label) === at);

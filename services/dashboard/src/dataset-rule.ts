@@ -51,10 +51,10 @@ const isNumber = (text: string) => text.trim() !== "" && Number.isFinite(Number(
 const isWhole = (text: string) => /^\d{1,10}$/.test(text.trim());
 
 /** A day of UTC, or a time with its zone. */
-const isMoment = (text: string) =>
+export const isMoment = (text: string) =>
 	/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2}))?$/i.test(text) &&
 	!Number.isNaN(Date.parse(text));
-const MOMENT = "a day as 2026-12-31, or a time with its zone";
+export const MOMENT = "a day as 2026-12-31, or a time with its zone";
 
 /** Two quantiles or two times; null when they are neither. */
 function cutsOf(text: string): { quantiles: number[] } | { at: string[] } | null {

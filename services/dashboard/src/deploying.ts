@@ -1,5 +1,5 @@
 // What putting a checkpoint into service replaces, in words.
-import type { Checkpoint, Deployment, ExperimentDetail, Run } from "@valence/client";
+import type { Checkpoint, Dataset, Deployment, ExperimentDetail, Run } from "@valence/client";
 import { count } from "./format";
 
 export const NAME_RULE = "small letters, digits and hyphens, 1 to 64 of them, none at the ends a hyphen";
@@ -14,12 +14,17 @@ export interface Servable {
 }
 
 export const servableSentence = ({ model, epoch, experiment, dataset }: Servable) =>
-	`${model}, epoch ${epoch}, of ${experiment.name}, on ${dataset.name}`;
+	`${model}, epoch ${epoch}, of ${onDataset(experiment.name, dataset.name)}`;
 
-/** Null where nothing is replaced but another checkpoint of the same model and dataset, or nothing at all. */
+/** An experiment with its dataset: the name that it has by itself ends with that already. */
+export const onDataset = (experiment: string, dataset: string) =>
+	experiment.endsWith(` on ${dataset}`) ? experiment : `${experiment}, on ${dataset}`;
+
+/** With the feed that is to be served; the one that is served now where nothing is said. Null where nothing is replaced but another checkpoint of the same model and dataset, or nothing at all. */
 export function replaced(
 	now: Deployment | undefined,
 	next: Servable,
+	said?: string | null,
 ): { question: string; consequence: string } | null {
 	if (!now) return null;
 	const { name, checkpoint } = now;
@@ -30,18 +35,36 @@ export function replaced(
 	const isOtherModel = checkpoint.model !== next.model;
 	if (!isOtherData && !isOtherModel) return null;
 	const others = [isOtherModel && "model", isOtherData && "dataset"].filter(Boolean).join(" and another ");
+	const feed = said === undefined ? now.feed : said;
+	const without = now.feed === null ? "" : `, without the feed ${now.feed}`;
+	const isKept = feed !== null && feed === now.feed;
+	const histories = isKept ? `, and keep the feed ${feed}` : feed === null ? without : withFeed({ feed });
 	return {
-		question: `Replace what ${name} serves with another ${others}?`,
+		question: `Replace what ${name} serves with another ${others}${histories}?`,
 		consequence: [
-			`${name} serves ${servableSentence(checkpoint)} now. From then on it serves ${servableSentence(next)}.`,
+			`${name} serves ${servableSentence(checkpoint)}${withFeed(now)} now. From then on it serves ${servableSentence(next)}${withFeed({ feed })}.`,
 			isOtherData &&
 				`It then knows the users and items of ${next.dataset.name}, and no longer those of ${checkpoint.dataset.name}.`,
+			isKept && isOtherData && `What people do in ${feed} still joins their histories, unless "no feed" is chosen.`,
 			"The Deployments page brings back what was served before.",
 		]
 			.filter(Boolean)
 			.join(" "),
 	};
 }
+
+/** What joins people's histories, to go on a sentence. */
+export const withFeed = ({ feed }: Pick<Deployment, "feed">) => (feed === null ? "" : `, with the feed ${feed}`);
+
+/**
+ * The feed to serve a dataset with unless another is chosen: the one that is served now, as without a word; where there is none the one that
+ * the dataset is a snapshot of; null for none.
+ */
+export const feedToServe = (
+	now: Pick<Deployment, "feed"> | undefined,
+	dataset: Pick<Dataset, "feed"> | undefined,
+	feeds: string[],
+): string | null => now?.feed ?? feeds.find((feed) => feed === dataset?.feed?.name) ?? null;
 
 /** The run whose checkpoint an experiment puts forward: the best one; the first that succeeded where none could be measured. */
 export function runToDeploy({

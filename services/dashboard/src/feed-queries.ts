@@ -1,7 +1,7 @@
 // One hook per query to feeds. What keeps coming is asked for again while somebody looks.
 import { useQuery } from "@tanstack/react-query";
 import { api } from "./api";
-import { keys } from "./queries";
+import { isOpen, keys } from "./queries";
 
 const POLL_MS = 5_000;
 const SHOWN = 20;
@@ -52,4 +52,13 @@ export const useFeedItems = (name: string, item: string) =>
 		queryFn: () =>
 			api.get("/feeds/{name}/items", { path: { name }, query: { limit: SHOWN, ...(item !== "" && { item }) } }),
 		select: (page) => page.items,
+	});
+
+/** Asked for again while one is under way. */
+export const useFeedImports = (name: string) =>
+	useQuery({
+		queryKey: keys.feedImports(name),
+		queryFn: () => api.get("/feeds/{name}/imports", { path: { name }, query: { limit: SHOWN } }),
+		select: (page) => page.items,
+		refetchInterval: (query) => (query.state.data?.items.some((one) => isOpen(one.state)) ? POLL_MS / 5 : false),
 	});

@@ -1,16 +1,15 @@
 // What the wizard of an upload knows: what the beginning of each file looks like, and what somebody has said of it.
 import type { ImportProblem, ImportRule, Preview, PreviewedFile } from "@valence/client";
 import { roleOf } from "./dataset-rule";
+import { ruleInWords } from "./in-words";
 
-export const ROLES = [
+export const ROLES: { value: PreviewedFile["role"]; label: string }[] = [
 	{ value: "interactions", label: "interactions" },
 	{ value: "train", label: "interactions to train on" },
 	{ value: "valid", label: "interactions to validate on" },
 	{ value: "test", label: "interactions to test on" },
 	{ value: "items", label: "titles and tags of items" },
 ];
-/** As much of a file as its preview takes. */
-export const PREVIEW_BYTES = 65_536;
 
 /** A file somebody has dropped. */
 export interface Dropped {
@@ -24,6 +23,8 @@ export const ANY_ROLE = "file";
 
 /** Of a file of which the beginning does not show all: the import takes the rest too. */
 const NOT_SHOWN = "not_shown";
+/** Of ratings that no least one limits. */
+const RATINGS_ALL_TAKEN = "ratings_all_taken";
 
 /** What is sent a file as: what somebody has said, else what its preview takes it for, else what its name says. */
 export function roleToSend({ file, role }: Dropped, preview: Preview | undefined): string {
@@ -101,17 +102,37 @@ export function importProblem(files: Dropped[], preview: Preview | undefined): s
 	if (files.length === 0) return "Drop a file first.";
 	if (files.every((one) => roleToSend(one, preview) === "items"))
 		return "These are items only: the file of interactions is missing.";
-	if (!preview) return null;
+	return preview ? columnProblem(files, preview, ["user", "item"]) : null;
+}
+
+/** A feed tells rows from titles and tags alone: no part is held back. */
+export const feedRole = (role: string): "interactions" | "items" => (role === "items" ? "items" : "interactions");
+
+/** What is said of a file for a feed: its ratings are kept as they are, and limited by the rule of a snapshot. */
+export const feedPreview = (preview: Preview): Preview => ({
+	...preview,
+	warnings: preview.warnings.filter(({ code }) => code !== RATINGS_ALL_TAKEN),
+});
+
+/** Why nothing can be imported into a feed yet; `hasTime`: rows without a time are given one. */
+export function feedImportProblem(files: Dropped[], preview: Preview | undefined, hasTime: boolean): string | null {
+	if (files.length === 0 || !preview) return null;
+	const missing = columnProblem(files, preview, ["user", "item", ...(hasTime ? [] : ["timestamp"])]);
+	return missing?.replace(/holds the timestamps\.$/, "holds the times, or give a time of rows without one.") ?? null;
+}
+
+function columnProblem(files: Dropped[], preview: Preview, ofRows: string[]): string | null {
 	for (const { file } of files) {
 		// Nothing of it can be read: what it is and what to do is said.
 		const said = preview.problems.find((problem) => problem.file === file.name && problem.line === 0);
-		if (said && !preview.files.some((one) => one.file === file.name && one.columns.length > 0)) return said.message;
+		if (said && !preview.files.some((one) => one.file === file.name && one.columns.length > 0))
+			return ruleInWords(said.message);
 	}
 	for (const file of preview.files) {
 		const isLeftOut = preview.warnings.some((one) => one.code === "left_out" && one.file === file.name);
 		if (file.columns.length === 0 || isLeftOut) continue;
 		const has = (role: string) => file.columns.some((column) => column.role === role);
-		const needed = file.role === "items" ? ["item"] : ["user", "item"];
+		const needed = file.role === "items" ? ["item"] : ofRows;
 		const missing = needed.find((role) => !has(role));
 		if (missing) return `Press the column of ${file.name} that holds the ${missing}s.`;
 	}
@@ -119,7 +140,8 @@ export function importProblem(files: Dropped[], preview: Preview | undefined): s
 }
 
 /** "ratings.csv, line 3: the id is empty"; what is about a file as a whole mostly names it itself. */
-export function problemText({ file, line, message }: Pick<ImportProblem, "file" | "line" | "message">): string {
+export function problemText({ file, line, ...said }: Pick<ImportProblem, "file" | "line" | "message">): string {
+	const message = ruleInWords(said.message);
 	if (line === 0 && message.includes(file)) return message;
 	return `${[file, line > 0 && `line ${line}`].filter(Boolean).join(", ")}: ${message}`;
 }

@@ -21,16 +21,26 @@ const WORDS: Record<string, (message: string) => Said> = {
 		title: "The dataset is not there any more",
 		hint: "Choose another one, or import it again.",
 	}),
+	unknown_class: () => ({
+		title: "No machine is of this class",
+		hint: "Choose another class, or none; the page Machines shows which there are.",
+	}),
 	unknown_model: (message) => ({ title: "The service has no such model", hint: message }),
 	too_many_runs: (message) => ({
 		title: "These are too many runs",
 		hint: `${message} Try fewer values of a field, or fewer seeds.`,
 	}),
+	will_not_fit: (message) => ({
+		title: "No machine has room for this",
+		hint: `${message} Try a smaller model, a smaller batch or fewer processes, or start a larger machine.`,
+	}),
 	unauthorized: () => ({ title: "A key is needed", hint: "Press the key at the top right and enter one." }),
+	insufficient_scope: (message) => ({ title: "The key in use may not do this", hint: message }),
+	rate_limited: (message) => ({ title: "The key in use has asked too often", hint: `${message} Wait a moment.` }),
 	not_found: (message) => ({ title: "It is not here", hint: `${message} It may have been deleted since.` }),
 	unknown_user: () => ({
-		title: "There is no such user in the data that is served",
-		hint: "Look at the id, or search for it. For somebody new choose the tab New user.",
+		title: "There is no such user in the data",
+		hint: "Look at the id, or search for it on the page Users, whose tab New user is for somebody new.",
 	}),
 	unknown_item: () => ({
 		title: "There is no such item in the data that is served",
@@ -50,10 +60,8 @@ const WORDS: Record<string, (message: string) => Said> = {
 	dataset_corrupt: () => ({ title: "The dataset's files are damaged", hint: "Upload it again." }),
 	// Of what is served, or of a training on a dataset whose users are held out: the service names the models that can.
 	fold_in_unsupported: (message) => ({ title: "The model cannot answer for somebody new", hint: message }),
-	steering_unsupported: () => ({
-		title: "What is served knows no interests to steer by",
-		hint: "Deploy a model that is marked interests.",
-	}),
+	// Of what is served, or of a run: the service names the models that do.
+	steering_unsupported: (message) => ({ title: "The model tells no interests apart", hint: message }),
 	similar_unsupported: () => ({
 		title: "What is served cannot say which items are alike",
 		hint: "Deploy a model that is marked similar.",
@@ -63,6 +71,16 @@ const WORDS: Record<string, (message: string) => Said> = {
 		hint: "Look at their ids, or search for them by title.",
 	}),
 	all_muted: () => ({ title: "Every interest is muted", hint: "Give at least one of them some weight." }),
+	values_missing: (message) => ({ title: "The values of single users are not there", hint: message }),
+	values_corrupt: () => ({ title: "The values of single users are damaged", hint: "Evaluate the run again." }),
+	unknown_run: () => ({ title: "A run is not there any more", hint: "Load the page again, and choose anew." }),
+	not_comparable: () => ({ title: "A run has nothing to be compared by", namesFields: true }),
+	protocols_differ: () => ({
+		title: "The runs were not measured alike",
+		hint: "Numbers compare only under one protocol on one dataset.",
+		namesFields: true,
+	}),
+	not_one_group: () => ({ title: "A group holds more than the seeds of one configuration", namesFields: true }),
 	export_gone: () => ({
 		title: "The export's file is no longer there",
 		hint: "Export again: backups hold no exported files.",
@@ -71,6 +89,7 @@ const WORDS: Record<string, (message: string) => Said> = {
 		title: "A file is too large",
 		hint: `${message} Split it, or let the service take larger ones (MAX_UPLOAD_BYTES).`,
 	}),
+	sent_too_long: () => ({ title: "It took too long to send", hint: "Send it again in several parts." }),
 	body_too_large: () => ({ title: "This is too much at once", hint: "Send less of it, in several parts." }),
 	uri_too_long: () => ({ title: "What was asked for is too long", hint: "Take shorter ids, or fewer of them." }),
 	upload_missing: () => ({ title: "An uploaded file is no longer there", hint: "Upload the dataset again." }),
@@ -81,6 +100,10 @@ const WORDS: Record<string, (message: string) => Said> = {
 	too_many_streams: () => ({
 		title: "Too many pages follow runs at the moment",
 		hint: "Close some, or come back later.",
+	}),
+	store_unavailable: () => ({
+		title: "The place where files are kept does not answer",
+		hint: "What is queued is tried again by itself. Whoever runs the service finds the reason in the trainer's log.",
 	}),
 	unavailable: (message) => ({
 		title: "A part of the service is away",
@@ -130,8 +153,38 @@ const WORDS: Record<string, (message: string) => Said> = {
 
 /** A sentence of the service that is said already is not said again. */
 export function inWords({ code, message }: Failed): Said {
-	return WORDS[code]?.(message) ?? { title: message };
+	const said = ruleInWords(message);
+	return WORDS[code]?.(said) ?? { title: said };
 }
+
+const COLUMNS: Record<string, string> = {
+	user: "users",
+	item: "items",
+	rating: "ratings",
+	timestamp: "times",
+	title: "titles",
+};
+const PLACE = "columns\\.(?:items\\.)?(\\w+)";
+const NAME_IT = new RegExp(`; name (?:it|one|the one) in the rule, ${PLACE}(?: or ${PLACE})?(?:; or, where .*)?$`);
+
+/** What the service says of files and of how they are read, without the syntax of its rule. */
+export const ruleInWords = (message: string): string =>
+	message
+		.replace(
+			" a feed, where the rule gives no `at` for rows without one, needs times",
+			" a feed needs the time of each row",
+		)
+		.replace(NAME_IT, (_, ...[one, other]: string[]) => {
+			const named = [one, other].flatMap((column) => (column ? [COLUMNS[column] ?? column] : []));
+			return `. Press or name the column of the ${named.join(" or ")}`;
+		})
+		.replace(/ in the rule(?:, columns\.[\w.]+(?: and columns\.[\w.]+)*)$/, "")
+		.replace(/: rule=\{.*\}\}+/, "")
+		.replace("ask for skipBadRows", "have such rows left out")
+		.replace("skipBadRows leaves out at most", "what may be left out is at most")
+		.replaceAll("below minRating", "below the least rating")
+		.replaceAll("minRating", "a least rating")
+		.replaceAll("kCore", "k-core");
 
 const PARTS: Record<string, string> = {
 	params: "",
@@ -139,6 +192,8 @@ const PARTS: Record<string, string> = {
 	rule: "",
 	query: "",
 	models: "model",
+	groups: "group",
+	runs: "run",
 	columns: "column of",
 	maskTest: "masked at test",
 	cutoffs: "cut-offs",

@@ -36,7 +36,7 @@ export function KeyDialog() {
 				<Stack>
 					<PasswordInput
 						label="This service asks for a key"
-						description="One of API_KEYS. Kept in this tab only, until it is closed."
+						description="One of API_KEYS, or one made on the page Keys. Kept in this tab only, until it is closed."
 						error={refused && "The key in use was refused, or is being replaced."}
 						value={key}
 						onChange={(event) => setKey(event.currentTarget.value)}

@@ -1,13 +1,29 @@
 // One hook per query. Polls only while something is still moving.
 
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
-import type { ExperimentDetail, ImportRule, JobState, MetricSeries, Model, Run, RunDetail } from "@valence/client";
+import {
+	type ExperimentDetail,
+	type ImportRule,
+	type JobState,
+	type MetricDefinition,
+	type MetricSeries,
+	type Model,
+	type NewExperiment,
+	previewForm,
+	type Run,
+} from "@valence/client";
 import { api } from "./api";
-import { ANY_ROLE, type Dropped, PREVIEW_BYTES } from "./import-wizard";
+import { ANY_ROLE, type Dropped } from "./import-wizard";
 import type { requestOf } from "./keep";
 
 const POLL_MS = 2_000;
 export const isOpen = (state: JobState | undefined) => state === "QUEUED" || state === "RUNNING";
+
+/** What has left values of single users. */
+export interface Measured {
+	kind: "runs" | "evaluations";
+	id: string;
+}
 
 export const keys = {
 	datasets: ["datasets"] as const,
@@ -17,11 +33,14 @@ export const keys = {
 	exports: ["exports"] as const,
 	feeds: ["feeds"] as const,
 	feed: (name: string) => ["feeds", name] as const,
+	feedImports: (name: string) => ["feeds", name, "imports"] as const,
 	experiment: (id: string) => ["experiments", id] as const,
 	run: (id: string) => ["runs", id] as const,
+	users: ["users"] as const,
 	user: (id: string, deployment: string) => ["users", id, deployment] as const,
 	/** Apart from what else is known of a user: it is asked for only where there is some. */
 	steering: (user: string, deployment: string) => ["steering", user, deployment] as const,
+	userValues: (of: Measured) => [of.kind, of.id, "users"] as const,
 	evaluations: (run: string) => ["runs", run, "evaluations"] as const,
 };
 
@@ -35,6 +54,7 @@ export const useSystem = () =>
 	});
 
 const MOST_SHOWN = 200;
+const USERS_SHOWN = 25;
 export const measureDisk = (again: boolean) => api.get("/system/disk", { query: { limit: MOST_SHOWN, again } });
 export const useDisk = () => useQuery({ queryKey: keys.disk, queryFn: () => measureDisk(false) });
 
@@ -49,6 +69,19 @@ export const useKeepPreview = (id: string, rule: ReturnType<typeof requestOf>, s
 export const useModels = () =>
 	useQuery({ queryKey: ["models"], queryFn: () => api.get("/models"), select: (page): Model[] => page.items });
 
+/** Whether a model tells the interests of a user apart; false while that is asked for. */
+export const useHasInterests = (model: string): boolean =>
+	useModels().data?.some(({ name, capabilities }) => name === model && capabilities.includes("interests")) ?? false;
+
+const NONE: MetricDefinition[] = [];
+/** What can be measured; nothing while it is asked for. It changes only with a new version. */
+export const useMetricDefinitions = (): MetricDefinition[] =>
+	useQuery({
+		queryKey: ["metric definitions"],
+		queryFn: () => api.get("/metric-definitions"),
+		staleTime: Number.POSITIVE_INFINITY,
+	}).data?.items ?? NONE;
+
 const datasetsQuery = (key: string, failed: boolean) =>
 	queryOptions({
 		queryKey: [...keys.datasets, key],
@@ -60,10 +93,12 @@ const datasetsQuery = (key: string, failed: boolean) =>
 
 export const useDatasets = () => useQuery(datasetsQuery("listed", false));
 
+/** None is asked for while `id` is empty. */
 export const useDataset = (id: string) =>
 	useQuery({
 		queryKey: [...keys.datasets, "one", id],
 		queryFn: () => api.get("/datasets/{id}", { path: { id } }),
+		enabled: id !== "",
 		refetchInterval: (query) => (isOpen(query.state.data?.state) ? POLL_MS / 2 : false),
 	});
 
@@ -71,11 +106,9 @@ export const useDataset = (id: string) =>
 export const usePreview = (files: Dropped[], rule: ImportRule, enabled: boolean) =>
 	useQuery({
 		queryKey: ["preview", files.map(({ file, role }) => [file.name, file.size, file.lastModified, role]), rule],
-		queryFn: () => {
-			const form = new FormData();
-			form.set("rule", JSON.stringify(rule));
-			for (const { file, role } of files) form.append(role ?? ANY_ROLE, file.slice(0, PREVIEW_BYTES), file.name);
-			return api.post("/datasets/preview", { body: form });
+		queryFn: async () => {
+			const sent = files.map(({ file, role }) => ({ file, role: role ?? ANY_ROLE, name: file.name }));
+			return api.post("/datasets/preview", { body: await previewForm(rule, sent) });
 		},
 		enabled: enabled && files.length > 0,
 		placeholderData: keepPreviousData,
@@ -108,20 +141,14 @@ export const useExperiment = (id: string) =>
 		refetchInterval: (query) => (query.state.data && isMoving(query.state.data) ? POLL_MS : false),
 	});
 
-/** The latest run of a model on a dataset that has succeeded, in an experiment of which all have; null where there is none. */
-export const precedentQuery = (dataset: string | null, model: string) =>
+/** What a launch would take; why it would be refused is an error of it. */
+export const estimateQuery = (request: NewExperiment | null) =>
 	queryOptions({
-		queryKey: ["precedent", dataset, model],
-		queryFn: async (): Promise<RunDetail | null> => {
-			const asked = { ...(dataset !== null && { dataset }), model, state: "SUCCEEDED", limit: 1 } as const;
-			const [latest] = (await api.get("/experiments", { query: asked })).items;
-			if (!latest) return null;
-			const { runs } = await api.get("/experiments/{id}", { path: { id: latest.id } });
-			const last = runs.filter((run) => run.model === model && run.trainSeconds !== null).at(-1);
-			return last ? api.get("/runs/{id}", { path: { id: last.id } }) : null;
-		},
-		enabled: dataset !== null,
+		queryKey: ["estimate", request],
+		queryFn: () => api.post("/experiments/estimate", { body: request as NewExperiment }),
+		enabled: request !== null,
 		staleTime: 60_000,
+		retry: false,
 	});
 
 export const runQuery = (id: string) =>
@@ -151,6 +178,26 @@ export const useEvaluations = (run: string) =>
 		select: (answer) => answer.items,
 		refetchInterval: (query) => (query.state.data?.items.some((one) => isOpen(one.state)) ? POLL_MS / 2 : false),
 	});
+
+/** The values of single users: in which order, from where, or of one of them. */
+export function useUserValues(
+	{ kind, id }: Measured,
+	search: { sort?: string; order?: string; cursor?: string; user?: string },
+) {
+	const query = {
+		limit: USERS_SHOWN,
+		...search,
+		order: search.order === "desc" ? ("desc" as const) : ("asc" as const),
+	};
+	return useQuery({
+		queryKey: [...keys.userValues({ kind, id }), query],
+		queryFn: () =>
+			kind === "runs"
+				? api.get("/runs/{id}/users", { path: { id }, query })
+				: api.get("/evaluations/{id}/users", { path: { id }, query }),
+		placeholderData: keepPreviousData,
+	});
+}
 
 export const useCheckpoints = () =>
 	useQuery({

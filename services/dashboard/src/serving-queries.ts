@@ -7,6 +7,8 @@ import { keys } from "./queries";
 import { type bodyOf, SHOWN } from "./steering";
 
 const TRAFFIC_MS = 5_000;
+/** They change by the hour. */
+const OUTCOMES_MS = 300_000;
 /** Titles change only with what is deployed. */
 const TITLES_MS = 60_000;
 
@@ -68,7 +70,7 @@ export const useSimilar = (deployment: string, item: string) =>
 
 /**
  * The list of a person, bent by what is asked; the one before stays while it is made. Without a body it is what they get
- * unasked: a user with what is kept for them, a guest with a shelf an interest, since nothing else describes theirs.
+ * unasked, and what is looked at here is no outcome: a user with what is kept for them, a guest with a shelf an interest, since nothing else describes theirs.
  */
 export const useList = (
 	{ name: deployment, capabilities }: Deployment,
@@ -81,15 +83,31 @@ export const useList = (
 		queryFn: () => {
 			if (!("user" in person)) {
 				const unasked = { n: SHOWN, ...(capabilities.includes("interests") && { shelves: true }) };
-				return api.post("/recommendations", { body: { ...person, ...(body ?? unasked), deployment } });
+				return api.post("/recommendations", { body: { ...person, ...(body ?? unasked), deployment, record: false } });
 			}
 			const path = { id: person.user };
 			return body === null
-				? api.get("/users/{id}/recommendations", { path, query: { n: SHOWN, deployment } })
-				: api.post("/users/{id}/recommendations", { path, body: { ...body, deployment } });
+				? api.get("/users/{id}/recommendations", { path, query: { n: SHOWN, deployment, record: false } })
+				: api.post("/users/{id}/recommendations", { path, body: { ...body, deployment, record: false } });
 		},
 		placeholderData: keepPreviousData,
 		enabled,
+	});
+
+/** What is known of a user, from the dataset and from the feed that is served. */
+export const useUser = (deployment: string, user: string, enabled: boolean) =>
+	useQuery({
+		queryKey: [...keys.user(user, deployment), "known"],
+		queryFn: () => api.get("/users/{id}", { path: { id: user }, query: { deployment } }),
+		enabled,
+	});
+
+export const useOutcomes = (name: string, inViewport: boolean) =>
+	useQuery({
+		queryKey: ["outcomes", name],
+		queryFn: () => api.get("/deployments/{name}/outcomes", { path: { name } }),
+		enabled: inViewport,
+		staleTime: OUTCOMES_MS,
 	});
 
 export const useInterests = (deployment: string, user: string) =>

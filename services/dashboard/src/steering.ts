@@ -13,12 +13,15 @@ export interface Steering {
 	noTag: string[];
 	/** Also one list an interest. */
 	shelves: boolean;
+	/** Most new items of the feed, which no model knows, mixed in. */
+	fresh: number;
 }
 
 export const MOST_WEIGHT = 4;
 /** More ids than this do not fit an address. */
 export const MOST_IDS = 100;
 export const SHOWN = 20;
+export const MOST_FRESH = 20;
 
 /** The weights that have a name. */
 export const LEVELS = [
@@ -36,6 +39,8 @@ function weightsFrom(text: string | null): number[] | null {
 	return parts.every((part) => /^\d+(\.\d+)?$/.test(part) && Number(part) <= MOST_WEIGHT) ? parts.map(Number) : null;
 }
 
+const freshFrom = (text: string) => (/^\d{1,2}$/.test(text) ? Math.min(MOST_FRESH, Number(text)) : 0);
+
 export function steeringFrom(search: URLSearchParams): Steering {
 	const ids = (name: string) => [...new Set(search.getAll(name))].filter(Boolean).slice(0, MOST_IDS);
 	return {
@@ -46,15 +51,17 @@ export function steeringFrom(search: URLSearchParams): Steering {
 		allTags: ids("allTags"),
 		noTag: ids("noTag"),
 		shelves: search.get("shelves") === "true",
+		fresh: freshFrom(search.get("fresh") ?? ""),
 	};
 }
 
 /** Some of it, as parameters of the address. */
-export function changesOf({ weights, shelves, ...ids }: Partial<Steering>): Changes {
+export function changesOf({ weights, shelves, fresh, ...ids }: Partial<Steering>): Changes {
 	return {
 		...ids,
 		...(weights !== undefined && { weights: weights?.join("-") ?? null }),
 		...(shelves !== undefined && { shelves: shelves ? "true" : null }),
+		...(fresh !== undefined && { fresh: fresh > 0 ? String(fresh) : null }),
 	};
 }
 
@@ -77,7 +84,7 @@ export const isBent = ({ weights, without, with: added }: Steering) =>
 
 /** The body of the request; null when it would ask for nothing but what everybody gets. */
 export function bodyOf(steering: Steering) {
-	const { weights, without, with: added, anyTag, allTags, noTag, shelves } = steering;
+	const { weights, without, with: added, anyTag, allTags, noTag, shelves, fresh } = steering;
 	const filter = { ...(anyTag[0] && { anyTag }), ...(allTags[0] && { allTags }), ...(noTag[0] && { noTag }) };
 	const body = {
 		...(weights && { steer: weights.map((weight, interest) => ({ interest, weight })) }),
@@ -85,6 +92,7 @@ export function bodyOf(steering: Steering) {
 		...(added[0] && { with: added }),
 		...(Object.keys(filter).length > 0 && { filter }),
 		...(shelves && { shelves }),
+		...(fresh > 0 && { fresh }),
 		...(isBent(steering) && { preview: true }),
 	};
 	return Object.keys(body).length > 0 ? { n: SHOWN, ...body } : null;

@@ -80,11 +80,13 @@ const SPECIAL: Record<string, string> = {
 	"±": "$\\pm$",
 	"≠": "$\\neq$",
 	"–": "--",
+	"−": "$-$",
+	"★": "$^{*}$",
 	"\u00a0": "~",
 };
 const latex = (text: string) =>
 	text
-		.replace(/[\\~^±≠–\u00a0&%$#_{}]/g, (character) => SPECIAL[character] ?? `\\${character}`)
+		.replace(/[\\~^±≠–−★\u00a0&%$#_{}]/g, (character) => SPECIAL[character] ?? `\\${character}`)
 		.replace(/\s*\n\s*/g, " ");
 
 /** A name that every file system takes. */

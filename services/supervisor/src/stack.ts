@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { artifactsOf } from "./artifacts.js";
+import { artifactsOf, cacheOf } from "./artifacts.js";
 import { refuseUnfinished } from "./backup/unfinished.js";
 import { API, PYTHON, TRAINER } from "./paths.js";
 import { freePort } from "./ports.js";
@@ -84,6 +84,7 @@ export async function startStack({
 			TRAINER_LISTEN: `127.0.0.1:${trainerPort}`,
 			RECOMMENDER_LISTEN: `127.0.0.1:${recommenderPort}`,
 			VALENCE_ARTIFACTS: artifacts,
+			VALENCE_CACHE: cacheOf(home, { ...process.env, ...env }),
 		};
 		const start = (name: string, command: string, args: string[], cwd: string) =>
 			services.push(

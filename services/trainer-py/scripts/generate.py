@@ -20,9 +20,9 @@ def generate() -> None:
     arguments = ["protoc", f"-I{PROTO}", f"--python_out={OUT}", f"--pyi_out={OUT}", f"--grpc_python_out={OUT}"]
     if protoc.main([*arguments, *map(str, files)]) != 0:
         raise SystemExit("protoc failed")
-    for stub in OUT.rglob("*_pb2_grpc.py"):
+    for made in OUT.rglob("*_pb2*.py*"):
         # protoc imports from the root of the proto tree; ours is a package inside another.
-        stub.write_text(re.sub(r"^from \S+ import (\w+_pb2) as", r"from . import \1 as", stub.read_text(), flags=re.M))
+        made.write_text(re.sub(r"^from \S+ import (\w+_pb2) as", r"from . import \1 as", made.read_text(), flags=re.M))
     for folder in [OUT, *(path for path in OUT.rglob("*") if path.is_dir())]:
         (folder / "__init__.py").touch()
 

@@ -18,9 +18,11 @@ from .data.dataset import Dataset
 from .data.importing import Finished as ImportFinished
 from .data.importing import Problem, files_of_folder, import_dataset
 from .errors import ValenceError
+from .evaluation.metrics import DEFAULT, METRICS
 from .events import Epoch, Finished, Started
 from .storage import artifacts
-from .training.experiment import Protocol, RunSpec, run
+from .training.experiment import RunSpec, run
+from .training.protocol import Protocol
 
 DEFAULT_OUT = Path("valence-runs")
 
@@ -54,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     train.add_argument("--mask-test", choices=("train", "train+valid"), default="train")
     train.add_argument("--cutoffs", default="20,50", help="comma-separated, the first decides when to stop")
+    train.add_argument("--metrics", default=",".join(DEFAULT), help=f"comma-separated, of {', '.join(METRICS)}")
     train.add_argument("--out", type=Path, default=DEFAULT_OUT, help=f"artifacts folder ({DEFAULT_OUT})")
     train.set_defaults(command=_train)
 
@@ -76,7 +79,7 @@ def _train(options: argparse.Namespace) -> int:
     model = registry.get(options.model)
     config = registry.resolve_config(model, json.dumps(_assignments(options.set)))
     cutoffs = tuple(int(part) if part.isdecimal() else 0 for part in options.cutoffs.split(","))
-    protocol = Protocol(options.mask_test, cutoffs)
+    protocol = Protocol(options.mask_test, cutoffs, tuple(options.metrics.split(",")))
     data = _import(options.data, options.out)
     run_id = str(uuid.uuid4())
     print(f"{model.title} on {len(data.users):,} users, {len(data.items):,} items; run {run_id}")
@@ -162,10 +165,16 @@ def _sample(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from .server import children
+
+    registry.catalogue()  # for the children, too
+    children.prepare()  # before gRPC is loaded
     from .server.process import leave
     from .server.trainer_server import main as serve
 
-    leave(serve())
+    status = serve()
+    children.end()
+    leave(status)
 
 
 def _serve_recommender(options: argparse.Namespace) -> int:

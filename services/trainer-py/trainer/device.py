@@ -14,14 +14,23 @@ from .errors import InvalidRequest
 _NAME = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
-def choose(name: str) -> torch.device:
-    """auto takes CUDA where there is one, else the CPU. Raises InvalidRequest for what this machine has not got."""
+def choose(name: str, processes: int = 1) -> torch.device:
+    """auto takes CUDA where there is one, else the CPU. Several processes have a GPU each. Raises InvalidRequest for
+    what this machine has not got."""
     if not _NAME.fullmatch(name):
         raise InvalidRequest("device is auto, cpu, cuda or cuda:N", field="device")
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InvalidRequest("this machine has no CUDA device; ask for auto or cpu", field="device")
+    if name.startswith("cuda") and processes > 1:
+        if name != "cuda":
+            raise InvalidRequest(
+                f"{name} is one GPU, and {processes} processes have one each; ask for cuda", field="device"
+            )
+        if torch.cuda.device_count() < processes:
+            message = f"{processes} processes need a GPU each, and this machine has {torch.cuda.device_count()}"
+            raise InvalidRequest(message, field="processes")
     return torch.device(name)
 
 

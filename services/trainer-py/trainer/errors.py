@@ -6,8 +6,10 @@ from __future__ import annotations
 WORK = {
     "train": ("training", "a smaller batch, width or number of interests"),
     "evaluate": ("evaluation", "again while less else runs on the machine"),
+    "compare": ("comparison", "fewer groups, runs or metrics"),
     "export": ("export", "again while less else runs on the machine"),
     "import": ("import", "fewer interactions"),
+    "read": ("import", "smaller files"),
 }
 
 
@@ -87,6 +89,20 @@ class CheckpointCorrupt(ValenceError):
     grpc_status = "DATA_LOSS"
 
 
+class ValuesMissing(ValenceError):
+    """The values of single users that a run or an evaluation has measured are not there."""
+
+    code = "values_missing"
+    grpc_status = "NOT_FOUND"
+
+
+class ValuesCorrupt(ValenceError):
+    """Size, sha256, columns or manifest of the values of single users disagree."""
+
+    code = "values_corrupt"
+    grpc_status = "DATA_LOSS"
+
+
 class BadArchive(ValenceError):
     """A file is no backup, or not as it was written."""
 
@@ -123,6 +139,13 @@ class Stopping(ValenceError):
 class StorageFull(ValenceError):
     code = "storage_full"
     grpc_status = "RESOURCE_EXHAUSTED"
+
+
+class StoreUnavailable(ValenceError):
+    """The object store of the artifacts does not answer, or not us; the work is sound and may be tried again."""
+
+    code = "store_unavailable"
+    grpc_status = "UNAVAILABLE"
 
 
 class Diverged(ValenceError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
 
@@ -16,10 +16,33 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class UserValuesRef:
+    """The kept values of single users; sha256 is that of their manifest, bytes of all files."""
+
+    key: str
+    sha256: str
+    bytes: int
+    users: int
+
+
+@dataclass(frozen=True)
 class Metric:
     split: str
     name: str
     value: float
+
+
+@dataclass(frozen=True)
+class MetricGroup:
+    """What was measured of some users, or by some items. by: activity or popularity; first, last: interactions in
+    training; metrics: by name with cut-off, none where nobody is measured."""
+
+    by: str
+    group: str
+    first: int
+    last: int
+    users: int
+    metrics: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -73,6 +96,9 @@ class Finished:
     seconds: float
     peak_memory_bytes: int
     parameters_sha256: str
+    user_values: UserValuesRef | None = None
+    """None of a refit, and where nobody is measured."""
+    groups: list[MetricGroup] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -83,9 +109,29 @@ class EvaluateStep:
 
 @dataclass(frozen=True)
 class Evaluated:
+    """Of a named dataset only: interactions of the part that the checkpoint has learnt from, and items that it does not
+    know. user_values: None where nobody is measured."""
+
     metrics: list[Metric]
     users: int
     seconds: float
+    learnt_from: int = 0
+    unknown_items: int = 0
+    user_values: UserValuesRef | None = None
+    groups: list[MetricGroup] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CompareStep:
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Compared:
+    """result: the fields of trainer.v1.CompareFinished."""
+
+    result: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -140,11 +186,42 @@ class ImportProblem:
     message: str
 
 
+@dataclass(frozen=True)
+class RowsChecked:
+    """Files that go into a feed have been read once and are good. bad: rows that are left out."""
+
+    interactions: int
+    items: int
+    bad: int
+    problems: int
+
+
+@dataclass(frozen=True)
+class InteractionRows:
+    """Columns of the same length. at_ms: since 1970 UTC; values: NaN where there is none."""
+
+    users: list[str]
+    items: list[str]
+    at_ms: list[int]
+    values: list[float]
+
+
+@dataclass(frozen=True)
+class ItemRows:
+    """Columns of the same length; a title is empty where nothing is said."""
+
+    items: list[str]
+    titles: list[str]
+    tags: list[list[str]]
+
+
 Training = Started | Epoch | Heartbeat | Log | Finished
 Evaluation = EvaluateStep | Evaluated
+Comparison = CompareStep | Compared
 Import = ImportStep | ImportProblem | Imported
 Export = ExportStep | Exported
-Event = Training | Evaluation | Import | Export | Failed
+Rows = InteractionRows | ItemRows
+Event = Training | Evaluation | Comparison | Import | Export | RowsChecked | Rows | Failed
 
 _TYPES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 
@@ -161,5 +238,9 @@ def from_line(line: str) -> Event:
     for name in ("checkpoint", "best"):
         if name in values:
             values[name] = Checkpoint(**values[name])
+    if values.get("user_values"):
+        values["user_values"] = UserValuesRef(**values["user_values"])
+    if "groups" in values:
+        values["groups"] = [MetricGroup(**group) for group in values["groups"]]
     event: Event = kind(**values)
     return event

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.\-]+):([0-9]{1,5})")
+_STORE = re.compile(r"(s3|gs|az)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?")
 # The mark of a restore under way or killed, as backup/unfinished.ts of the supervisor puts it there.
 _UNFINISHED = (".restore", "restore.json")
+# What makes a folder the cache of an object store (storage/cache.py).
+CACHE_MARK = ".store.json"
+_TRACE_PROTOCOLS = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 
 
@@ -29,13 +33,22 @@ class Settings:
     exit_with_stdin: bool
     log_level: str
     timing_scale: float
+    traces: bool
+    # Where artifacts are in an object store: its address, and what the folder `artifacts`, its cache then, may hold.
+    store: str = ""
+    cache_bytes: int = 10 << 30
 
 
 def read(listen_variable: str, default_listen: str, environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises BadSetting naming the first variable that is wrong."""
     artifacts = environment.get("VALENCE_ARTIFACTS", "")
     if not artifacts:
-        raise BadSetting("VALENCE_ARTIFACTS must name the artifacts folder")
+        raise BadSetting("VALENCE_ARTIFACTS must name the artifacts folder, or an object store as s3://bucket/prefix")
+    store = artifacts if "://" in artifacts else ""
+    if not store and Path(artifacts, CACHE_MARK).exists():
+        raise BadSetting(f"VALENCE_ARTIFACTS names {artifacts}, which is the cache of an object store")
+    if store:
+        artifacts = cache_of(store, environment.get("VALENCE_CACHE", ""))
     if Path(artifacts, *_UNFINISHED).exists():
         raise BadSetting(
             f"VALENCE_ARTIFACTS names {artifacts}, which holds the beginning of a restore that did not finish; "
@@ -47,6 +60,10 @@ def read(listen_variable: str, default_listen: str, environment: Mapping[str, st
     level = environment.get("LOG_LEVEL") or "info"
     if level not in LOG_LEVELS:
         raise BadSetting(f"LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, not {level!r}")
+    traces = wants_traces(environment)
+    for name in _TRACE_PROTOCOLS:
+        if traces and (protocol := environment.get(name) or "http/protobuf") != "http/protobuf":
+            raise BadSetting(f"{name} must be http/protobuf, not {protocol!r}")
     return Settings(
         artifacts=Path(artifacts).resolve(),
         listen=listen,
@@ -57,7 +74,31 @@ def read(listen_variable: str, default_listen: str, environment: Mapping[str, st
         exit_with_stdin=_flag(environment, "EXIT_WITH_STDIN"),
         log_level=level,
         timing_scale=_number(environment, "TIMING_SCALE", 1.0, 0.1, 1000.0),
+        store=store,
+        cache_bytes=_whole(environment, "VALENCE_CACHE_BYTES", 10 << 30, 1 << 20, 1 << 50),
+        traces=traces,
     )
+
+
+def cache_of(store: str, folder: str) -> str:
+    """The folder, for copies of what is in the store. Raises BadSetting."""
+    # What is wrong with it is not quoted: it may hold credentials, which belong elsewhere.
+    if not _STORE.fullmatch(store) or ".." in store:
+        raise BadSetting(
+            "VALENCE_ARTIFACTS must be a folder, or an object store as s3://bucket/prefix, gs://bucket/prefix or "
+            "az://container/prefix, the prefix of letters, digits and . _ - /; credentials go into AWS_*, GOOGLE_* or "
+            "AZURE_*"
+        )
+    if not folder or "://" in folder:
+        raise BadSetting(f"VALENCE_CACHE must name a folder of this machine for copies of {store}, not {folder!r}")
+    return folder
+
+
+def wants_traces(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether traces are sent, as OpenTelemetry's own variables say; where to, it reads itself."""
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    is_off = environment.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    return not is_off and any(environment.get(name) for name in endpoints)
 
 
 def _whole(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

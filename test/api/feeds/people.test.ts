@@ -51,3 +51,13 @@ test("of one person the newest by time stay", () => {
 		Array.from({ length: MOST_OF_PERSON }, (_, place) => MOST_OF_PERSON - 1 - place),
 	);
 });
+
+test("people by the beginning of the id, those who moved last where there are more", () => {
+	const people = new People(0, 100);
+	for (const [index, user] of ["a1", "b1", "a2", "a3", "a1"].entries())
+		people.add(user, [{ item: "i", at: 0, seq: index + 1 }]);
+	expect(people.withPrefix("a", 9).toSorted()).toEqual(["a1", "a2", "a3"]);
+	expect(people.withPrefix("a", 2).toSorted()).toEqual(["a1", "a3"]);
+	expect([people.withPrefix("", 9).length, people.withPrefix("c", 9)]).toEqual([4, []]);
+	expect([people.hasMoved("b1", 1), people.hasMoved("b1", 2), people.hasMoved("c", 0)]).toEqual([true, false, false]);
+});

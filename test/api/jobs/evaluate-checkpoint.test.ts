@@ -1,5 +1,5 @@
 // An evaluation as the worker leaves it.
-import { epoch, finished, refusal, type Scripts, started } from "../../support/scripted-trainer.js";
+import { epoch, finished, leftBy, refusal, type Scripts, started } from "../../support/scripted-trainer.js";
 import { startWorker, type TestWorker } from "../../support/worker.js";
 
 let worker: TestWorker;
@@ -13,12 +13,18 @@ beforeAll(async () => {
 });
 afterAll(() => worker?.close());
 
-async function evaluate(script: Scripts["evaluate"]) {
+async function evaluate(script: Scripts["evaluate"], datasetId: string | null = null) {
 	worker.trainer.scripts.evaluate = script;
 	const { id: checkpointId, runId, epoch } = checkpoint;
-	const rule = { split: "valid", maskTest: "train+valid", cutoffs: [5, 10], protocolHash: "p" };
+	const rule = {
+		split: "valid",
+		maskTest: "train+valid",
+		cutoffs: [5, 10],
+		metricNames: ["recall", "mrr"],
+		protocolHash: "p",
+	};
 	const id = await worker.submit("evaluation", (tx, id) =>
-		tx.evaluation.create({ data: { id, runId, checkpointId, epoch, ...rule } }),
+		tx.evaluation.create({ data: { id, runId, checkpointId, epoch, datasetId, ...rule } }),
 	);
 	const job = await worker.ends(id);
 	return { job, evaluation: await worker.prisma.evaluation.findUniqueOrThrow({ where: { id } }) };
@@ -34,6 +40,9 @@ const done = {
 			],
 			users: 12,
 			seconds: 0.5,
+			learntFrom: 3,
+			unknownItems: 2,
+			...leftBy("e"),
 		},
 	},
 };
@@ -49,8 +58,24 @@ test("metrics by name, what is not finite as null", async () => {
 	expect(asked).toMatchObject({
 		checkpoint: { key: checkpoint.key, sha256: checkpoint.sha256 },
 		split: "valid",
-		protocol: { maskTest: "train+valid", cutoffs: [5, 10] },
+		protocol: { maskTest: "train+valid", cutoffs: [5, 10], metrics: ["recall", "mrr"] },
+		datasetKey: "",
 	});
+	expect(evaluation).toMatchObject({ learntFrom: null, unknownItems: null });
+	expect(evaluation).toMatchObject({ valuesKey: "values/e", valuesBytes: 2_000n, valuesUsers: 1 });
+	expect(evaluation.metricGroups).toMatchObject([{ group: "low" }, { group: "high", metrics: { "recall@20": null } }]);
+});
+
+test("on another dataset the trainer is given its key, and what it found is kept", async () => {
+	const { datasetId } = await worker.prisma.run.findUniqueOrThrow({ where: { id: await worker.submitRun() } });
+	const { digest } = await worker.prisma.dataset.update({ where: { id: datasetId }, data: { artifactKey: null } });
+	let asked: unknown;
+	const { evaluation } = await evaluate((request) => {
+		asked = request;
+		return [done];
+	}, datasetId);
+	expect(asked).toMatchObject({ datasetKey: `datasets/${digest}` });
+	expect(evaluation).toMatchObject({ metrics: { "recall@5": 0.5 }, learntFrom: 3, unknownItems: 2 });
 });
 
 test("a checkpoint that is gone fails the evaluation, not the run", async () => {

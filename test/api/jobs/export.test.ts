@@ -1,5 +1,6 @@
 // An export as the worker leaves it.
-import type { ExportResponse } from "../../../services/api/src/generated/proto/trainer/v1/trainer.js";
+import { recordErasure } from "../../../services/api/src/feeds/erasures.js";
+import type { ExportRequest, ExportResponse } from "../../../services/api/src/generated/proto/trainer/v1/trainer.js";
 import { CRASH_BUDGET } from "../../../services/api/src/plugins/jobs.js";
 import { until } from "../../support/processes.js";
 import { epoch, finished, forEver, refusal, type Scripts, started } from "../../support/scripted-trainer.js";
@@ -42,7 +43,7 @@ const done = (key: string): ExportResponse => ({
 });
 const crash = refusal("UNAVAILABLE", "trainer_crashed", "the process ended with SIGKILL");
 const isDeleted = (id: string) =>
-	until("what it left is deleted", () => worker.trainer.deleted.includes(`exports/${id}`), 5);
+	until("what it left is deleted", () => worker.trainer.deleted.includes(`exports/${id}`), 30);
 
 test("what was asked goes to the trainer, what it made into the row", async () => {
 	let asked: unknown;
@@ -53,6 +54,7 @@ test("what was asked goes to the trainer, what it made into the row", async () =
 	expect(asked).toEqual({
 		exportId: id,
 		lease: 1,
+		erased: [],
 		checkpoint: { key: checkpoint.key, sha256: checkpoint.sha256 },
 		n: 7,
 		format: "csv",
@@ -74,12 +76,30 @@ test("what was asked goes to the trainer, what it made into the row", async () =
 	expect(worker.trainer.deleted).not.toContain(`exports/${id}`);
 });
 
+test("who was erased from a feed with which a deployment serves the dataset is told, whatever is exported", async () => {
+	const { prisma } = worker;
+	const { id: feedId } = await prisma.feed.create({ data: { name: "shop" } });
+	await prisma.$transaction((tx) => recordErasure(tx, feedId, "a"));
+	const erased = async () => {
+		let asked: ExportRequest | undefined;
+		await exported((request) => {
+			asked = request;
+			return [done(`exports/${request.exportId}`)];
+		});
+		return asked?.erased.map(({ digests }) => digests.length);
+	};
+	expect(await erased()).toEqual([]);
+	await prisma.deployment.create({ data: { name: "other", checkpointId: checkpoint.id, feedId } });
+	expect(await erased()).toEqual([1]);
+	await prisma.deployment.delete({ where: { name: "other" } });
+});
+
 test("progress is seen while it goes on, and never goes back", async () => {
 	const seen: number[] = [];
 	const { row } = await exported(async function* ({ exportId, lease }) {
 		for (const users of lease === 1 ? [4_000, 8_000] : [0, 4_000, 8_500]) {
 			yield step(users);
-			await until("it is told", async () => (await see(exportId)).usersDone >= users, 5);
+			await until("it is told", async () => (await see(exportId)).usersDone >= users, 30);
 			seen.push((await see(exportId)).usersDone);
 		}
 		yield lease === 1 ? crash : done(`exports/${exportId}`);
@@ -112,10 +132,10 @@ test("a cancel reaches the trainer, and what was written goes", async () => {
 		await forEver(cancelled);
 		isCancelled = true;
 	});
-	await until("it runs", async () => (await see(id)).usersDone === 1, 5);
+	await until("it runs", async () => (await see(id)).usersDone === 1, 30);
 	await worker.app.jobs.requestCancel(id);
 	expect(await worker.ends(id)).toMatchObject({ state: "CANCELLED" });
-	await until("the trainer heard of it", () => isCancelled, 5);
+	await until("the trainer heard of it", () => isCancelled, 30);
 	await isDeleted(id);
 });
 
@@ -125,7 +145,7 @@ test("what is left of one that ended without a worker is swept", async () => {
 	const waiting = { state: "CANCELLED", finishedAt: new Date() } as const;
 	await worker.prisma.job.update({ where: { id }, data: waiting });
 	await isDeleted(id);
-	await until("nothing is noted any more", async () => (await worker.prisma.artifactRemoval.count()) === 0, 5);
+	await until("nothing is noted any more", async () => (await worker.prisma.artifactRemoval.count()) === 0, 30);
 	expect((await see(id)).artifactKey).toBeNull();
 });
 

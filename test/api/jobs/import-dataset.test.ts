@@ -37,6 +37,7 @@ const finished = {
 				belowThreshold: 0,
 				coldDropped: 0,
 				outsideWindow: 5,
+				outsideCore: 0,
 				foldIn: 0,
 				times: { fromMs: 1000, toMs: 2000, form: "seconds", unknown: 0, cutsMs: [] },
 				titledItems: 3,
@@ -55,8 +56,9 @@ test("an import that goes well: statistics, every stage, the first hundred probl
 	worker.trainer.scripts.importDataset = () => [
 		progress("parsing", 0, 0),
 		progress("parsing", 10, 0.1),
+		problem(0), // of a whole file: kept wherever it is told, and takes no row's place
 		...Array.from({ length: 250 }, (_, index) => problem(index + 1)),
-		problem(0), // of a whole file: told last, and kept
+		problem(0),
 		progress("writing", 20, 0.9),
 		finished,
 	];
@@ -64,7 +66,7 @@ test("an import that goes well: statistics, every stage, the first hundred probl
 	expect((await worker.ends(id)).state).toBe("SUCCEEDED");
 	const dataset = await see(id);
 	expect(dataset).toMatchObject({ artifactKey: "datasets/x", splitDigest: "s", statistics: { users: 2 } });
-	expect(dataset.problems).toHaveLength(101);
+	expect(dataset.problems).toHaveLength(102);
 	expect(dataset.problemsTotal).toBe(250);
 	const stages = (await worker.events(id)).filter(({ type }) => type === "progress");
 	expect(stages.map(({ data }) => (data as { stage: string }).stage)).toEqual(["parsing", "writing"]);
@@ -127,6 +129,6 @@ test("cancelled while it works: the call is cancelled", async () => {
 	await until("it works", async () => (await worker.see(id)).state === "RUNNING");
 	await worker.app.jobs.requestCancel(id);
 	expect((await worker.ends(id)).state).toBe("CANCELLED");
-	await until("the trainer hears of it", () => isCancelled, 1);
+	await until("the trainer hears of it", () => isCancelled, 5);
 	expect(await see(id)).toMatchObject({ artifactKey: null, statistics: null });
 });

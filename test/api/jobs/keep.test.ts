@@ -30,9 +30,9 @@ test("the end of a run applies the rule; without one nothing goes", async () => 
 		const ruled = await worker.submitRun();
 		await keepBest(ruled);
 		await worker.ends(ruled);
-		await until("the rule is applied", async () => (await epochsOf(ruled)).length === 1, 5);
+		await until("the rule is applied", async () => (await epochsOf(ruled)).length === 1, 30);
 		expect([await epochsOf(kept), await epochsOf(ruled)]).toEqual([[1, 2], [1]]);
-		await until("the file is gone", () => worker.trainer.deleted.includes(`runs/${ruled}/epoch-00002`), 5);
+		await until("the file is gone", () => worker.trainer.deleted.includes(`runs/${ruled}/epoch-00002`), 30);
 	} finally {
 		worker.app.keep.sweep = sweep;
 	}
@@ -43,6 +43,6 @@ test("a rule that nobody has applied is applied by the sweeper", async () => {
 	await worker.ends(id);
 	expect(await epochsOf(id)).toEqual([1, 2]);
 	await keepBest(id);
-	await until("the sweeper applies it", async () => (await epochsOf(id)).length === 1, 5);
-	await until("the file is gone", () => worker.trainer.deleted.includes(`runs/${id}/epoch-00002`), 5);
+	await until("the sweeper applies it", async () => (await epochsOf(id)).length === 1, 30);
+	await until("the file is gone", () => worker.trainer.deleted.includes(`runs/${id}/epoch-00002`), 30);
 });

@@ -39,8 +39,10 @@ const refitsOf = (refitOfId: string) => worker.prisma.run.findMany({ where: { re
 
 test("it is asked for with the steps of the best epoch, ends without test metrics, and keeps its end alone", async () => {
 	const vouching = await tested();
+	await worker.prisma.run.update({ where: { id: vouching }, data: { processes: 2 } });
 	const { id } = await refit(worker.app, vouching);
 	expect((await worker.ends(id)).state).toBe("SUCCEEDED");
+	expect(requests.map(({ processes }) => processes)).toEqual([1, 2]);
 	expect(requests.map(({ runId, refit }) => [runId, refit])).toEqual([
 		[vouching, undefined],
 		[id, { of: vouching, epoch: 2, steps: 2 * STEPS }],
@@ -122,13 +124,13 @@ test("the end of the last run starts it; nothing is refit while one is open", as
 		if (request.runId === last) await held;
 		yield* request.refit ? wholeRefit(request) : [epoch(request, 1), finished(request, 1)];
 	};
-	await worker.app.queue.add("run", last, 0);
+	await worker.app.queue.add({ kind: "run", id: last, lease: 0 });
 	await ask();
 	await new Promise((passed) => setTimeout(passed, 3 * worker.app.config.timings.reconcilerInterval));
 	expect(await refitIn(experimentId)).toEqual([]);
 	goOn();
 	expect((await worker.ends(last)).state).toBe("SUCCEEDED");
-	await until("it is refit", async () => (await refitIn(experimentId)).length === 1, 10);
+	await until("it is refit", async () => (await refitIn(experimentId)).length === 1, 30);
 });
 
 test("whatever became of that refit, there is no other by itself; without one that succeeded there is none", async () => {

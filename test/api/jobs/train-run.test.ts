@@ -1,7 +1,16 @@
 // What a worker makes of all that a trainer may say.
 
 import { until } from "../../support/processes.js";
-import { epoch, finished, forEver, log, refusal, type Scripts, started } from "../../support/scripted-trainer.js";
+import {
+	epoch,
+	finished,
+	forEver,
+	leftBy,
+	log,
+	refusal,
+	type Scripts,
+	started,
+} from "../../support/scripted-trainer.js";
 import { startWorker, type TestWorker } from "../../support/worker.js";
 
 let worker: TestWorker;
@@ -40,7 +49,15 @@ test("a run that goes well: each epoch with its checkpoint, the last and the bes
 	]);
 	expect(await worker.ends(id)).toMatchObject({ state: "SUCCEEDED", lease: 1, crashes: 0, errorCode: null });
 	expect(requests).toMatchObject([
-		{ runId: id, lease: 1, seed: 7, configJson: '{"k":4}', protocol: { cutoffs: [20] }, resumeFrom: undefined },
+		{
+			runId: id,
+			lease: 1,
+			seed: 7,
+			configJson: '{"k":4}',
+			protocol: { cutoffs: [20] },
+			resumeFrom: undefined,
+			processes: 1,
+		},
 	]);
 	const { metrics, checkpoints, ...row } = await run(id);
 	expect(row).toMatchObject({ epoch: 3, maxEpochs: 3, bestEpoch: 1, stopReason: "max_epochs", secondsLeft: 0 });
@@ -53,6 +70,28 @@ test("a run that goes well: each epoch with its checkpoint, the last and the bes
 	expect(worker.trainer.deleted.filter((key) => key.startsWith(`runs/${id}/`))).toEqual([`runs/${id}/epoch-00002`]);
 	const types = (await worker.events(id)).map(({ type }) => type);
 	expect(types).toEqual(["state", "state", "started", "epoch", "epoch", "epoch", "tested", "state"]);
+});
+
+test("the trainer is told what to measure, and what its test leaves beside the means is kept", async () => {
+	const { id, requests } = await play((request) => {
+		const { event } = finished(request, 1);
+		if (event?.$case === "finished") Object.assign(event.value, leftBy(request.runId));
+		return [started(), epoch(request, 1), { event }];
+	});
+	await worker.ends(id);
+	expect(requests[0]?.protocol).toEqual({ maskTest: "train", cutoffs: [20], metrics: ["recall", "ndcg"] });
+	const { valuesKey, valuesSha256, valuesBytes, valuesUsers, metricGroups } = await run(id);
+	expect({ key: valuesKey, sha256: valuesSha256, bytes: Number(valuesBytes), users: valuesUsers }).toEqual(
+		leftBy(id).values,
+	);
+	expect(metricGroups).toEqual([
+		{ by: "activity", group: "low", from: 1, to: 4, users: 1, metrics: { "recall@20": 0.25 } },
+		{ by: "activity", group: "high", from: 5, to: 9, users: 0, metrics: { "recall@20": null } },
+	]);
+
+	const nobody = await play((request) => [started(), epoch(request, 1), finished(request, 1, Number.NaN)]);
+	await worker.ends(nobody.id);
+	expect(await run(nobody.id)).toMatchObject({ valuesKey: null, valuesUsers: 0, metricGroups: [] });
 });
 
 test("an epoch told twice is stored once", async () => {
@@ -170,7 +209,7 @@ test("cancelled while it trains: the call is cancelled at once and the epochs st
 	await until("an epoch", async () => (await run(id)).epoch === 1);
 	await worker.app.jobs.requestCancel(id);
 	expect(await worker.ends(id)).toMatchObject({ state: "CANCELLED", errorCode: null, crashes: 0 });
-	await until("the trainer hears of it", () => isCancelled, 1);
+	await until("the trainer hears of it", () => isCancelled, 5);
 	expect((await run(id)).checkpoints).toHaveLength(1);
 });
 
@@ -185,7 +224,7 @@ test("an owner whose lease was taken stops its call and writes nothing more", as
 	});
 	await until("an epoch", async () => (await run(id)).epoch === 1);
 	await worker.prisma.job.update({ where: { id }, data: { lease: 9 } });
-	await until("the call is cancelled", () => isCancelled, 5);
+	await until("the call is cancelled", () => isCancelled, 30);
 	expect(await worker.see(id)).toMatchObject({ state: "RUNNING", lease: 9, crashes: 0 });
 	expect((await run(id)).epoch).toBe(1);
 	// Nobody has lease 9: its heartbeat goes stale, and the reaper hands the run on.

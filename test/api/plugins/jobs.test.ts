@@ -29,6 +29,7 @@ afterAll(async () => {
 	await database?.drop();
 });
 
+const MACHINE = { name: "a machine", class: "cpu" };
 const CRASH = { code: "trainer_crashed", message: "it died" };
 
 async function queued(): Promise<string> {
@@ -37,7 +38,7 @@ async function queued(): Promise<string> {
 	return id;
 }
 async function claimed(id?: string): Promise<Claim> {
-	const claim = await app.jobs.claim(id ?? (await queued()));
+	const claim = await app.jobs.claim(id ?? (await queued()), MACHINE);
 	if (!claim) throw new Error("not claimed");
 	return claim;
 }
@@ -55,9 +56,16 @@ const forget = (id: string) =>
 
 test("of many who claim a job at once, one gets it", async () => {
 	const id = await queued();
-	const claims = await Promise.all(Array.from({ length: 8 }, () => app.jobs.claim(id)));
-	expect(claims.filter(Boolean)).toEqual([{ id, kind: "run", lease: 1 }]);
+	const claims = await Promise.all(Array.from({ length: 8 }, () => app.jobs.claim(id, MACHINE)));
+	expect(claims.filter(Boolean)).toEqual([{ id, kind: "run", lease: 1, machineClass: null }]);
 	expect(await states(id)).toEqual(["QUEUED", "RUNNING"]);
+});
+
+test("what is of a class only its machines may claim, wherever it was queued", async () => {
+	const id = randomUUID();
+	await app.prisma.$transaction((tx) => app.jobs.create(tx, [id], "run", "gpu"));
+	for (const other of ["cpu", null]) expect(await app.jobs.claim(id, { ...MACHINE, class: other })).toBeNull();
+	expect(await app.jobs.claim(id, { ...MACHINE, class: "gpu" })).toMatchObject({ lease: 1, machineClass: "gpu" });
 });
 
 test("an owner whose lease is over can write nothing", async () => {
@@ -78,7 +86,7 @@ test.each(["SUCCEEDED", "CANCELLED"] as const)("%s is for ever", async (state) =
 	await end(claim, state);
 	const before = await see(claim.id);
 	await expect(end(claim, "SUCCEEDED")).rejects.toThrow(LeaseLost);
-	expect(await app.jobs.claim(claim.id)).toBeNull();
+	expect(await app.jobs.claim(claim.id, MACHINE)).toBeNull();
 	expect(await app.jobs.requestCancel(claim.id)).toBe(false);
 	await forget(claim.id);
 	expect((await app.jobs.reap(1)).map(({ id }) => id)).not.toContain(claim.id);
@@ -126,7 +134,9 @@ test("the reaper takes only stale jobs, fails those past the budget, and does a 
 	const reapers = await Promise.all([app.jobs.reap(60_000), app.jobs.reap(60_000), app.jobs.reap(60_000)]);
 	const reaped = reapers.flat();
 	expect(reaped).toHaveLength(3);
-	expect(reaped).toContainEqual({ id: stale.id, kind: "run", lease: 1, state: "QUEUED", crashesInPlace: 1 });
+	expect(reaped).toContainEqual(
+		expect.objectContaining({ id: stale.id, kind: "run", lease: 1, state: "QUEUED", crashesInPlace: 1 }),
+	);
 	expect((await see(alive.id)).state).toBe("RUNNING");
 	expect(await see(stale.id)).toMatchObject({ state: "QUEUED", crashes: 41, heartbeatAt: null });
 	expect(await see(spent.id)).toMatchObject({ state: "FAILED", errorCode: "worker_lost", crashes: 41 });
@@ -139,7 +149,7 @@ test("a cancel ends a queued job at once and a running one at its owner's next h
 	const id = await queued();
 	expect(await app.jobs.requestCancel(id)).toBe(true);
 	expect((await see(id)).state).toBe("CANCELLED");
-	expect(await app.jobs.claim(id)).toBeNull();
+	expect(await app.jobs.claim(id, MACHINE)).toBeNull();
 	const claim = await claimed();
 	expect(await app.jobs.requestCancel(claim.id)).toBe(true);
 	expect(await app.jobs.heartbeat(claim)).toBe("cancel");
@@ -159,7 +169,7 @@ test("however cancel, claim and release meet, the job ends cancelled", async () 
 		const claim = await claimed();
 		const [asked] = await Promise.all([
 			app.jobs.requestCancel(claim.id),
-			app.jobs.release(claim).then(() => app.jobs.claim(claim.id)),
+			app.jobs.release(claim).then(() => app.jobs.claim(claim.id, MACHINE)),
 		]);
 		expect(asked).toBe(true);
 		const { state, cancelRequestedAt } = await see(claim.id);

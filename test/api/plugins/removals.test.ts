@@ -1,5 +1,7 @@
 // A key may be used again: what is made under it anew is never taken for what was forgotten.
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { jest } from "@jest/globals";
 import pg from "pg";
 import { ARTIFACT_LOCK } from "../../../services/api/src/artifacts/artifact-lock.js";
 import { startApi, type TestApi } from "../../support/api.js";
@@ -49,6 +51,16 @@ test("who forgoes a key waits for its removal under way; another removal leaves 
 	}
 });
 
+test("what is discarded after a failure stays where its row was committed all the same", async () => {
+	const { removals, prisma } = api.app;
+	const [named, unnamed] = [`uploads/${randomUUID()}`, `uploads/${randomUUID()}`];
+	const id = await api.dataset("QUEUED");
+	await prisma.dataset.update({ where: { id }, data: { files: [{ role: "train", uploadKey: named }] } });
+	await removals.discard([named, unnamed]);
+	expect(api.trainer.deleted.filter((key) => [named, unnamed].includes(key))).toEqual([unnamed]);
+	expect(await noted()).toEqual([]);
+});
+
 test("what no row ever named waits for the sweep, too, when the trainer is away", async () => {
 	const { removals } = api.app;
 	api.trainer.refuseDeletes = refusal("UNAVAILABLE", "unavailable", "it restarts");
@@ -78,6 +90,25 @@ test("keys that cannot be deleted keep their notes and hold nothing up", async (
 		api.trainer.stuck.clear();
 	}
 	for (let sweeps = 0; sweeps < 2; sweeps++) await removals.sweep();
+	expect(await noted()).toEqual([]);
+});
+
+test("one that is not deleted in time holds up neither those beside it nor, a sweep later, those behind it", async () => {
+	const { removals, prisma, trainer } = api.app;
+	const keys = Array.from({ length: 25 }, (_, n) => `runs/many-${String(n).padStart(2, "0")}`);
+	await removals.note(prisma, keys);
+	api.trainer.slow.add("runs/many-03");
+	const asked = jest.spyOn(trainer, "deleteArtifacts");
+	try {
+		await expect(removals.sweep()).rejects.toThrow("too slow");
+		await expect(removals.sweep()).rejects.toThrow("too slow");
+		expect(await noted()).toEqual(["runs/many-03"]);
+		for (const [some] of asked.mock.calls) expect(some.length).toBeLessThanOrEqual(10);
+	} finally {
+		api.trainer.slow.clear();
+		asked.mockRestore();
+	}
+	await removals.sweep();
 	expect(await noted()).toEqual([]);
 });
 

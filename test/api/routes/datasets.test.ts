@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { form, type Reply, startApi, type TestApi } from "../../support/api.js";
+import { passADay } from "../../support/clock.js";
 import { refusal } from "../../support/grpc-server.js";
 import { until } from "../../support/processes.js";
 
@@ -54,7 +55,7 @@ test("streams the parts to the trainer and queues the import", async () => {
 		["interactions", 14],
 		["items", 27],
 	]);
-	expect(await api.app.queue.knows("import", body.id, 0)).toBe(true);
+	expect(await api.app.queue.knows({ kind: "import", id: body.id, lease: 0 })).toBe(true);
 	expect((await api.call("GET", `/datasets/${body.id}`)).body).toEqual(body);
 });
 
@@ -172,7 +173,7 @@ test.each(["SUCCEEDED", "FAILED", "CANCELLED"] as const)(
 			cancelRequestedAt: null,
 			finishedAt: null,
 		});
-		expect(await api.app.queue.knows("import", id, 1)).toBe(true);
+		expect(await api.app.queue.knows({ kind: "import", id, lease: 1 })).toBe(true);
 		expect((await api.call("GET", `/datasets/${id}`)).body.files).toEqual(files);
 		expect(await strays()).toEqual([]);
 		expect((await api.call("GET", `/experiments/${experiment.id}`)).body.dataset.id).toBe(id);
@@ -380,7 +381,7 @@ describe("POST /datasets/:id/imports", () => {
 		);
 		expect([same.status, same.body.id]).toEqual([200, first.id]);
 		expect(await api.app.prisma.job.findUnique({ where: { id: first.id } })).toMatchObject({ crashes: 0, lease: 1 });
-		expect(await api.app.queue.knows("import", first.id, 1)).toBe(true);
+		expect(await api.app.queue.knows({ kind: "import", id: first.id, lease: 1 })).toBe(true);
 		expect(await strays()).toEqual([]);
 	});
 
@@ -389,6 +390,51 @@ describe("POST /datasets/:id/imports", () => {
 		await fails(first.id);
 		const { status, body } = await again(first.id, {});
 		expect([status, body.id, body.digest, body.name]).toEqual([202, first.id, first.digest, "same rule"]);
+	});
+
+	test("it is of when the first byte of its files came, whenever they are imported again", async () => {
+		const { prisma, trainer } = api.app;
+		await api.call("PUT", "/feeds/people");
+		const erase = async (user: string) => {
+			await api.call("DELETE", `/feeds/people/users/${user}`);
+			return (await prisma.feedErasure.findFirstOrThrow({ orderBy: { seq: "desc" } })).seq;
+		};
+		const before = await erase("before");
+		const { uploadFile } = trainer;
+		let during = 0n;
+		trainer.uploadFile = async (bytes) => {
+			during = await erase("during");
+			return uploadFile(bytes);
+		};
+		const { id } = await upload1("erased meanwhile").finally(() => (trainer.uploadFile = uploadFile));
+		const sent = async () => (await prisma.dataset.findUniqueOrThrow({ where: { id } })).since;
+		const since = await sent();
+		expect([before < since, since < during]).toEqual([true, true]);
+		await fails(id);
+		expect([(await again(id, { skipBadRows: true })).status, await sent()]).toEqual([202, since]);
+		await fails(id);
+		// The same bytes, sent anew: whoever sends them knows of who was erased.
+		const anew = await upload(
+			["name", "anew"],
+			["rule", '{"skipBadRows": true}'],
+			["interactions", "user,item\nerased meanwhile,1\n", "a.csv"],
+		);
+		const later = await prisma.dataset.findUniqueOrThrow({ where: { id: anew.body.id } });
+		expect(later.since > during).toBe(true);
+	});
+
+	test("files that took a day to send are refused and gone", async () => {
+		const { trainer } = api.app;
+		const { uploadFile } = trainer;
+		let tomorrow = () => {};
+		trainer.uploadFile = async (bytes) => {
+			tomorrow = passADay();
+			return uploadFile(bytes);
+		};
+		const late = await upload1("too late").finally(() => tomorrow());
+		trainer.uploadFile = uploadFile;
+		expect([late.status, late.code]).toEqual([408, "sent_too_long"]);
+		expect(await strays()).toEqual([]);
 	});
 
 	test("a rule under which the bytes are here already answers with that dataset", async () => {
@@ -737,10 +783,20 @@ test("shows progress, statistics and problems as the worker left them", async ()
 	await api.app.prisma.job.update({ where: { id }, data: { state: "SUCCEEDED" } });
 	expect((await api.call("GET", `/datasets/${id}`)).body).toMatchObject({
 		progress: null,
-		statistics: { ...counts, taggedItems: 0, tags: 0, outsideWindow: 0, foldIn: 0, times: null },
+		statistics: { ...counts, taggedItems: 0, tags: 0, outsideWindow: 0, outsideCore: 0, foldIn: 0, times: null },
 		problems,
 		problemsTotal: 7,
+		warnings: [],
 	});
+	// The trainer counts what it says of a whole file, and not what it says of the rule.
+	const [problem] = problems;
+	const warnings = ["encoding", "ratings_all_taken"].map((code) => ({ ...problem, code, line: 0 }));
+	await api.app.prisma.dataset.update({ where: { id }, data: { problems: [...problems, ...warnings] } });
+	const told = { problems, problemsTotal: 6, warnings };
+	expect((await api.call("GET", `/datasets/${id}`)).body).toMatchObject({ ...told, statistics: { problemsTotal: 6 } });
+	const clean = { statistics: { ...statistics, problemsTotal: 0 }, problems: warnings.slice(1) };
+	await api.app.prisma.dataset.update({ where: { id }, data: clean });
+	expect((await api.call("GET", `/datasets/${id}`)).body).toMatchObject({ problems: [], problemsTotal: 0 });
 	const times = { fromMs: 0, toMs: 1_767_225_600_500, form: "seconds", unknown: 2, cutsMs: [1000] };
 	await api.app.prisma.dataset.update({ where: { id }, data: { statistics: { ...statistics, times, foldIn: 3 } } });
 	expect((await api.call("GET", `/datasets/${id}`)).body.statistics).toMatchObject({

@@ -18,7 +18,8 @@ test("are queued jobs on a checkpoint, under the run's protocol unless told othe
 		checkpointId: await api.checkpoint(run),
 		epoch: 2,
 		split: "test",
-		protocol: { maskTest: "train", cutoffs: [20, 50] },
+		protocol: { maskTest: "train", cutoffs: [20, 50], metrics: ["recall", "ndcg"] },
+		groups: [],
 		state: "QUEUED",
 		metrics: null,
 	});
@@ -26,10 +27,17 @@ test("are queued jobs on a checkpoint, under the run's protocol unless told othe
 		split: "valid",
 		maskTest: "train+valid",
 		cutoffs: [5],
+		metrics: ["coverage", "recall"],
 	});
-	expect(other.body.protocol).toMatchObject({ maskTest: "train+valid", cutoffs: [5] });
+	expect(other.body.protocol).toMatchObject({
+		maskTest: "train+valid",
+		cutoffs: [5],
+		metrics: ["recall", "coverage"],
+	});
+	const strange = await api.call("POST", `/runs/${run}/evaluations`, { metrics: ["recal"] });
+	expect([strange.status, strange.body.errors[0].pointer]).toEqual([400, "/metrics/0"]);
 	expect(other.body.protocol.hash).not.toBe(first.body.protocol.hash);
-	expect(await api.app.queue.knows("evaluation", other.body.id, 0)).toBe(true);
+	expect(await api.app.queue.knows({ kind: "evaluation", id: other.body.id, lease: 0 })).toBe(true);
 
 	await api.app.prisma.evaluation.update({
 		where: { id: first.body.id },
@@ -60,6 +68,51 @@ test("the same Idempotency-Key and body measure once; for another run they are a
 	expect((await measure(one, { split: "valid" })).body.code).toBe("idempotency_mismatch");
 	expect((await measure(two, {})).body.runId).toBe(two);
 	expect((await api.call("GET", `/runs/${one}/evaluations`)).body.items).toHaveLength(1);
+});
+
+test("on another dataset it has that one's protocol; the run's own is as if none was named", async () => {
+	const { runs, id: experiment } = await api.experiment(["SUCCEEDED", "SUCCEEDED"]);
+	const [run, refit] = runs as [string, string];
+	const other = await api.dataset();
+	const { prisma } = api.app;
+	const own = (await prisma.run.findUniqueOrThrow({ where: { id: run } })).datasetId;
+	const measure = (of: string, dataset: string) => api.call("POST", `/runs/${of}/evaluations`, { dataset });
+	const [plain, named] = [await api.call("POST", `/runs/${run}/evaluations`, {}), await measure(run, own)];
+	expect(named.body.protocol).toEqual(plain.body.protocol);
+	expect(named.body).toMatchObject({ datasetId: null, learntFrom: null, unknownItems: null });
+
+	const first = await measure(run, other);
+	expect(first).toMatchObject({ status: 202, body: { datasetId: other, learntFrom: null, unknownItems: null } });
+	expect(first.body.protocol.hash).not.toBe(plain.body.protocol.hash);
+	await prisma.run.update({ where: { id: refit }, data: { refitOfId: run } });
+	expect((await measure(refit, own)).body.code).toBe("conflict");
+	const ofRefit = await measure(refit, other);
+	expect(ofRefit.body.protocol).toEqual(first.body.protocol);
+
+	// Held while it is measured on; what was measured goes along.
+	const held = await api.call("DELETE", `/datasets/${other}`);
+	expect([held.status, held.body.code]).toEqual([409, "conflict"]);
+	expect(held.body.detail).toBe("2 evaluations are measuring on it; cancel what is under way first.");
+	for (const { body } of [first, ofRefit]) await api.call("POST", `/evaluations/${body.id}/cancel`);
+	expect((await api.call("DELETE", `/datasets/${other}`)).status).toBe(204);
+	const { items } = (await api.call("GET", `/runs/${run}/evaluations`)).body;
+	expect(items.map((item: { id: string }) => item.id).sort()).toEqual([plain.body.id, named.body.id].sort());
+	expect(await prisma.job.count({ where: { id: { in: [first.body.id, ofRefit.body.id] } } })).toBe(0);
+	expect(api.trainer.deleted).toEqual(expect.arrayContaining([first, ofRefit].map(({ body }) => `values/${body.id}`)));
+	expect((await api.call("GET", `/experiments/${experiment}`)).status).toBe(200);
+});
+
+test("a dataset that nothing can be measured on is refused by name", async () => {
+	const measure = async (dataset: string, model = "valid") => {
+		const [run] = (await api.experiment(["SUCCEEDED"], { model })).runs as [string];
+		const { status, body } = await api.call("POST", `/runs/${run}/evaluations`, { dataset });
+		return [status, body.code, body.errors?.[0]?.pointer];
+	};
+	expect(await measure(randomUUID())).toEqual([422, "unknown_dataset", "/dataset"]);
+	for (const state of ["QUEUED", "FAILED"] as const) {
+		expect(await measure(await api.dataset(state))).toEqual([409, "dataset_not_ready", "/dataset"]);
+	}
+	expect(await measure(await api.dataset(), "popularity")).toEqual([422, "fold_in_unsupported", "/dataset"]);
 });
 
 test("an evaluation is cancelled once", async () => {

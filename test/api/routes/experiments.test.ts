@@ -45,8 +45,34 @@ describe("POST /experiments", () => {
 			protocol: { maskTest: "train", cutoffs: [10] },
 		});
 		expect(body.groups).toHaveLength(3);
-		for (const { id } of body.runs) expect(await api.app.queue.knows("run", id, 0)).toBe(true);
+		for (const { id } of body.runs) expect(await api.app.queue.knows({ kind: "run", id, lease: 0 })).toBe(true);
 		expect((await api.call("GET", `/experiments/${body.id}`)).body).toEqual(body);
+	});
+
+	test("runs of several processes are no seeds of the same as runs of one", async () => {
+		const both = [{ model: "valid" }, { model: "valid", processes: 2 }];
+		const { status, body } = await launch({ dataset, models: both, seeds: [1, 2] });
+		expect(status).toBe(202);
+		expect(body.runs.map(({ processes }: { processes: number }) => processes)).toEqual([1, 1, 2, 2]);
+		expect(body.groups).toMatchObject([
+			{ processes: 1, seeds: [1, 2] },
+			{ processes: 2, seeds: [1, 2] },
+		]);
+		const [one, two] = body.groups.map(({ configHash }: { configHash: string }) => configHash);
+		expect(one).not.toBe(two);
+		expect((await api.call("GET", `/runs/${body.runs[2].id}`)).body).toMatchObject({ processes: 2, configHash: two });
+	});
+
+	test("refuses several processes for a model that trains in one, and says which can; and more than 16", async () => {
+		const before = await counts();
+		const models = [{ model: "popularity", processes: 2 }];
+		const { status, body } = await launch({ dataset, models });
+		expect([status, body.code]).toEqual([422, "bad_configuration"]);
+		const message = "cannot be more than 1 for popularity. These models can train in several processes: valid";
+		expect(body.errors).toEqual([{ pointer: "/models/0/processes", code: "not_allowed", message }]);
+		const many = (await launch({ dataset, models: [{ model: "valid", processes: 17 }] })).body;
+		expect(many).toMatchObject({ code: "invalid_request", errors: [{ pointer: "/models/0/processes" }] });
+		expect(await counts()).toEqual(before);
 	});
 
 	test("fills in a name, one seed and the protocol; equal protocols have equal hashes", async () => {
@@ -60,10 +86,41 @@ describe("POST /experiments", () => {
 		expect(first.protocol).toEqual({
 			maskTest: "train",
 			cutoffs: [20, 50],
+			metrics: ["recall", "ndcg"],
 			hash: expect.stringMatching(/^[0-9a-f]{64}$/),
 		});
 		expect(same.protocol.hash).toBe(first.protocol.hash);
 		expect(other.protocol.hash).not.toBe(first.protocol.hash);
+	});
+
+	test("metrics are in the order of the catalogue, and the usual ones are the protocol that they always were", async () => {
+		const pinned = await api.dataset();
+		await api.app.prisma.dataset.update({ where: { id: pinned }, data: { splitDigest: "split" } });
+		const under = async (metrics?: string[]) =>
+			(await launch({ dataset: pinned, models: [{ model: "popularity" }], protocol: { metrics } })).body;
+		// sha256 of {"cutoffs":[20,50],"maskTest":"train","metrics":["recall","ndcg"],"splitDigest":"split"}
+		const hash = "411add04a097871db2889395e27f4208ef2344d862f041c9e4b40819955b2ce7";
+		expect((await under()).protocol).toMatchObject({ metrics: ["recall", "ndcg"], hash });
+		expect((await under(["ndcg", "recall"])).protocol).toMatchObject({ metrics: ["recall", "ndcg"], hash });
+		const [one, other] = [await under(["coverage", "mrr", "recall"]), await under(["recall", "coverage", "mrr"])];
+		expect(one.protocol.metrics).toEqual(["recall", "mrr", "coverage"]);
+		expect(one.protocol).toEqual(other.protocol);
+		expect(one.protocol.hash).not.toBe(hash);
+		expect((await api.call("GET", `/experiments/${one.id}`)).body.protocol).toEqual(one.protocol);
+		expect((await api.call("GET", `/runs/${one.runs[0].id}`)).body.protocol).toEqual(one.protocol);
+	});
+
+	test("refuses metrics that there are not, and says which there are", async () => {
+		const before = await counts();
+		const protocol = { metrics: ["recall", "accuracy", "auc"] };
+		const { status, body } = await launch({ dataset, models: [{ model: "popularity" }], protocol });
+		expect([status, body.code]).toEqual([400, "invalid_request"]);
+		const message = "is no metric; there are recall, ndcg, mrr, novelty, calibration, coverage";
+		expect(body.errors).toEqual([
+			{ pointer: "/protocol/metrics/1", code: "not_allowed", message },
+			{ pointer: "/protocol/metrics/2", code: "not_allowed", message },
+		]);
+		expect(await counts()).toEqual(before);
 	});
 
 	test.each([
@@ -340,10 +397,13 @@ describe("POST /experiments/:id/cancel", () => {
 describe("DELETE /experiments/:id", () => {
 	test("takes rows and artifacts of a finished one", async () => {
 		const { id, runs } = await api.experiment(["SUCCEEDED", "FAILED"]);
+		const evaluation = (await api.call("POST", `/runs/${runs[0]}/evaluations`, {})).body.id;
+		await api.call("POST", `/evaluations/${evaluation}/cancel`);
 		const before = await counts();
 		expect((await api.call("DELETE", `/experiments/${id}`)).status).toBe(204);
-		expect(await counts()).toEqual({ experiments: before.experiments - 1, jobs: before.jobs - 2 });
+		expect(await counts()).toEqual({ experiments: before.experiments - 1, jobs: before.jobs - 3 });
 		expect(api.trainer.deleted).toEqual(expect.arrayContaining(runs.map((run) => `runs/${run}`)));
+		expect(api.trainer.deleted).toEqual(expect.arrayContaining([...runs, evaluation].map((one) => `values/${one}`)));
 		expect((await api.call("GET", `/experiments/${id}`)).status).toBe(404);
 		expect((await api.call("DELETE", `/experiments/${id}`)).status).toBe(404);
 	});
@@ -357,7 +417,7 @@ describe("DELETE /experiments/:id", () => {
 			api.trainer.refuseDeletes = null;
 		}
 		const noted = async () => (await api.app.prisma.artifactRemoval.findMany()).map(({ key }) => key);
-		expect(await noted()).toEqual([`runs/${runs[0]}`]);
+		expect((await noted()).sort()).toEqual([`runs/${runs[0]}`, `values/${runs[0]}`]);
 		await api.app.removals.sweep();
 		expect(await noted()).toEqual([]);
 		expect(api.trainer.deleted).toContain(`runs/${runs[0]}`);

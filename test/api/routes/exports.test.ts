@@ -69,7 +69,7 @@ test("are queued jobs of what is deployed at the moment, and of what it hides", 
 		startedAt: null,
 		finishedAt: null,
 	});
-	expect(await api.app.queue.knows("export", body.id, 0)).toBe(true);
+	expect(await api.app.queue.knows({ kind: "export", id: body.id, lease: 0 })).toBe(true);
 	await api.app.prisma.deployment.update({ where: { name: "default" }, data: { hidden: [] } });
 	const row = await api.app.prisma.export.findUniqueOrThrow({ where: { id: body.id } });
 	expect(row).toMatchObject({ users: ["b", "a", "é"], hidden: ["item 1"] });
@@ -82,7 +82,31 @@ test("are queued jobs of what is deployed at the moment, and of what it hides", 
 		state: "RUNNING",
 		progress: { done: 5, total: 9 },
 	});
+	expect(await api.app.prisma.export.findUniqueOrThrow({ where: { id: all.id } })).toMatchObject({ live: null });
 	expect((await ask({ format: "csv" }, "nowhere")).body.code).toBe("not_found");
+});
+
+test("of a deployment with a feed the rows until now count, but for those that the dataset holds", async () => {
+	const { prisma } = api.app;
+	const checkpoint = await api.checkpoint(run);
+	await api.call("PUT", "/feeds/shop");
+	await api.call("PUT", "/deployments/fed", { checkpoint, feed: "shop" });
+	const liveOf = async () => {
+		const { id } = (await ask({ format: "csv" }, "fed")).body;
+		return (await prisma.export.findUniqueOrThrow({ where: { id } })).live;
+	};
+	const { id: feed } = await prisma.feed.findUniqueOrThrow({ where: { name: "shop" } });
+	expect(await liveOf()).toEqual({ feed, since: 0, upTo: 0 });
+	const rows = ["a", "b"].map((item) => ({ user: "u", item }));
+	await api.call("POST", "/feeds/shop/interactions", rows);
+	const { seq } = await prisma.feedInteraction.findFirstOrThrow({ orderBy: { seq: "desc" } });
+	expect(await liveOf()).toEqual({ feed, since: 0, upTo: Number(seq) });
+	const snapshot = { name: "shop", at: new Date().toISOString(), rows: 1, upTo: Number(seq) - 1 };
+	const { datasetId } = await prisma.run.findUniqueOrThrow({ where: { id: run } });
+	await prisma.dataset.update({ where: { id: datasetId }, data: { feed: snapshot } });
+	expect(await liveOf()).toEqual({ feed, since: Number(seq) - 1, upTo: Number(seq) });
+	await prisma.dataset.update({ where: { id: datasetId }, data: { feed: { ...snapshot, name: "another" } } });
+	expect(await liveOf()).toEqual({ feed, since: 0, upTo: Number(seq) });
 });
 
 test("a hundred thousand ids of the largest size are taken", async () => {

@@ -1,9 +1,14 @@
 // Feeds: what is sent counts once, what is answered is stored, and who is erased is nowhere.
+
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import { jest } from "@jest/globals";
+import { store } from "../../../services/api/src/feeds/storing.js";
 import { startApi, type TestApi } from "../../support/api.js";
+import { passADay } from "../../support/clock.js";
 import { until } from "../../support/processes.js";
 
 let api: TestApi;
@@ -87,7 +92,7 @@ test("the same id, or the same user, item and time, counts once: in one request,
 		{ user: "u", item: "i", at: later(1) },
 		{ user: "u", item: "j", at: AT, value: 4.5 },
 	];
-	expect((await send(url, rows)).body).toEqual({ added: 3, known: 3, refused: 0, problems: [] });
+	expect((await send(url, rows)).body).toEqual({ added: 3, known: 3, refused: 0, erased: 0, problems: [] });
 	expect((await send(url, rows.slice(2))).body).toMatchObject({ added: 0, known: 4 });
 	expect((await send(url, [{ user: "w", item: "i", at: AT, id: "e2" }])).body).toMatchObject({ added: 1, known: 0 });
 	expect((await stream(url, `${JSON.stringify(rows[5])}\n`)).body).toMatchObject({ added: 0, known: 1 });
@@ -154,7 +159,7 @@ test("rows that cannot be stored are named, the others are stored", async () => 
 		400,
 		["/0/item", "/1/user"],
 	]);
-	expect((await send(url, [])).body).toEqual({ added: 0, known: 0, refused: 0, problems: [] });
+	expect((await send(url, [])).body).toEqual({ added: 0, known: 0, refused: 0, erased: 0, problems: [] });
 	for (const body of ["{}", "null", "1", '"x"'])
 		expect(
 			(await api.call("POST", `${url}/interactions`, body, { "content-type": "application/json" })).body,
@@ -207,7 +212,7 @@ test("a stream: cut anywhere, with blank and broken lines, a byte order mark and
 		expect(body.added + body.known).toBe(4);
 	}
 	expect((await list(url, "?user=%C3%BC")).items).toHaveLength(2);
-	expect((await stream(url, "")).body).toEqual({ added: 0, known: 0, refused: 0, problems: [] });
+	expect((await stream(url, "")).body).toEqual({ added: 0, known: 0, refused: 0, erased: 0, problems: [] });
 	expect((await stream("/feeds/nowhere", "{}")).status).toBe(404);
 	const packed = (type: string) => ({ "content-type": type, "content-encoding": "gzip" });
 	for (const type of ["application/x-ndjson", "application/json"])
@@ -503,11 +508,17 @@ test("a snapshot: the same rows and rule of a feed are the same dataset in whate
 	await send(one, [{ user: "gone", item: "i", at: AT }, ...rows.toReversed()]);
 	await api.call("DELETE", `${one}/users/gone`);
 	const staged = api.trainer.uploads.size;
+	const id = randomUUID();
+	await api.app.prisma.job.create({ data: { id, kind: "refresh", state: "SUCCEEDED" } });
+	const ofIt = { deploymentName: "shop", spec: {}, recipe: "r", trigger: "schedule", newInteractions: 1n };
+	await api.app.prisma.refresh.create({ data: { id, ...ofIt, datasetId: made.body.id, madeDataset: true } });
 	const again = await api.call("POST", `${one}/snapshots`, { rule });
 	expect([again.status, again.body.id]).toEqual([200, made.body.id]);
 	// Its rows have come later than the dataset was made: it has them nevertheless.
 	expect(again.body.feed.at > made.body.feed.at).toBe(true);
 	expect(again.body.feed.upTo).toBeGreaterThan(made.body.feed.upTo);
+	// What a person has asked for is no longer a refresh's to delete.
+	expect((await api.app.prisma.refresh.findUniqueOrThrow({ where: { id } })).madeDataset).toBe(false);
 	// What was staged for nothing is gone again.
 	expect(api.trainer.uploads.size).toBe(staged);
 	// The same rows of another feed are other people's.
@@ -580,6 +591,81 @@ async function whileTaken(url: string, times: number, meanwhile: (time: number) 
 	};
 	return api.call("POST", `${url}/snapshots`, {}).finally(() => (trainer.uploadFile = uploadFile));
 }
+
+describe("who is erased while rows are sent is not brought back by them", () => {
+	const line = (user: string, item: string) => Buffer.from(`${JSON.stringify({ user, item, at: AT })}\n`);
+	const erase = (url: string) => api.call("DELETE", `${url}/users/a`);
+
+	test("in a stream: what came before is gone, what comes after is left out, what is sent later is new", async () => {
+		const url = await feed();
+		async function* sending() {
+			for (let index = 0; index < 2_000; index++) yield line("a", `i${index}`);
+			await until("rows are stored", async () => (await api.call("GET", url)).body.interactions === 2_000);
+			await erase(url);
+			yield line("a", "late");
+			yield line("b", "late");
+			yield Buffer.from("{}\n");
+		}
+		const { body } = await stream(url, Readable.from(sending()));
+		expect(body).toMatchObject({ added: 2_001, known: 0, refused: 1, erased: 1 });
+		expect(await counts(url)).toMatchObject({ interactions: 1, users: 1 });
+		expect((await send(url, [{ user: "a", item: "i", at: AT }])).body).toMatchObject({ added: 1, erased: 0 });
+	});
+
+	test("in rows that wait for the feed", async () => {
+		const url = await feed();
+		let free = () => {};
+		const isFree = new Promise<void>((resolve) => (free = resolve));
+		const hold = jest.spyOn(api.app.feeds, "hold");
+		const held = api.app.feeds.hold(url.slice(7), () => isFree);
+		const erasing = erase(url);
+		// First in the line for the feed: what is sent waits behind it.
+		await until("the erasure waits", () => hold.mock.calls.length === 2);
+		hold.mockRestore();
+		const sending = ["a", "b"].map((user) => send(url, [{ user, item: "i", at: AT }]));
+		await sleep(300); // they have begun, and wait
+		free();
+		await Promise.all([held, erasing]);
+		const answers = (await Promise.all(sending)).map(({ body: { added, erased } }) => [added, erased]);
+		expect(answers).toEqual([
+			[0, 1],
+			[1, 0],
+		]);
+		expect(await counts(url)).toMatchObject({ interactions: 1, users: 1 });
+	});
+
+	test("among several requests those that began before it", async () => {
+		const url = await feed();
+		await erase(url);
+		const { seq } = await api.app.prisma.feedErasure.findFirstOrThrow({ orderBy: { seq: "desc" } });
+		const row = { user: "a", item: "i", at: new Date(AT), value: null, id: null, recommendationId: null };
+		const stored = await api.app.feeds.hold(url.slice(7), (tx, of) =>
+			store(
+				tx,
+				of,
+				[seq, seq - 1n].map((since) => ({ interactions: [row], since })),
+			),
+		);
+		expect(stored).toEqual([
+			{ added: 1, erased: 0 },
+			{ added: 0, erased: 1 },
+		]);
+	});
+
+	test("a stream of more than a day, after which they may be forgotten, is to be sent again from where it stands", async () => {
+		const url = await feed();
+		let tomorrow = () => {};
+		async function* sending() {
+			for (let index = 0; index < 2_000; index++) yield line("a", `i${index}`);
+			await until("rows are stored", async () => (await api.call("GET", url)).body.interactions === 2_000);
+			tomorrow = passADay();
+			yield line("a", "late");
+		}
+		const { status, body } = await stream(url, Readable.from(sending())).finally(() => tomorrow());
+		expect([status, body.code, body.errors[0].pointer]).toEqual([408, "sent_too_long", "/2000"]);
+		expect(await counts(url)).toMatchObject({ interactions: 2_000 });
+	});
+});
 
 test("who is erased while a snapshot is under way is not in it: it is taken again, and given up when that does not end", async () => {
 	const url = await feed();

@@ -112,6 +112,22 @@ test("runs: the best by validation value, the earlier of equals, those without a
 	]);
 });
 
+test("runs: pruned trials come after all others, also those without a value, and among them the best first", async () => {
+	const { id, runs } = await experiment(
+		["SUCCEEDED", "SUCCEEDED", "FAILED", "SUCCEEDED", "SUCCEEDED"],
+		[0.9, 0.2, null, 0.95, 0.3],
+	);
+	const pruned = { id: { in: [runs[0], runs[3]] as string[] } };
+	await api.app.prisma.run.updateMany({ where: pruned, data: { stopReason: "pruned" } });
+	const all = [2, 4];
+	await put(id, { checkpoints: "best+last", runs: 4 });
+	expect(await kept(runs)).toEqual([[], all, all, all, all]);
+	await put(id, { checkpoints: "best+last", runs: 3 });
+	expect(await kept(runs)).toEqual([[], all, all, [], all]);
+	await put(id, { checkpoints: "best+last", runs: 1 });
+	expect(await kept(runs)).toEqual([[], [], [], [], all]);
+});
+
 test("runs wait for the end of the last run, also of one that is cancelled before it starts", async () => {
 	const { id, runs } = await experiment(["SUCCEEDED", "SUCCEEDED", "QUEUED"]);
 	expect((await put(id, { checkpoints: "best+last", runs: 1 })).body.removed).toEqual({ checkpoints: 0, bytes: 0 });

@@ -29,6 +29,28 @@ test("the catalogue comes from the trainer, is kept for a while, and outlives it
 	expect(answer.body).toEqual(first.body);
 });
 
+test("what can be measured is said with its definition and which way is better", async () => {
+	const known = await startApi();
+	const { status, body } = await known.call("GET", "/metric-definitions");
+	await known.close();
+	expect(status).toBe(200);
+	expect(body.items.map(({ name, better }: never) => [name, better])).toEqual([
+		["recall", "higher"],
+		["ndcg", "higher"],
+		["mrr", "higher"],
+		["novelty", null],
+		["calibration", "lower"],
+		["coverage", "higher"],
+	]);
+	expect(body.items[5]).toEqual({
+		name: "coverage",
+		title: "Item coverage",
+		definition: "What Item coverage is.",
+		ofUser: false,
+		better: "higher",
+	});
+});
+
 /** Words of JSON Schema that no model of ours uses, and some that nobody knows. */
 const STRANGE = {
 	$defs: { Size: { enum: [1, "two", null, true], title: "Size" } },

@@ -55,7 +55,36 @@ test("hands the first 64 KiB of each file on and shows what the trainer makes of
 	expect(await api.app.prisma.dataset.count()).toBe(0);
 });
 
+test("hands on the end of a file beside its beginning", async () => {
+	const { status } = await preview(
+		["interactions", `PK\u0003\u0004${"x".repeat(100_000)}`, "a.zip"],
+		["tailOffset", "934464"],
+		["tail", "the end", "a.zip"],
+		["items", "a", "b.csv"],
+	);
+	expect(status).toBe(200);
+	const sent = (api.trainer.previewed?.files ?? []).map(({ head, isWhole, tail, tailOffset }) => [
+		head.length,
+		isWhole,
+		tail.toString(),
+		tailOffset,
+	]);
+	expect(sent).toEqual([
+		[65_536, false, "the end", 934_464],
+		[1, true, "", 0],
+	]);
+});
+
+const ONE: [string, string, string] = ["file", "a", "a.zip"];
 test.each([
+	[[["tailOffset", "1"], ["tail", "z", "a"], ONE], "/tail", "not_allowed"],
+	[[ONE, ["tail", "z", "a"]], "/tail", "not_allowed"],
+	[[ONE, ["tailOffset", "1"]], "/tail", "missing_field"],
+	[[ONE, ["tailOffset", "1"], ["tail", "z", "a"], ["tailOffset", "1"], ["tail", "z", "a"]], "/tail", "not_allowed"],
+	[[ONE, ["tailOffset", "1.5"], ["tail", "z", "a"]], "/tailOffset", "out_of_range"],
+	[[ONE, ["tailOffset", "1099511627777"], ["tail", "z", "a"]], "/tailOffset", "out_of_range"],
+	[[ONE, ["tailOffset", "1"], ["tail", "z".repeat(65_537), "a"]], "/tail", "out_of_range"],
+	[Array.from({ length: 21 }, () => ONE), "/file", "not_allowed"],
 	[[["rule", "{}"]], "/file", "missing_field"],
 	[[["name", "x"]], "/name", "unknown_field"],
 	[[["thing", "a", "a.csv"]], "/thing", "unknown_field"],

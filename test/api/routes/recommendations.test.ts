@@ -49,6 +49,7 @@ describe("the list tier", () => {
 			user: "u1",
 			items: ITEMS,
 			answeredBy: "list",
+			recommendationId: null,
 			checkpoint: answered(),
 			deployment: "default",
 			interests: 2,
@@ -272,6 +273,7 @@ describe("the popular tier", () => {
 				{ id: "seen", title: "Seen before", score: 4, interestShares: [], because: [] },
 			],
 			answeredBy: "popular",
+			recommendationId: null,
 			checkpoint: answered(),
 			deployment: "default",
 			interests: 0,
@@ -306,7 +308,13 @@ describe("many at once", () => {
 		const before = api.recommender.requests.lists.length;
 		const { status, body } = await ask({ exclude: ["item/1"] });
 		expect(status).toBe(200);
-		const found = (user: string, answeredBy: string) => ({ user, items: ITEMS.slice(1), answeredBy, unknownItems: [] });
+		const found = (user: string, answeredBy: string) => ({
+			user,
+			items: ITEMS.slice(1),
+			answeredBy,
+			recommendationId: null,
+			unknownItems: [],
+		});
 		const error = { code: "unknown_user", message: expect.stringContaining("no such user") };
 		expect(body.users).toEqual([
 			found("u1", "live"),

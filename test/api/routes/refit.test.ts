@@ -41,7 +41,7 @@ test("POST /runs/:id/refit makes a run with the same configuration and seed, and
 		bestSteps: 5_000_000_000,
 		chosenBy: "validation",
 	});
-	expect(await api.app.queue.knows("run", body.id, 0)).toBe(true);
+	expect(await api.app.queue.knows({ kind: "run", id: body.id, lease: 0 })).toBe(true);
 });
 
 test("asked again, also at the same time, it is the same refit; one that failed or was cancelled is made anew", async () => {

@@ -28,8 +28,8 @@ const found = async (url: string) => (await api.call("GET", url)).body.items.map
 test("users by the beginning of the id, page by page", async () => {
 	expect((await api.call("GET", "/users?q=a1")).body).toEqual({
 		items: [
-			{ id: "a1", interactions: 2 },
-			{ id: "a10", interactions: 3 },
+			{ id: "a1", interactions: 2, inDataset: true },
+			{ id: "a10", interactions: 3, inDataset: true },
 		],
 		total: 2,
 		nextCursor: null,
@@ -109,14 +109,15 @@ describe("the history of a user", () => {
 		expect(first).toMatchObject({
 			user: "ä3",
 			items: [
-				{ id: "i3", title: null, at: "2026-01-01T00:00:00.000Z", part: "test" },
-				{ id: "i1", title: "Rain dance", at: "1970-01-01T00:00:00.000Z", part: "train" },
+				{ id: "i3", title: null, at: "2026-01-01T00:00:00.000Z", part: "test", live: false, known: true },
+				{ id: "i1", title: "Rain dance", at: "1970-01-01T00:00:00.000Z", part: "train", known: true },
 			],
 			total: 3,
 		});
 		expect(first.checkpoint.model).toBe("valid");
 		const last = (await api.call("GET", `/users/%C3%A43/history?limit=2&cursor=${first.nextCursor}`)).body;
-		expect([last.items, last.nextCursor]).toEqual([[{ id: "i0", title: TITLES[0], at: null, part: "fold_in" }], null]);
+		const oldest = { id: "i0", title: TITLES[0], at: null, part: "fold_in", live: false, known: true };
+		expect([last.items, last.nextCursor]).toEqual([[oldest], null]);
 		expect(api.recommender.requests.histories.at(-1)).toMatchObject({ user: "ä3", start: 2, n: 2 });
 	});
 

@@ -60,7 +60,7 @@ describe("PUT /deployments/:name", () => {
 		expect(first.body).toMatchObject({
 			name: "default",
 			checkpoint: { id: checkpoint },
-			capabilities: ["fold_in", "interests"],
+			capabilities: ["fold_in", "interests", "data_parallel"],
 		});
 		expect(api.recommender.requests.warm.at(-1)).toEqual({
 			checkpoint: { key: `runs/${run}/epoch-00002`, sha256: "a".repeat(64) },
@@ -149,6 +149,11 @@ describe("DELETE /deployments/:name", () => {
 					deployedAt: expect.any(String),
 					until: expect.any(String),
 					removed: true,
+					by: null,
+					cause: "deploy",
+					reason: null,
+					refreshId: null,
+					numbers: null,
 				},
 			]);
 			const { history } = (await deploy("brief", checkpoint)).body;

@@ -20,7 +20,7 @@ beforeEach(async () => {
 
 /** Puts something on the disk, changed so long ago. */
 function lies(key: string, bytes: number, { shape, ago = 2 * DAY_MS }: { shape?: string; ago?: number } = {}) {
-	const usual = { datasets: "dataset", runs: "checkpoint", uploads: "upload", exports: "export" }[
+	const usual = { datasets: "dataset", runs: "checkpoint", values: "values", uploads: "upload", exports: "export" }[
 		key.split("/")[0] as string
 	];
 	api.trainer.artifacts.push({ key, bytes, changedMs: Date.now() - ago, shape: shape ?? usual ?? "unknown" });
@@ -142,6 +142,43 @@ test("exports count as long as their rows speak of a file, and while they are ma
 	expect(left()).toEqual(owned.sort());
 });
 
+test("values of users are of their run, also those of its evaluations, while rows name them and while they are made", async () => {
+	const { id, runs } = await api.experiment(["SUCCEEDED", "RUNNING", "SUCCEEDED"]);
+	const [run, open, bare] = runs as [string, string, string];
+	const { body } = await api.call("POST", `/runs/${run}/evaluations`, {});
+	for (const [owner, bytes] of [run, open, body.id, bare].map((owner, place) => [owner, 2 ** place] as const))
+		lies(`values/${owner}`, bytes);
+	await api.app.prisma.run.update({ where: { id: run }, data: { valuesKey: `values/${run}` } });
+	const lost = [lies(`values/${randomUUID()}`, 16), `values/${bare}`];
+	const found = await measured(`&experiment=${id}`);
+	expect(found).toMatchObject({ runs: 7, orphans: 24, byExperiment: [{ bytes: 7 }] });
+	expect(found.byRun.map(({ id, bytes }: never) => [id, bytes])).toEqual([
+		[run, 5],
+		[open, 2],
+	]);
+	expect(await orphans()).toEqual(lost.sort());
+	await api.call("POST", `/evaluations/${body.id}/cancel`);
+	expect(await orphans()).toEqual([...lost, `values/${body.id}`].sort());
+});
+
+test("what the checkpoints of a run have in common is the run's as long as it has one", async () => {
+	const { runs } = await api.experiment(["SUCCEEDED", "SUCCEEDED", "RUNNING"]);
+	const [kept, bare, open] = runs as [string, string, string];
+	await api.app.prisma.checkpoint.deleteMany({ where: { runId: bare } });
+	const common = (run: string, bytes: number) => lies(`runs/${run}/constant-${digest()}`, bytes, { shape: "constant" });
+	const owned = [common(kept, 1), common(open, 2)];
+	const lost = [common(bare, 4), common(randomUUID(), 8)];
+	const found = await measured();
+	expect(found).toMatchObject({ runs: 3, orphans: 12, unknown: 0 });
+	expect(found.byRun).toMatchObject([
+		{ id: open, bytes: 2 },
+		{ id: kept, bytes: 1 },
+	]);
+	expect(await orphans()).toEqual(lost.sort());
+	expect(await removeOrphans()).toEqual({ keys: 2, bytes: 12 });
+	expect(left()).toEqual(owned.sort());
+});
+
 test("one walk serves all who ask, until somebody asks for a new one", async () => {
 	await measured();
 	const before = api.trainer.listings;
@@ -260,8 +297,10 @@ test("without its trainer it answers all the same, and orphans are told to come 
 				version: null,
 				queue: process.env.VALENCE_TEST_REDIS ? "redis" : "postgresql",
 				authentication: false,
+				key: null,
 				device: null,
 				torchVersion: null,
+				recommenders: [{ address: alone.recommender.address, up: true }],
 				disk: null,
 			},
 		]);

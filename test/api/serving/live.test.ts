@@ -79,6 +79,38 @@ describe("which feed", () => {
 	});
 });
 
+describe("changed without another checkpoint", () => {
+	const put = (feed: unknown, name = "default") => api.call("PUT", `/deployments/${name}/feed`, { feed });
+	test("takes another feed, or none, at once, and notes no new checkpoint", async () => {
+		const feed = await served();
+		await send(feed, ["u1", "a"]);
+		const shown = async () => {
+			const { body } = await api.call("GET", "/deployments/default");
+			return [body.feed, body.checkpoint.id, body.history.length];
+		};
+		const [, id, entries] = await shown();
+		expect((await ask("u1")).body.answeredBy).toBe("live");
+		expect(await put(null)).toMatchObject({ status: 200, body: { feed: null } });
+		expect(await shown()).toEqual([null, id, entries]);
+		await ask("u1", "?excludeSeen=false");
+		expect(asked()).toEqual({ live: [], whole: false });
+		await put(feed.slice(7));
+		expect(await shown()).toEqual([feed.slice(7), id, entries]);
+		expect((await ask("u1")).body.answeredBy).toBe("live");
+	});
+	test.each([
+		["nowhere", 404, "/feed"],
+		[undefined, 400, "/feed"],
+		["A B", 400, "/feed"],
+	])("%j is refused by its name", async (feed, status, pointer) => {
+		const answer = await put(feed);
+		expect([answer.status, answer.body.errors[0].pointer]).toEqual([status, pointer]);
+	});
+	test("of a deployment that is not there", async () => {
+		expect(await put(null, "nobody")).toMatchObject({ status: 404, body: { code: "not_found" } });
+	});
+});
+
 describe("in the next answer", () => {
 	// All of it from memory: nothing that answers a person waits for the database.
 	afterEach(async () => expect(await reads()).toBe(0));
@@ -160,8 +192,18 @@ describe("in the next answer", () => {
 		await api.call("DELETE", `${feed}/users/newcomer`);
 		expect(await api.app.prisma.steering.count({ where: { user: "newcomer" } })).toBe(0);
 		expect((await api.call("GET", "/users/newcomer/steering")).status).toBe(404);
-		expect((await ask("newcomer")).body.code).toBe("unknown_user");
-		expect((await api.call("GET", "/users/newcomer")).body.code).toBe("unknown_user");
+		const doors = ["recommendations", `recommendations?checkpoint=${checkpoint}`, "interests", ""];
+		for (const door of doors) {
+			const { status, body } = await api.call("GET", `/users/newcomer/${door}`.replace(/\/$/, ""));
+			expect([door, status, body.code]).toEqual([door, 404, "unknown_user"]);
+		}
+		for (const more of [{}, { steer: [{ interest: 0, weight: 2 }] }, { with: ["a"] }, { fresh: 2 }]) {
+			expect((await api.call("POST", "/users/newcomer/recommendations", more)).body.code).toBe("unknown_user");
+		}
+		const steering = { steer: [{ interest: 0, weight: 2 }] };
+		expect((await api.call("PUT", "/users/newcomer/steering", steering)).body.code).toBe("unknown_user");
+		const batch = await api.call("POST", "/recommendations/batch", { users: ["newcomer", "u1"] });
+		expect(batch.body.users).toMatchObject([{ error: { code: "unknown_user" } }, { user: "u1", answeredBy: "list" }]);
 		expect((await ask("newcomer", "?fallback=popular")).body.answeredBy).toBe("popular");
 	});
 
@@ -191,6 +233,81 @@ describe("in the next answer", () => {
 		expect(api.recommender.requests.interests.at(-1)).toMatchObject({ live: ["seen", "brand new"], whole: true });
 		expect((await api.call("GET", "/users/u2/interests")).body.history).toMatchObject([{ id: "seen", live: false }]);
 		expect((await api.call("GET", `/users/u1?checkpoint=${checkpoint}`)).body.live).toEqual([]);
+	});
+
+	test("a history is of the dataset and the feed, what both hold once, newest first; what comes or goes between two pages moves no other row", async () => {
+		const feed = await served();
+		const row = (id: string, part: string, seconds?: number) => ({
+			id,
+			title: "",
+			part,
+			atMs: seconds === undefined ? undefined : AT + seconds * 1_000,
+		});
+		api.recommender.met = [
+			row("seen", "test", 3),
+			row("a", "train", 1),
+			row("item/1", "valid", 1),
+			row("Ü 2", "train"),
+		];
+		await send(feed, ["u1", "brand new"], ["u1", "a"], ["u1", "item/1"], ["u1", "seen"], ["u1", "Ü 2"]);
+		const url = "/users/u1/history?limit=2";
+		const told = ({ items }: { items: { id: string; part: string; live: boolean; known: boolean }[] }) =>
+			items.map(
+				({ id, part, live, known }) =>
+					`${id} ${part}${live && part !== "live" ? " live" : ""}${known ? "" : " unknown"}`,
+			);
+		const first = (await api.call("GET", url)).body;
+		expect([told(first), first.total]).toEqual([["Ü 2 live", "seen test live"], 7]);
+		await api.call("POST", `${feed}/interactions`, [
+			{ user: "u1", item: "a", at: AT + 9_000 },
+			// At the moment of the row that the first page ended with.
+			{ user: "u1", item: "item/1", at: AT + 3_000 },
+		]);
+		await api.call("POST", `${feed}/interactions/remove`, { interactions: [{ user: "u1", item: "Ü 2" }] });
+		const second = (await api.call("GET", `${url}&cursor=${first.nextCursor}`)).body;
+		expect(told(second)).toEqual(["item/1 live", "a train live"]);
+		const third = (await api.call("GET", `${url}&cursor=${second.nextCursor}`)).body;
+		expect(told(third)).toEqual(["item/1 valid", "brand new live unknown"]);
+		const last = (await api.call("GET", `${url}&cursor=${third.nextCursor}`)).body;
+		expect([told(last), last.nextCursor]).toEqual([["Ü 2 train"], null]);
+		const all = (await api.call("GET", "/users/u1/history")).body;
+		expect([all.items.length, all.total, all.nextCursor]).toEqual([8, 8, null]);
+		api.recommender.met = [];
+	});
+
+	test("who is known by the feed alone has a history, and is found by the beginning of the id, in the order of ids", async () => {
+		const feed = await served();
+		await send(feed, ["u15", "a"], ["u3é", "a"], ["u1", "a"], ["zoë", "a"], ["u15", "Ü 2"]);
+		const { body } = await api.call("GET", "/users/u15/history?limit=1");
+		expect(body).toMatchObject({ items: [{ id: "Ü 2", part: "live" }], total: 2 });
+		const next = await api.call("GET", `/users/u15/history?limit=1&cursor=${body.nextCursor}`);
+		expect(next.body).toMatchObject({ items: [{ id: "a", part: "live" }], nextCursor: null });
+		const found = (query: string) => api.call("GET", `/users?${query}`).then(({ body: page }) => page);
+		expect(await found("q=u1")).toEqual({
+			items: [
+				{ id: "u1", interactions: 1, inDataset: true },
+				{ id: "u15", interactions: 0, inDataset: false },
+			],
+			total: 2,
+			nextCursor: null,
+		});
+		const pages: string[] = [];
+		let cursor: string | null = "";
+		while (cursor !== null) {
+			const page: { items: { id: string }[]; nextCursor: string | null } = await found(
+				`q=u&limit=1${cursor && `&cursor=${cursor}`}`,
+			);
+			pages.push(...ids(page.items));
+			cursor = page.nextCursor;
+			// Whoever comes before is of no page that follows.
+			if (pages.length === 2) await send(feed, ["u0", "a"]);
+		}
+		expect(pages).toEqual(["u1", "u15", "u2", "u3", "u3é"]);
+		expect(ids((await found(`checkpoint=${checkpoint}&q=u1`)).items)).toEqual(["u1"]);
+		expect(ids((await found("q=zo")).items)).toEqual(["zoë"]);
+		await api.call("DELETE", `${feed}/users/u15`);
+		expect(ids((await found("q=u1")).items)).toEqual(["u1"]);
+		expect((await api.call("GET", "/users/u15/history")).body.code).toBe("unknown_user");
 	});
 
 	test("steering, what-if, filters and batches stand on it; a checkpoint by its id answers as it was trained", async () => {
@@ -441,11 +558,11 @@ test("while all is read, at a start or after something was missed, nobody waits 
 		await api.app.prisma.$executeRaw`UPDATE feeds SET removals = removals + 1 WHERE name = ${feed.slice(7)}`;
 		await until("it reads all", () => Promise.resolve(isHeld), 10);
 		const live = async (user: string) =>
-			(await api.call("GET", `/users/${user}`)).body.live.map(({ id }: { id: string }) => id);
+			(await api.call("GET", `/users/${user}`)).body.live?.map(({ id }: { id: string }) => id);
 		await send(feed, ["u2", "seen"]);
 		await api.call("DELETE", `${feed}/users/u1`);
 		const all = async () => [await live("u1"), (await live("u2")).toSorted(), await live("u3")];
-		const wanted = [[], ["a", "seen"], ["a"]];
+		const wanted = [undefined, ["a", "seen"], ["a"]];
 		expect(await all()).toEqual(wanted);
 		const before = await reads();
 		expect(before).toBeGreaterThan(0);
@@ -477,13 +594,21 @@ describe("more than there is room for", () => {
 				);
 			await add(["u1", "a"], ["u2", "a"], ["u2", "seen"], ["u3", "a"], ["u3", "seen"], ["newcomer", "a"]);
 			await add(["u1", "Ü 2"]);
-			const all = { u1: ["Ü 2", "a"], u2: ["seen", "a"], u3: ["seen", "a"], newcomer: ["a"], somebody: [] };
+			const all: Record<string, string[] | undefined> = {
+				u1: ["Ü 2", "a"],
+				u2: ["seen", "a"],
+				u3: ["seen", "a"],
+				newcomer: ["a"],
+				somebody: [],
+			};
 			const expectAll = async () => {
 				for (const [user, items] of Object.entries(all)) expect([user, await live(user)]).toEqual([user, items]);
 			};
 			await expectAll();
+			// By the whole id, where memory does not hold all who have moved.
+			expect((await small.call("GET", "/users?q=newcomer")).body.total).toBe(1);
 			await small.call("DELETE", "/feeds/f/users/u2");
-			all.u2 = [];
+			all.u2 = undefined;
 			await expectAll();
 			await small.call("DELETE", "/feeds/f/users/newcomer");
 			expect((await small.call("GET", "/users/newcomer")).status).toBe(404);

@@ -32,30 +32,32 @@ test("ids are found by position and back, whatever they are and in any order", (
 });
 
 /** A list that says whose it is. */
-const listOf = (user: number, count: number, interests: number): List => ({
+const listOf = (user: number, count: number, interests: number, hasLinear = false): List => ({
 	items: Uint32Array.from({ length: count }, (_, place) => user * 100 + place),
 	scores: Float32Array.from({ length: count }, (_, place) => user - place),
 	shares: new Float32Array(count * interests).fill(user),
 	because: new Uint32Array(count * 3).fill(user),
+	linear: new Float32Array(hasLinear ? count : 0).fill(user),
 });
 
 test("lists come back as they were put; the least recently used leaves first; memory stays in its bound", () => {
 	const users = 40;
-	const bytesOfList = 10 * (8 + 8 + 12) + 14;
 	fc.assert(
 		fc.property(
 			fc.integer({ min: 1, max: 12 }),
 			fc.array(fc.tuple(fc.integer({ min: 0, max: users - 1 }), fc.boolean(), fc.integer({ min: 0, max: 10 })), {
 				maxLength: 200,
 			}),
-			(room, steps) => {
+			fc.boolean(),
+			(room, steps, hasLinear) => {
+				const bytesOfList = 10 * (8 + 8 + 12 + (hasLinear ? 4 : 0)) + 14;
 				const budget = users * 4 + room * bytesOfList;
-				const table = new ListTable(users, 10, 2, budget);
+				const table = new ListTable(users, 10, 2, hasLinear, budget);
 				expect(table.capacity).toBe(room);
 				const model = new Map<number, number>(); // user → length, the least recently used first
 				for (const [user, isPut, count] of steps) {
 					if (isPut) {
-						table.put(user, listOf(user, count, 2));
+						table.put(user, listOf(user, count, 2, hasLinear));
 						if (!model.delete(user) && model.size === room) model.delete(model.keys().next().value as number);
 						model.set(user, count);
 					} else {
@@ -63,7 +65,7 @@ test("lists come back as they were put; the least recently used leaves first; me
 						const found = table.get(user);
 						expect(found === null).toBe(length === undefined);
 						if (length === undefined) continue;
-						expect(found).toEqual(listOf(user, length, 2));
+						expect(found).toEqual(listOf(user, length, 2, hasLinear));
 						model.delete(user);
 						model.set(user, length);
 					}
@@ -77,19 +79,19 @@ test("lists come back as they were put; the least recently used leaves first; me
 });
 
 test("what was warmed leaves before what was asked, the last one first; a copy keeps what was used last", () => {
-	const table = new ListTable(10, 10, 2, 40 + 4 * (10 * (8 + 8 + 12) + 14));
+	const table = new ListTable(10, 10, 2, false, 40 + 4 * (10 * (8 + 8 + 12) + 14));
 	for (const user of [1, 2, 3]) table.putOldest(user, listOf(user, 5, 2));
 	table.put(4, listOf(4, 5, 2));
 	expect(table.isFull).toBe(true);
 	table.put(5, listOf(5, 5, 2));
 	expect([1, 2, 3, 4, 5].filter((user) => table.has(user))).toEqual([1, 2, 4, 5]);
-	const smaller = table.copiedTo(new ListTable(10, 10, 2, 40 + 2 * (10 * (8 + 8 + 12) + 14)));
+	const smaller = table.copiedTo(new ListTable(10, 10, 2, false, 40 + 2 * (10 * (8 + 8 + 12) + 14)));
 	expect([1, 2, 3, 4, 5].filter((user) => smaller.has(user))).toEqual([4, 5]);
 	expect(smaller.get(4)).toEqual(listOf(4, 5, 2));
 });
 
 test("a table without room keeps nothing", () => {
-	const table = new ListTable(10, 200, 4, 100);
+	const table = new ListTable(10, 200, 4, false, 100);
 	table.put(1, listOf(1, 3, 4));
 	expect([table.capacity, table.get(1), table.isFull]).toEqual([0, null, true]);
 });

@@ -13,6 +13,7 @@ from trainer.data.dataset import IdMap
 from trainer.data.tags import Tags
 from trainer.events import Checkpoint, Finished
 from trainer.training import experiment
+from trainer.training.protocol import Protocol
 
 USERS, ITEMS = 300, 120
 DIGEST = "ef" * 32
@@ -42,7 +43,7 @@ def train(root: Path, model: str, config: str) -> Checkpoint:
         config_json=config,
         dataset_key=dataset.key_of(DIGEST),
         seed=1,
-        protocol=experiment.Protocol(),
+        protocol=Protocol(),
         device="cpu",
     )
     *_, last = experiment.run(spec, root)

@@ -24,10 +24,10 @@ from trainer.serving import exporting
 from trainer.serving.checkpoint import LoadedCheckpoint
 from trainer.serving.exporting import ExportRequest, export
 from trainer.serving.exporting.folder import ExportFolder
-from trainer.serving.person import columns_of, known_user
+from trainer.serving.person import columns_of, known_user, with_live
 from trainer.serving.question import Question
 from trainer.storage import artifacts
-from trainer.training.experiment import open_checkpoint
+from trainer.training.checkpoint import open_checkpoint
 
 MODELS = ["valid", "bpr", "popularity"]
 
@@ -78,6 +78,56 @@ def test_everybody_gets_what_they_would_be_answered(root: Path, checkpoints: dic
     assert found["user 17"] == []
 
 
+def staged(root: Path, people: dict[str, list[str]]) -> tuple[str, str]:
+    path = root / "uploads" / str(uuid.uuid4()) / "data"
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(f"{json.dumps({'user': user, 'items': items})}\n" for user, items in people.items()))
+    return str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_with_live_rows_everybody_gets_what_a_deployment_with_a_feed_answers(
+    root: Path, checkpoints: dict[str, Checkpoint], model: str
+) -> None:
+    moved = {
+        "user 3": ["item 8", "brand new", "item 2"],
+        "stranger": ["item 1"],
+        "user 256": [f"item {n}" for n in range(30, 0, -1)],
+        "user 299": ["brand new"],
+    }
+    exported = export(asked(checkpoints[model], explain=True, live=staged(root, moved)), root)
+    found = lines_of(root, exported)
+    assert (exported.users, exported.unknown_users) == (300, 0)
+    answering = served(root, checkpoints[model])
+    data = answering.dataset
+    for user in ("user 0", "user 3", "user 256", "user 299"):
+        live, _ = columns_of(data, moved.get(user, []))
+        met = with_live(data, data.users.index(user) or 0, live)
+        person = met if answering.has("fold_in") else replace(known_user(data, user), seen=met.seen)
+        [answer] = answering.rank([Question(person, n=20, excluded=person.seen, explain=True)])
+        ranked = list(answer.ranked.items())
+        assert [item["id"] for item in found[user]] == [data.items.id(one.column) for one in ranked]
+        assert [item["because"] for item in found[user]] == [[data.items.id(c) for c in one.because] for one in ranked]
+        assert not set(moved.get(user, [])) & {item["id"] for item in found[user]}
+    named = lines_of(
+        root, export(asked(checkpoints[model], users=("user 3", "nobody"), live=staged(root, moved)), root)
+    )
+    assert [item["id"] for item in named["user 3"]] == [item["id"] for item in found["user 3"]]
+
+
+def test_the_same_live_rows_staged_again_belong_into_the_same_file(
+    root: Path, checkpoints: dict[str, Checkpoint]
+) -> None:
+    where = torch.device("cpu")
+    request = asked(checkpoints["valid"], live=staged(root, {"user 3": ["item 8"]}))
+    again = replace(request, live=staged(root, {"user 3": ["item 8"]}))
+    assert request.fingerprint(where) == again.fingerprint(where)
+    others = (replace(request, live=None), replace(request, live=staged(root, {})))
+    assert len({one.fingerprint(where) for one in (request, *others)}) == 3
+    with pytest.raises(InvalidRequest, match="not those that were staged"):
+        export(replace(request, live=(request.live[0] if request.live else "", "0" * 64)), root)
+
+
 def test_those_asked_for_in_their_order_and_the_unknown_counted(root: Path, checkpoints: dict[str, Checkpoint]) -> None:
     users = ("user 299", "nobody", "user 3", "User 3", "user 0")
     whole = lines_of(root, export(asked(checkpoints["valid"]), root))
@@ -100,11 +150,15 @@ def test_hiding_everything_leaves_empty_lists(root: Path, checkpoints: dict[str,
     assert not any(found.values())
 
 
-# Each attempt is a process of its own, as in service; forked before anything is computed: PyTorch is loaded once.
+# Each attempt is a process of its own, as in service; forked before anything is computed: what it needs is loaded once.
 # It dies before its rename of a number, or before it deletes its first part; "" is left alone.
 ATTEMPTS = """
 import json, os, pathlib, signal, sys
+import pyarrow.parquet
+from trainer import registry
+from trainer.kernels import fused, reasons
 from trainer.serving.exporting import ExportRequest, export
+registry.catalogue()
 root = pathlib.Path(sys.argv[1])
 rename, unlink, renamed = pathlib.Path.rename, pathlib.Path.unlink, []
 def attempt(spec, death):

@@ -5,6 +5,7 @@ import json
 import random
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -199,6 +200,37 @@ def test_items_are_found_by_what_any_of_the_interactions_calls_them(bring: Bring
         items=("i.csv", "quoi,what,name\n9,i1,One\n"),
     )
     assert (both.code, "'quoi' and 'what'" in both.message) == ("ambiguous_column", True)
+
+
+@pytest.mark.parametrize(
+    ("columns", "place"),
+    [
+        ({"title": "x"}, "columns.title"),
+        ({"title": "nosuch"}, "columns.title"),
+        ({"interactions": {"tags": "x"}}, "columns.interactions.tags"),
+        ({"files": {"a.csv": {"title": 3}}}, "columns.files.a.csv.title"),
+    ],
+)
+def test_titles_named_in_interactions_are_refused_with_the_way_out(
+    tmp_path: Path, columns: dict[str, Any], place: str
+) -> None:
+    (tmp_path / "a").write_text(table("user", "item"))
+    rule = ImportRule.parse(json.dumps({"columns": columns}))
+    files = [SourceFile("interactions", tmp_path / "a", "a.csv")]
+    with pytest.raises(BadDataset, match=r"has no, user, x, item; give .* once more") as refused:
+        list(import_dataset(files, rule, tmp_path / "artifacts", "0" * 64))
+    assert (refused.value.code, refused.value.field) == ("missing_column", f"rule.{place}")
+    made = preview(columns, ("interactions", "a.csv", table("user", "item")))
+    assert [one.message for one in made.problems] == [refused.value.message]
+
+
+def test_the_same_file_once_more_gives_the_titles(bring: Bring) -> None:
+    text = table("user", "item")
+    rule = json.dumps({"columns": {"items": {"item": "item", "title": "x"}}})
+    outcome = bring(rule, interactions=("a.csv", text), items=("a.csv", text))
+    assert (outcome.message, outcome.titles["i1"]) == ("", "2")
+    general = bring('{"columns": {"title": "x"}}', interactions=("a.csv", text), items=("b.csv", text))
+    assert (general.message, general.titles["i1"]) == ("", "2")
 
 
 def test_titles_in_an_archive_are_needed_once_the_rule_names_their_table(bring: Bring) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from trainer.data.importing import Problem
+
 Bring = Callable[..., Any]
 ReadBack = Callable[..., tuple[list[dict[str, str]], list[Any]]]
 
@@ -306,3 +308,32 @@ def test_an_archive_of_parts_says_how_to_bring_them(bring: Bring) -> None:
     outcome = bring(interactions=("parts.zip", zipped(**{"train.csv": TRAIN, "test.csv": TEST})))
     assert outcome.code == "missing_file"
     assert "unpack the archive and upload each of its files as what it is" in outcome.message
+
+
+def test_ratings_that_differ_are_said_to_be_taken_once_and_count_as_no_problem(bring: Bring) -> None:
+    def told(rule: str, stars: Callable[[int], float]) -> list[Problem]:
+        rows = {
+            role: "user,item,stars\n"
+            + "".join(f"u{u},i{i},{stars(u + i)}\n" for u, i in GRID if ((u + i) % 3 == 0) is (role == "test"))
+            for role in ("train", "test")
+        }
+        outcome = bring(rule, **rows)
+        assert outcome.counts["problems_total"] == 0
+        return outcome.problems
+
+    # The least is in the one table, the largest in the other.
+    [one] = told(GIVEN, lambda n: n % 3 + 0.5)
+    assert (one.code, one.file, one.line, one.column) == ("ratings_all_taken", "", 0, "stars")
+    assert one.message == "ratings from 0.5 to 2.5, all taken as likes unless minRating is given"
+    assert told('{"minRating": 1, "split": {"kind": "given"}}', lambda n: n % 5 + 1) == []
+    assert told(GIVEN, lambda n: 5) == []
+
+
+def test_the_range_of_ratings_is_of_all_rows_that_are_taken(bring: Bring) -> None:
+    """Also of those beyond the first batch; what is left out as bad or by the window is in none."""
+    rows = "".join(f"u{n % 70},i{n % 110},{n % 3 + 2},{1_767_225_600 + n}\n" for n in range(200_000))
+    others = ",i1,-9,1767225600\nu1,i1,99,1999999999\nu1,i1,none,1767225600\nu1,i1,7,1767225601\n"
+    rule = '{"skipBadRows": true, "until": "2026-12-01"}'
+    [row, one] = bring(rule, interactions="user,item,rating,timestamp\n" + rows + others).problems
+    assert (row.code, one.code, one.column) == ("empty_id", "ratings_all_taken", "rating")
+    assert one.message == "ratings from 2 to 7, all taken as likes unless minRating is given"

@@ -153,6 +153,38 @@ def test_what_an_import_would_refuse_and_what_it_would_say() -> None:
     assert [(one.code, one.line) for one in titles.warnings] == [("encoding", 0), ("ragged_row", 3)]
 
 
+def test_ratings_that_differ_are_said_to_be_taken_all_the_same() -> None:
+    data = "user,item,rating\na,b,0.5\na,c,5\n"
+
+    def told(data: str, rule: str = "{}") -> list[tuple[str, str, str]]:
+        made = preview(("train", "a.csv", data), ("test", "b.csv", data), rule=rule)
+        return [(one.code, one.file, one.message) for one in made.warnings]
+
+    said = "ratings from 0.5 to 5, all taken as likes unless minRating is given"
+    assert told(data) == [("ratings_all_taken", "", said)]
+    [one] = preview_files([Head("train", "a.csv", data.encode(), is_whole=False)], ImportRule()).warnings
+    assert (one.code, one.file, one.column) == ("ratings_all_taken", "a.csv", "rating")
+    assert one.message == "ratings from 0.5 to 5 in the first rows, all taken as likes unless minRating is given"
+    assert told(data, '{"minRating": 4}') == []
+    assert told(data.replace("0.5", "5")) == []
+
+
+def test_of_several_columns_of_times_the_others_are_said() -> None:
+    data = "user,item,created_at,purchased_at\na,b,2026-01-01,26.11.2026 12:43\n"
+    taken, other = preview(("interactions", "a.csv", data)).tables[0].columns[2:]
+    assert (taken.role, taken.why) == ("timestamp", "'created_at' is a usual name, and so is 'purchased_at'")
+    assert other.role == ""
+    asked = preview(("interactions", "a.csv", data), rule='{"columns": {"timestamp": "purchased_at"}}').tables[0]
+    assert (asked.columns[3].form, asked.rows[0][3]) == ("DD.MM.YYYY hh:mm:ss", "2026-11-26T12:43:00Z")
+
+
+def test_a_header_below_the_line_of_its_separator_is_named_by_its_own_line() -> None:
+    data = "sep=;\nuser;item\na;b\n"
+    made = preview(("interactions", "a.csv", data), rule='{"columns": {"item": "sku"}}')
+    [problem] = made.problems
+    assert (problem.line, problem.message) == (2, "a.csv: line 2 has no column 'sku'; it has user, item")
+
+
 def test_a_file_without_header_shows_its_cells_for_the_choice() -> None:
     data = "1\t10\t5\t881250949\n1\t11\t3\t881250950\n"
     made = preview(("interactions", "u.data.txt", data))
@@ -183,3 +215,70 @@ def test_what_is_no_table_is_a_problem() -> None:
     made = preview(("interactions", "a.db", b"SQLite format 3\0" + b"\0" * 100), ("items", "b.csv", b""))
     assert [one.code for one in made.problems] == ["unsupported_format", "empty_file"]
     assert made.tables == []
+
+
+def ends(name: str, data: bytes, rule: str = "{}", head: int = HEAD_BYTES, tail: int = HEAD_BYTES) -> Preview:
+    """Of a file of which the first and the last bytes are here."""
+    at = max(len(data) - tail, 0)
+    return preview_files([Head("", name, data[:head], len(data) < head, data[at:], at)], ImportRule.parse(rule))
+
+
+def test_the_end_of_a_zip_says_what_it_holds() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("ml/links.csv", "movieId,imdbId\n" + "".join(f"{n},{n}\n" for n in range(9_000)))
+        archive.writestr("ml/ratings.csv", RATINGS)
+        archive.writestr("ml/movies.csv", "movieId,title,genres\n1,One,A|B\n")
+    made = ends("ml.zip", file.getvalue())
+    assert [(table.name, table.role) for table in made.tables] == [("ml.zip: ml/movies.csv", "items")]
+    assert made.problems == []
+    assert [(one.code, one.message) for one in made.warnings] == [
+        ("left_out", "left out, for their names do not say that they are needed: ml/links.csv"),
+        ("not_shown", "ml.zip: what ml/ratings.csv holds lies further in; it is seen on import"),
+    ]
+    whole = ends("ml.zip", file.getvalue(), head=len(file.getvalue()) // 2, tail=len(file.getvalue()))
+    assert [table.role for table in whole.tables] == ["interactions", "items"]
+    assert [one.code for one in whole.warnings] == ["left_out"]
+
+
+def test_the_first_member_of_a_zip_is_shown_from_its_beginning() -> None:
+    """The one table, whatever it is called: its directory says that there is no other."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("export.csv", RATINGS)
+    made = ends("shop.zip", file.getvalue(), head=20_000, tail=2_000)
+    [table] = made.tables
+    assert (table.name, table.role, len(table.rows)) == ("shop.zip: export.csv", "interactions", 20)
+    assert (made.problems, made.warnings) == ([], [])
+
+
+def test_an_end_that_holds_no_directory_is_as_good_as_none() -> None:
+    data = zipped(RATINGS)[:-40] + bytes(200_000)
+    made = ends("a.zip", data)
+    assert [one.code for one in made.warnings] == ["not_shown"]
+    [unread] = ends("a.parquet", b"PAR1" + bytes(200_000) + b"\xff\xff\xff\x7fPAR1").warnings
+    assert (unread.code, "seen on import" in unread.message) == ("not_shown", True)
+
+
+def parquet(rows: int, **options: int) -> bytes:
+    file = io.BytesIO()
+    columns = {"user": [f"u{n * 7919 % rows}" for n in range(rows)], "item": list(range(rows))}
+    times = {"at": [1_577_836_800 + n * 104_729 % 10**7 for n in range(rows)]}
+    pa.parquet.write_table(pa.table(columns | times), file, use_dictionary=False, **options)
+    return file.getvalue()
+
+
+def test_the_ends_of_a_parquet_file_show_its_columns_and_perhaps_its_first_rows() -> None:
+    data = parquet(100_000)
+    made = ends("a.parquet", data, '{"split": {"kind": "temporal"}}')
+    [table] = made.tables
+    assert ([column.name for column in table.columns], table.rows) == (["user", "item", "at"], [])
+    assert roles(made) == {"user": "user", "item": "item", "at": "timestamp"}
+    assert (made.problems, [one.code for one in made.warnings]) == ([], ["not_shown"])
+    missing = ends("a.parquet", data, '{"columns": {"user": "customer"}}')
+    assert [one.code for one in missing.problems] == ["missing_column"]
+
+    made = ends("a.parquet", parquet(100_000, row_group_size=1_000))
+    [table] = made.tables
+    assert (len(table.rows), table.rows[1]) == (20, ["u7919", "1", "2020-01-02T05:05:29Z"])
+    assert (made.problems, made.warnings) == ([], [])

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
 
 from trainer.data import dataset, sample
 from trainer.data.dataset import Dataset
 from trainer.data.importing import Finished, ImportRule, Progress, SourceFile, files_of_folder, import_dataset
+from trainer.data.importing.interactions import Interactions
 from trainer.data.importing.split import k_core
 from trainer.errors import BadDataset, DatasetCorrupt, InvalidRequest
 
@@ -59,6 +59,9 @@ def test_k_core_holds_before_the_split(tmp_path: Path) -> None:
     data = imported(tmp_path, '{"kCore": 5}', interactions=TABLE + lonely)
     assert data.users.index("lonely") is None
     assert data.items.index("rare") is None
+    assert data.statistics["interactions"] + data.statistics["cold_dropped"] == len(ROWS)
+    assert data.statistics["outside_core"] == 2
+    assert "outside_core" not in imported(tmp_path, digest="b" * 64, interactions=TABLE).statistics
 
 
 def test_given_parts_drop_the_cold_and_keep_train_first(tmp_path: Path) -> None:
@@ -90,10 +93,13 @@ def test_a_long_title_is_cut_and_its_column_has_several_usual_names(tmp_path: Pa
 
 def test_k_core_is_the_fixed_point_by_hand() -> None:
     """Item 3 has one user; without it user 2 has one item, without whom item 2 has one user. 0 and 1 stay."""
-    rows = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]], np.float32)
-    assert k_core(csr_matrix(rows), 2).toarray().tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]]
-    assert k_core(csr_matrix(rows), 1).toarray().tolist() == rows.tolist()
-    assert k_core(csr_matrix(rows), 3).nnz == 0
+    whole = Interactions(
+        np.array([0, 2, 5, 7]), np.array([0, 1, 0, 1, 2, 2, 3], np.int32), np.zeros(7, np.int8), None, 4
+    )
+    core = k_core(whole, 2)
+    assert (core.indptr.tolist(), core.items.tolist(), core.width) == ([0, 2, 4, 4], [0, 1, 0, 1], 4)
+    assert k_core(whole, 1) is whole
+    assert len(k_core(whole, 3)) == 0
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csr_matrix
 
+from trainer.data.dataset import PARTS
+from trainer.data.importing.interactions import NAMES, Interactions
 from trainer.data.importing.rule import LeaveLastSplit, StrongSplit, TemporalSplit
-from trainer.data.importing.split import split_by_time
+from trainer.data.importing.split import cuts_of, split_by_time
 
 Bring = Callable[..., Any]
 Entry = tuple[int, int, int]  # user, item, time
@@ -25,13 +26,15 @@ entries = st.dictionaries(
 
 
 def split(found: list[Entry], rule: Any) -> Parts:
-    users, items, at = (np.array(column) for column in zip(*found, strict=True))
-    matrix = csr_matrix((np.ones(len(found), np.float32), (users, items)), (USERS, ITEMS))
-    times = {(user, item): time for user, item, time in found}
-    parts = split_by_time(matrix, at.astype(np.int64), rule)
+    users, items, at = (np.array(column, np.int64) for column in zip(*found, strict=True))
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=USERS))])
+    whole = Interactions(indptr, items.astype(np.int32), np.zeros(len(found), np.int8), at, ITEMS)
+    cuts = cuts_of(at, rule) if isinstance(rule, TemporalSplit) else ()
+    part = split_by_time(whole, rule, cuts).tolist()
+    names = NAMES if isinstance(rule, StrongSplit) else PARTS
     return {
-        name: {(u, i, times[u, i]) for u, i in zip(*(axis.tolist() for axis in part.nonzero()), strict=True)}
-        for name, part in parts.items()
+        name: {one for one, place in zip(found, part, strict=True) if place == number}
+        for number, name in enumerate(names)
     }
 
 

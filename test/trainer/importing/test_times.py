@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from trainer.data.dataset import NO_TIME, Dataset
 from trainer.data.importing import Head, ImportRule, preview_files
+from trainer.data.importing.naming import is_usual
 from trainer.data.importing.times import ISO, checked_times, form_of, iso_of, moment
 from trainer.errors import InvalidRequest
 
@@ -52,6 +53,8 @@ def times_of(data: Dataset) -> dict[tuple[str, str], str]:
         ("ISO 8601", ["2020-01-01", "2020-01-01 12:00", "2020-01-01T12:00:00.5+02:00"]),
         # As the snapshot of a feed has them.
         ("ISO 8601", ["1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.001Z", "2101-12-31T23:59:59.999Z"]),
+        ("DD.MM.YYYY hh:mm:ss", ["25.09.2025 12:43", "26.11.2026", "1.2.2026 9:05:00", ""]),  # as Excel writes them
+        ("", ["25/09/2025", "09/25/2025"]),  # day or month first?
         ("", ["12.5", "3", "40"]),  # hours played
         ("", ["1999", "2004"]),  # years
         ("", ["yesterday", "2020-01-01"]),
@@ -87,6 +90,21 @@ def test_cells_are_milliseconds_since_1970() -> None:
     iso = ["2020-01-01", "2020-01-01T01:00+01:00", "2020-01-01 00:00:00.9999Z", "2020-02-30", "2020-01-01 24:00", ""]
     assert read("ISO 8601", *iso) == [NEW_YEAR, NEW_YEAR, NEW_YEAR + 999, None, None, None]
     assert read("ISO 8601", "0001-01-01", "9999-12-31T23:59:59.999Z") == [-62_135_596_800_000, 253_402_300_799_999]
+
+
+def test_dates_with_dots_begin_with_the_day() -> None:
+    cells = ["02.01.2020", "1.1.2020 1:00", "01.01.2020  01:00:30", "", "30.02.2020", "2020-01-01", "01.01.2020 24:00"]
+    hour = 3_600_000
+    expected = [NEW_YEAR + DAY, NEW_YEAR + hour, NEW_YEAR + hour + 30_000, None, None, None, None]
+    assert read("DD.MM.YYYY hh:mm:ss", *cells) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["purchased_at", "Ordered On", "boughtDate", "SOLD_TIME", "listened-at", "clickedOn", "order_date", "visited"],
+)
+def test_a_column_of_times_is_known_by_what_happened_then(name: str) -> None:
+    assert is_usual("timestamp", name) == (name != "visited")
 
 
 moments = st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30)).map(

@@ -82,7 +82,7 @@ def test_value_and_gradients_equal_the_dense_ones(
     monkeypatch: pytest.MonkeyPatch, tile: tuple[int, int], kept: int, noisy: bool, shared: bool
 ) -> None:
     monkeypatch.setitem(decoder.TILE, "cpu", tile)
-    monkeypatch.setattr(decoder, "KEPT_BYTES", kept)
+    monkeypatch.setitem(decoder.KEPT_BYTES, "cpu", kept)
     monkeypatch.setattr(decoder, "FEWEST_KEPT", 2)
     expected = dense(torch.float64, noisy, shared)
     assert_near(tiled(torch.float64, noisy, shared), expected, 1e-12)

@@ -205,3 +205,43 @@ def test_nothing_asked_nothing_answered(n: int) -> None:
     users = 0 if n else USERS
     columns, values = search(inputs(users, users), n)
     assert columns.shape == values.shape == (users, n)
+
+
+def large_offsets(size: float) -> Tensor:
+    offsets = size * torch.randn(USERS, ITEMS, generator=torch.Generator().manual_seed(4))
+    offsets[offsets.abs() < size] = 0.0  # most items go with nothing
+    return offsets
+
+
+@pytest.mark.parametrize("size", [0.1, 30.0], ids=["beside the mixture", "far above it"])
+@pytest.mark.parametrize("steered", [False, True], ids=["as it is", "steered"])
+@pytest.mark.parametrize("tile_logits", [50_000, 1 << 22], ids=["many tiles", "one tile"])
+def test_what_is_added_to_the_scores_is_searched_with_them(
+    monkeypatch: pytest.MonkeyPatch, size: float, steered: bool, tile_logits: int
+) -> None:
+    monkeypatch.setattr(retrieval, "TILE_LOGITS", tile_logits)
+    vectors, weights, (indptr, hidden) = inputs(), steering() if steered else None, hidden_columns(USERS, 100)
+    offsets = large_offsets(size)
+    found = best_items(catalogue(vectors[0]), *vectors[1:], TAUS, 20, indptr, hidden, weights, offsets)
+    doubles = tuple(part.double() for part in vectors)
+    scores = log_scores(*doubles, TAUS, None if weights is None else weights.double()) + offsets
+    scores[torch.arange(USERS).repeat_interleave(indptr.diff()), hidden] = -torch.inf
+    values, columns = scores.topk(20)
+    expected = columns.masked_fill(values == -torch.inf, -1)
+    assert torch.equal(found[0] == -1, expected == -1)
+    torch.testing.assert_close(found[1].double(), values, rtol=1e-6, atol=1e-5)
+    assert (found[0] != expected).float().mean() < 0.01
+
+
+@pytest.mark.parametrize("size", [1.0, 1e4])
+def test_bounds_hold_with_what_is_added(quick_dtype: torch.dtype, size: float) -> None:
+    """Both in float32, where a large offset takes digits from a logit."""
+    items, interests = unit(ITEMS, WIDTH, seed=1), unit(USERS, INTERESTS, WIDTH, seed=3)
+    interests[:, 0] = items[:USERS]
+    decoding, offsets = interests / 0.1, large_offsets(size)
+    logits = decoding.flatten(0, 1).to(quick_dtype) @ items.to(quick_dtype).T
+    slack = retrieval._slack(decoding, quick_dtype) + retrieval._slack_of_sum(decoding, offsets)
+    bounds = retrieval._bounds(logits, slack, INTERESTS) + offsets
+    largest = torch.einsum("bkd,nd->bkn", decoding.double(), items.double()).amax(1) + offsets.double()
+    assert (bounds >= largest).all()
+    assert (bounds - largest <= 2 * slack).all()

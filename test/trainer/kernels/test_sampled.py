@@ -5,10 +5,11 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from trainer.contract.interest_config import MacridVAEConfig, ValidConfig
 from trainer.contract.recommender import Histories, Recommender, StepContext
 from trainer.kernels import sampled
 from trainer.models.multvae import MultVAE, MultVAEConfig
-from trainer.models.valid import MacridVAE, MacridVAEConfig, Valid, ValidConfig
+from trainer.models.valid import MacridVAE, Valid
 
 TRAIN = csr_matrix((np.random.default_rng(0).random((6, 40)) < 0.2).astype(np.float32))
 SMALL = {"embedding_size": 4, "encoder_size": 3, "k": 2}

@@ -24,6 +24,7 @@ def model_of(**options: Any) -> DPCML:
     model = DPCML(DPCMLConfig(**{"embedding_size": 5, "k": C, "neg_sample_num": M, **options}), *TRAIN.shape)
     model.prepare(TRAIN, torch.Generator().manual_seed(1))
     model = model.double()
+    model.presence = torch.from_numpy((X.sum(1) > 0) / 3).double()
     model.rarity = torch.from_numpy(X.sum() / np.maximum(X.sum(1), 1) / 3).double()
     with torch.no_grad():
         model.after_step()
@@ -52,9 +53,10 @@ def psi(model: DPCML, user: int) -> Tensor:
     return total / C**2
 
 
+@pytest.mark.parametrize("diversity", ["all", "batch"])
 @pytest.mark.parametrize("negatives", ["uniform", "hard"])
-def test_loss_and_gradients_are_the_papers(negatives: str) -> None:
-    model = model_of(negatives=negatives, margin=1.3, reg_weight=0.7, m1=0.3, m2=0.9)
+def test_loss_and_gradients_are_the_papers(negatives: str, diversity: str) -> None:
+    model = model_of(negatives=negatives, diversity=diversity, margin=1.3, reg_weight=0.7, m1=0.3, m2=0.9)
     loss = model.pair_loss(BATCH, context())
     drawn = model.negatives.draw(BATCH.users, M, context().generator)
     expected = torch.zeros((), dtype=torch.float64)
@@ -65,8 +67,11 @@ def test_loss_and_gradients_are_the_papers(negatives: str) -> None:
         ]
         # Of the drawn items the nearest costs most.
         expected = expected + (sum(losses) if negatives == "uniform" else torch.stack(losses).max())
-        share = X[user].sum() / X.sum()  # how often this user comes
-        expected = expected + 0.7 * psi(model, user) / (3 * share * len(PAIRS))
+        if diversity == "batch":
+            share = X[user].sum() / X.sum()  # how often this user comes
+            expected = expected + 0.7 * psi(model, user) / (3 * share * len(PAIRS))
+    if diversity == "all":  # those who have anything, whoever is in the batch
+        expected = expected + 0.7 * sum(psi(model, user) for user in range(3)) / 3
     torch.testing.assert_close(loss, expected)
     parameters = list(model.parameters())
     found, right = torch.autograd.grad(loss, parameters), torch.autograd.grad(expected, parameters)
@@ -74,7 +79,7 @@ def test_loss_and_gradients_are_the_papers(negatives: str) -> None:
 
 
 def test_the_diversity_of_all_pairs_is_the_mean_over_users() -> None:
-    model = model_of(m1=0.3, m2=0.9)
+    model = model_of(m1=0.3, m2=0.9, diversity="batch")
     rows, columns = TRAIN.nonzero()
     everything = Interactions(torch.from_numpy(rows).long(), torch.from_numpy(columns).long())
     found = model._diversity(everything, model.user_embedding[everything.users])

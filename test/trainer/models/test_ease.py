@@ -5,9 +5,10 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from trainer.contract import ridge
 from trainer.contract.recommender import Histories
-from trainer.models import ease
-from trainer.models.ease import EASE, EASEConfig
+from trainer.contract.ridge import EASEConfig
+from trainer.models.ease import EASE
 
 
 def random_matrix(users: int, items: int) -> csr_matrix:
@@ -59,7 +60,7 @@ def test_a_person_who_is_not_in_the_data_is_scored_like_one_who_is(shape: tuple[
 @pytest.mark.parametrize("at_once", [1, 10_000])
 @pytest.mark.parametrize("shape", [(40, 12), (12, 40)], ids=["primal", "dual"])
 def test_what_an_item_adds_is_its_weight(shape: tuple[int, int], at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ease, "_NUMBERS_AT_ONCE", at_once)
+    monkeypatch.setattr(ridge, "_NUMBERS_AT_ONCE", at_once)
     train = random_matrix(*shape)
     model = fitted(train, reg_weight=5.0)
     batch = Histories.of(train, np.array([3, 0, 5]))

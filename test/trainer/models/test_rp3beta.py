@@ -5,8 +5,9 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from trainer.contract.random_walks import RP3betaConfig
 from trainer.contract.recommender import Histories
-from trainer.models.rp3beta import RP3beta, RP3betaConfig
+from trainer.models.rp3beta import RP3beta
 
 
 def slow_scores(x: np.ndarray, k: int, alpha: float, beta: float) -> np.ndarray:

@@ -125,6 +125,13 @@ def test_shared_negatives_keep_the_expectation() -> None:
     assert abs(means[0] - means[1]) < 0.02 * means[0]
 
 
+def test_vectors_start_as_wide_as_is_asked_for() -> None:
+    model = MFCCL(MFCCLConfig(init_std=1e-4), 400, 500)
+    model.prepare(csr_matrix((400, 500), dtype=np.float32), torch.Generator().manual_seed(1))
+    for table in (model.user_embedding, model.item_embedding):
+        assert 0.98e-4 < float(table.detach().std()) < 1.02e-4
+
+
 def test_defaults_are_the_published_ones() -> None:
     simplex, mf = SimpleXConfig(), MFCCLConfig()
     assert (simplex.gamma, simplex.margin, simplex.negative_weight, simplex.neg_sample_num) == (0.8, 0.9, 250, 2000)

@@ -114,6 +114,13 @@ def test_shared_negatives_keep_the_expectation() -> None:
     assert abs(means[0] - means[1]) < 0.02 * means[0]
 
 
+def test_vectors_start_as_wide_as_is_asked_for() -> None:
+    model = UltraGCN(UltraGCNConfig(init_std=1e-4), 400, 500)
+    model.prepare(csr_matrix((400, 500), dtype=np.float32), torch.Generator().manual_seed(1))
+    for table in (model.user_embedding, model.item_embedding):
+        assert 0.98e-4 < float(table.detach().std()) < 1.02e-4
+
+
 def test_nothing_is_as_large_as_the_catalogue_squared() -> None:
     model = model_of()
     sizes = [tensor.numel() for tensor in (*model.state_dict().values(), *model.buffers())]

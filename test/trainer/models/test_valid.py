@@ -13,10 +13,11 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from trainer.contract.interest_config import MacridVAEConfig, ValidConfig
 from trainer.contract.recommender import Histories, StepContext
 from trainer.kernels import noise
 from trainer.kernels.attention import refine
-from trainer.models.valid import MacridVAE, MacridVAEConfig, Valid, ValidConfig
+from trainer.models.valid import MacridVAE, Valid
 
 USERS, ITEMS = 9, 50
 SMALL: dict[str, Any] = {"k": 3, "embedding_size": 6, "encoder_size": 5}
@@ -276,7 +277,7 @@ def test_its_best_items_are_the_same_with_and_without_the_search(monkeypatch: py
     model = trained_a_little(Valid(ValidConfig(**SMALL, r=r), USERS, ITEMS)).eval()
     batch = histories()
     searched = model.best(batch, 10, batch)
-    monkeypatch.setattr("trainer.models.valid.best_items", None)  # whoever calls it fails
+    monkeypatch.setattr("trainer.contract.interest_vae.best_items", None)  # whoever calls it fails
     with pytest.raises(TypeError):
         model.best(batch, 10, batch)
     monkeypatch.setattr("trainer.kernels.retrieval.fused_for", lambda _: None)  # a machine without numba, or a GPU
@@ -382,7 +383,7 @@ def test_defaults_are_the_citeulike_setting_of_the_paper() -> None:
     chosen = ValidConfig().model_dump()
     assert chosen == {
         "k": 4, "r": 2, "embedding_size": 64, "encoder_size": 64, "tau": 0.1, "tau_dec": 0.1, "std": 0.1,
-        "anneal_cap": 1.0, "total_anneal_steps": 20_000, "dropout": 0.5, "gumbel": True,
+        "anneal_cap": 1.0, "total_anneal_steps": 20_000, "dropout": 0.5, "prototypes": "learned", "gumbel": True,
         "implicit_differentiation": "code", "update_norm": "code",
         "self_attention": "none", "tau_sa": 0.5, "sa_repeats": 1, "sa_mean": "row",
         "epochs": 300, "patience": 15, "learning_rate": 1e-3, "weight_decay": 0.0,

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 import trainer
@@ -95,25 +94,49 @@ def test_what_is_worked_on_is_waited_for_and_nothing_else(
 
 
 LOADED = """
-import os, trainer.child, torch._dynamo
+import os, sys, trainer.__main__
+from trainer.server import children
+trainer.__main__.registry.catalogue()
+for name in children.PRELOADED:
+    __import__(name)
 print(sorted(open(f"/proc/self/task/{one}/comm").read().strip() for one in os.listdir("/proc/self/task")))
+print("grpc" in sys.modules)
 """
 
 
-def test_what_children_are_forked_from_has_no_threads() -> None:
+def test_what_children_are_forked_from_has_no_threads_and_nothing_of_grpc() -> None:
     # OpenBLAS ends its threads before a fork, jemalloc makes its own anew: both know how.
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-c", LOADED]
     loaded = subprocess.run(command, env=environment, cwd=TRAINER, capture_output=True, text=True)
-    threads = [name for name in ast.literal_eval(loaded.stdout) if not name.startswith("jemalloc")]
+    found, has_grpc = loaded.stdout.splitlines()
+    threads = [name for name in ast.literal_eval(found) if not name.startswith("jemalloc")]
     assert len(threads) == 1, threads
+    assert has_grpc == "False"
 
 
-def test_when_what_children_are_forked_from_is_killed_the_next_child_starts_another(
-    child: Callable[[str], Children],
-) -> None:
-    saying = child('print("working", file=sys.stderr)')
-    assert list(saying.events("train", "", {}, lambda: True)) == [Log("warning", "working")]
-    (server,) = (one for one in psutil.Process().children() if "forkserver" in " ".join(one.cmdline()))
-    server.kill()
-    assert list(saying.events("train", "", {}, lambda: True)) == [Log("warning", "working")]
+PREPARED = """
+import psutil
+from pathlib import Path
+from trainer.server import children
+children.prepare()
+(prepared,) = psutil.Process().children()
+import stand_in
+children.work = stand_in
+saying = children.Children(1, Path("."), None, 30)
+print([event.message for event in saying.events("train", "", {}, lambda: True)])
+print([one.pid == prepared.pid for one in psutil.Process().children() if "forkserver" in " ".join(one.cmdline())])
+prepared.kill()
+print([event.message for event in saying.events("train", "", {}, lambda: True)])
+"""
+
+
+def test_when_what_children_are_forked_from_is_killed_the_next_child_starts_another(tmp_path: Path) -> None:
+    (tmp_path / "stand_in.py").write_text(STAND_IN.format(script='print("forked by", os.getppid(), file=sys.stderr)'))
+    command = [sys.executable, "-c", PREPARED]
+    environment = os.environ | {"PYTHONPATH": f"{TRAINER}:{tmp_path}"}
+    ran = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    said = ran.stdout.splitlines()
+    first, found, second = (ast.literal_eval(line) for line in said)
+    assert (len(first), len(second), found) == (1, 1, [True])
+    assert first != second

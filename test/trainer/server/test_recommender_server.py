@@ -29,10 +29,13 @@ from trainer.data.tags import Tags
 from trainer.events import Finished
 from trainer.pb.recommender.v1 import recommender_pb2 as pb
 from trainer.pb.recommender.v1 import recommender_pb2_grpc
+from trainer.server import recommender_server
 from trainer.server.recommender_server import RecommenderServicer
+from trainer.serving.checkpoint import LARGEST_BATCH
 from trainer.serving.checkpoints import Checkpoints
 from trainer.serving.everybody import FIRST_USERS
 from trainer.training import experiment
+from trainer.training.protocol import Protocol
 
 DIGEST = "cd" * 32
 USERS, ITEMS = 40, 120
@@ -70,7 +73,7 @@ def trained(root: Path, model: str, config_json: str) -> pb.Checkpoint:
         config_json=config_json,
         dataset_key=dataset.key_of(DIGEST),
         seed=1,
-        protocol=experiment.Protocol(),
+        protocol=Protocol(),
         device="cpu",
     )
     *_, finished = experiment.run(spec, root)
@@ -141,10 +144,29 @@ def test_is_healthy(channel: grpc.Channel) -> None:
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
+def test_is_healthy_while_every_thread_is_taken(root: Path, channel: grpc.Channel, stub: Stub) -> None:
+    keys = [f"runs/{uuid.uuid4()}/epoch-00001" for _ in range(2)]
+    manifests = [root / key / "manifest.json" for key in keys]
+    for manifest in manifests:
+        manifest.parent.mkdir(parents=True)
+        os.mkfifo(manifest)  # who opens it waits for somebody who writes
+    # Calls are begun in their order: once the last one reads its file, all others have a thread, and wait for theirs.
+    asked = [keys[0]] * (LARGEST_BATCH - 1) + [keys[1]]
+    calls = [
+        stub.Warm.future(pb.WarmRequest(checkpoint=pb.Checkpoint(key=key, sha256="0" * 64)), timeout=SECONDS)
+        for key in asked
+    ]
+    with manifests[1].open("wb"), manifests[0].open("wb"):
+        for manifest in manifests:
+            manifest.unlink()  # so that nobody waits anew
+        test_is_healthy(channel)
+    assert {call.exception(SECONDS).code().name for call in calls} == {"DATA_LOSS"}
+
+
 def test_warm_says_what_it_loaded(root: Path, stub: Stub, valid: pb.Checkpoint, popularity: pb.Checkpoint) -> None:
     answer = stub.Warm(pb.WarmRequest(checkpoint=valid), timeout=SECONDS)
     assert (answer.model, answer.users, answer.items) == ("valid", USERS, ITEMS)
-    assert set(answer.capabilities) == {"fold_in", "interests", "similar"}
+    assert set(answer.capabilities) == {"fold_in", "interests", "similar", "data_parallel"}
     assert answer.seconds > 0
     data = dataset.load(root, dataset.key_of(DIGEST))
     assert (answer.left_out_interactions, answer.left_out_items) == data.left_out()
@@ -231,6 +253,19 @@ def test_what_was_met_since_joins_the_history_where_the_model_folds_in(
     for checkpoint, unknown in ((valid, ["no model knows it"]), (bpr, since)):
         asked = pb.RecommendRequest(checkpoint=checkpoint, user="nobody", n=5, live=unknown)
         assert refused(partial(stub.Recommend, asked)) == ("NOT_FOUND", "unknown_user", "user")
+    # Who was erased is known by what they have met since, and by nothing that the dataset holds.
+    for checkpoint, some in ((valid, {"live": since}), (valid, {}), (bpr, {"live": since}), (bpr, {})):
+        asked = pb.RecommendRequest(checkpoint=checkpoint, user="user 7", n=20, whole=True, erased=True, **some)
+        if checkpoint == valid and some:
+            assert ids(valid, user="user 7", whole=True, live=since, erased=True) == ids(
+                valid, user="nobody", live=since
+            )
+        else:
+            assert refused(partial(stub.Recommend, asked)) == ("NOT_FOUND", "unknown_user", "user")
+    described = pb.DescribeInterestsRequest(checkpoint=valid, user="user 7", n=5, whole=True, erased=True)
+    assert refused(partial(stub.DescribeInterests, described))[:2] == ("NOT_FOUND", "unknown_user")
+    history = pb.ReadHistoryRequest(checkpoint=valid, user="user 7", n=5, erased=True)
+    assert refused(partial(stub.ReadHistory, history)) == ("NOT_FOUND", "unknown_user", "user")
     asked = pb.RecommendRequest(checkpoint=valid, user="user 7", n=5, live=["a", ""])
     assert refused(lambda: stub.Recommend(asked)) == ("INVALID_ARGUMENT", "invalid_request", "live[1]")
 
@@ -262,6 +297,29 @@ def test_describes_interests(stub: Stub, valid: pb.Checkpoint, popularity: pb.Ch
     )
     assert list(plain.interests) == []
     assert [item.id for item in plain.history] == ids
+
+
+@pytest.mark.parametrize("rule", ["train", "train+valid"])
+def test_describes_interests_as_the_test_saw_them(root: Path, stub: Stub, valid: pb.Checkpoint, rule: str) -> None:
+    data = dataset.load(root, dataset.key_of(DIGEST))
+    hidden = {"train": {"train"}, "train+valid": {"train", "valid"}}[rule]
+    request = pb.DescribeInterestsRequest(checkpoint=valid, user="user 2", n=100, mask_test=rule)
+    answer = stub.DescribeInterests(request, timeout=SECONDS)
+    left = {name: set(data.parts[name][2].indices.tolist()) for name in data.parts}
+    expected = set(range(ITEMS)) - set.union(*(left[name] for name in hidden))
+    tops = [{data.items.index(item.id) for item in interest.top_items} for interest in answer.interests]
+    for top in tops:
+        assert top <= expected and len(top) == min(100, len(expected))
+    assert left["test"] <= set.union(*tops)
+
+
+@pytest.mark.parametrize("fields", [{"user": "user 1", "mask_test": "test"}, {"user": "user 1", "mask_test": ""}])
+def test_a_mask_rule_is_one_of_the_protocol(stub: Stub, valid: pb.Checkpoint, fields: dict[str, Any]) -> None:
+    request = pb.DescribeInterestsRequest(checkpoint=valid, n=5, **fields)
+    wrong = ("INVALID_ARGUMENT", "invalid_request", "mask_test")
+    assert refused(lambda: stub.DescribeInterests(request, timeout=SECONDS)) == wrong
+    request = pb.DescribeInterestsRequest(checkpoint=valid, n=5, history={"items": ["item 1"]}, mask_test="train")
+    assert refused(lambda: stub.DescribeInterests(request, timeout=SECONDS)) == wrong
 
 
 def test_similar_items(stub: Stub, valid: pb.Checkpoint, popularity: pb.Checkpoint) -> None:
@@ -450,12 +508,14 @@ def test_a_passed_deadline_is_told_and_costs_nobody_else(stub: Stub, valid: pb.C
     ("name", "value"),
     [("RECOMMENDER_CACHE", "0"), ("RECOMMENDER_LISTEN", "nowhere"), ("TRAINER_THREADS", "-1"), ("LOG_LEVEL", "loud")],
 )
-def test_a_bad_setting_stops_the_start_and_is_named(root: Path, name: str, value: str) -> None:
-    process = start(root, free_port(), **{name: value})
-    _, said = process.communicate(timeout=SECONDS)
-    assert process.returncode != 0
-    assert name.encode() in said
-    assert b"Traceback" not in said
+def test_a_bad_setting_stops_the_start_and_is_named(
+    root: Path, name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # That the process ends with this status is what test_settings.py starts one for.
+    monkeypatch.setenv("VALENCE_ARTIFACTS", str(root))
+    monkeypatch.setenv(name, value)
+    assert recommender_server.main() == 2
+    assert capsys.readouterr().err.startswith(f"{name} must be ")
 
 
 def test_a_taken_port_is_said(root: Path) -> None:
@@ -497,12 +557,17 @@ def test_a_history_is_told_in_pages_with_the_part_of_each(stub: Stub, popularity
     assert not any(one.HasField("at_ms") for one in found), "the data has no times"
     columns = [data.items.index(one.id) for one in found]
     assert columns == sorted(columns, reverse=True)
+    among = [pb.ItemAt(id=found[0].id, at_ms=0), pb.ItemAt(id="unheard of", at_ms=0)]
+    asked = pb.ReadHistoryRequest(checkpoint=popularity, user="user 2", n=1, among=among)
+    assert not stub.ReadHistory(asked, timeout=SECONDS).held, "nothing tells whether it is the same"
     for fields, expected_error in (
         ({"user": "nobody", "n": 5}, ("NOT_FOUND", "unknown_user", "user")),
         ({"user": "", "n": 5}, ("INVALID_ARGUMENT", "invalid_request", "user")),
         ({"user": "user 2", "n": 0}, ("INVALID_ARGUMENT", "invalid_request", "n")),
         ({"user": "user 2", "n": 1001}, ("INVALID_ARGUMENT", "invalid_request", "n")),
         ({"user": "user 2", "n": 5, "start": -1}, ("INVALID_ARGUMENT", "invalid_request", "start")),
+        ({"user": "user 2", "n": 5, "among": [pb.ItemAt(id="")]}, ("INVALID_ARGUMENT", "invalid_request", "among[0]")),
+        ({"user": "user 2", "n": 5, "among": among * 2_001}, ("INVALID_ARGUMENT", "invalid_request", "among")),
     ):
         wrong = pb.ReadHistoryRequest(checkpoint=popularity, **fields)
         assert refused(lambda wrong=wrong: stub.ReadHistory(wrong, timeout=SECONDS)) == expected_error

@@ -31,6 +31,7 @@ from trainer.serving.checkpoint import LoadedCheckpoint
 from trainer.serving.checkpoints import CheckpointRef, Checkpoints
 from trainer.serving.person import histories_of, known_user, newcomer
 from trainer.training import experiment
+from trainer.training.protocol import Protocol
 
 DIGEST = "ef" * 32
 USERS, ITEMS, K = 40, 120, 3
@@ -73,9 +74,7 @@ def keys(root: Path) -> dict[str, pb.Checkpoint]:
     for name in ("valid", "dgcf", "multvae", "bpr"):
         fields = experiment.registry.get(name).config_class.model_fields
         config = json.dumps({field: value for field, value in CONFIG.items() if field in fields})
-        spec = experiment.RunSpec(
-            str(uuid.uuid4()), name, config, dataset.key_of(DIGEST), 1, experiment.Protocol(), device="cpu"
-        )
+        spec = experiment.RunSpec(str(uuid.uuid4()), name, config, dataset.key_of(DIGEST), 1, Protocol(), device="cpu")
         *_, finished = experiment.run(spec, root)
         assert isinstance(finished, Finished)
         found[name] = pb.Checkpoint(key=finished.best.key, sha256=finished.best.sha256)

@@ -9,10 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trainer.contract.interest_config import ValidConfig
 from trainer.contract.recommender import Histories, Recommender
 from trainer.data.dataset import Dataset
 from trainer.models.dgcf import DGCF, DGCFConfig
-from trainer.models.valid import Valid, ValidConfig
+from trainer.models.valid import Valid
 from trainer.serving import answering
 from trainer.serving.calibration import calibrated, divergence, pool_of, wanted_shares
 from trainer.serving.checkpoint import LoadedCheckpoint

@@ -22,6 +22,8 @@ from trainer.serving.person import known_user
 from trainer.serving.question import Question
 from trainer.storage import artifacts
 from trainer.training import experiment
+from trainer.training.checkpoint import open_checkpoint
+from trainer.training.protocol import Protocol
 
 DIGEST = "ab" * 32
 
@@ -41,7 +43,7 @@ def trained(root: Path, model: str, **config: int) -> CheckpointRef:
         config_json=json.dumps(config),
         dataset_key=dataset.key_of(DIGEST),
         seed=1,
-        protocol=experiment.Protocol(),
+        protocol=Protocol(),
         device="cpu",
     )
     *_, finished = experiment.run(spec, root)
@@ -177,7 +179,7 @@ def test_scores_of_the_served_model_are_those_of_evaluation(
     root: Path, valid: CheckpointRef, checkpoints: Checkpoints, toy: Dataset
 ) -> None:
     loaded = artifacts.load_checkpoint(root, *valid, with_optimizer=False)
-    model, data = experiment.open_checkpoint(root, loaded, torch.device("cpu"))
+    model, data = open_checkpoint(root, loaded, torch.device("cpu"))
     scores = model.scores(Histories.of(data.train, np.array([3])))[0]
     seen = known_user(toy, "user 3").seen
     scores[torch.as_tensor(seen)] = -torch.inf

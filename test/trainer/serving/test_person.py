@@ -9,9 +9,12 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from trainer.data.cold import Cold
-from trainer.data.dataset import Dataset
+from trainer.data.dataset import MOST_WHOLE, Dataset
 from trainer.data.tags import Tags
-from trainer.serving.person import MOST_WHOLE, cold_history, only_live, whole_history, whole_user, with_live
+from trainer.errors import UnknownUser
+from trainer.evaluation.evaluate import MaskRule, Questions
+from trainer.evaluation.reference import Reference
+from trainer.serving.person import cold_history, masked, only_live, whole_history, with_live
 
 
 def parts(data: Dataset, row: int) -> list[set[int]]:
@@ -33,7 +36,7 @@ def test_all_parts_and_what_is_live_join(toy: Dataset, row: int, live: list[int]
 def test_who_has_met_nothing_else_stays_in_their_row(toy: Dataset) -> None:
     empty = csr_matrix(toy.train.shape, dtype=np.float32)
     data = replace(toy, valid=empty, test=empty)
-    assert whole_user(data, 3).user == 3
+    assert with_live(data, 3, np.empty(0, dtype=np.int64)).user == 3
     known = int(data.train[3].indices[0])
     again = with_live(data, 3, np.array([known]))
     assert (again.user, again.seen.tolist()) == (3, sorted(parts(data, 3)[0]))
@@ -67,7 +70,7 @@ def test_where_times_are_known_they_say_what_is_newer_whatever_the_part(toy: Dat
     train[held_out] = 0
     train.eliminate_zeros()
     some = replace(toy, train=train, fold_in=folded.tocsr())
-    times = {name: rng.permutation(part.nnz) for name, part in some.parts.items()}
+    times = {name: rng.integers(0, 4, part.nnz) for name, part in some.parts.items()}
     data = replace(some, times=times)
     for row in (3, held_out):
         at = {
@@ -84,7 +87,7 @@ def test_where_times_are_known_they_say_what_is_newer_whatever_the_part(toy: Dat
         older = shown[:-2]
         assert shown[-2:] == live.tolist()
         assert set(older) == set(at) - set(live.tolist())
-        assert [at[column] for column in older] == sorted(at[column] for column in older)
+        assert older == sorted(older, key=lambda column: (at[column], column))
 
 
 def test_of_a_person_known_by_that_alone_the_newest_stay() -> None:
@@ -106,3 +109,12 @@ def test_who_came_too_late_for_training_is_known_by_what_they_have_met(toy: Data
     assert cold_history(toy, "late").tolist() == []
     again = only_live(np.array([7, 5, 199, 7]))
     assert again.history[again.order].tolist() == [5, 199, 7]
+
+
+@pytest.mark.parametrize("rule", ["train", "train+valid"])
+def test_the_same_is_masked_as_in_the_test(toy: Dataset, rule: MaskRule) -> None:
+    seen = Questions.of(Reference(toy), ["test"], [rule]).seen[rule]
+    for row in range(len(toy.users)):
+        assert masked(toy, toy.users.id(row), rule).tolist() == np.sort(seen[row].indices).tolist()
+    with pytest.raises(UnknownUser):
+        masked(toy, "nobody", rule)

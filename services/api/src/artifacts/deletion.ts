@@ -2,6 +2,8 @@
 // function returns the keys of the artifacts that the rows named, for app.removals.
 import type { FastifyInstance } from "fastify";
 import { datasetKey, FAILED_IMPORT, uploadKeys } from "../datasets/dataset-store.js";
+import { valuesKey } from "../experiments/user-values.js";
+import type { Prisma } from "../generated/prisma/client.js";
 import { ApiError } from "../http/errors.js";
 import { FINAL_STATES, isFinal } from "../plugins/jobs.js";
 import type { Transaction } from "../plugins/prisma.js";
@@ -26,18 +28,29 @@ export async function forgetExperiments(tx: Transaction, ids: string[]): Promise
 	if (experiments.length < ids.length) throw new ApiError("not_found", "There is no experiment with this id.");
 	await refuseOpen(tx, ids);
 	await refuseExporting(tx, ids);
+	await refuseComparing(tx, { runs: { some: { run: { experimentId: { in: ids } } } } });
 	await refuseServed(tx, ids);
+	await refuseRefreshing(tx, { experimentId: { in: ids } });
 	const those = { experimentId: { in: ids } };
 	const runs = await tx.run.findMany({ where: those, select: { id: true } });
+	const evaluations = await tx.evaluation.findMany({ where: { run: those }, select: { id: true } });
 	// They name its users and items.
 	const exports = await tx.export.findMany({ where: { run: those }, select: { id: true } });
 	await tx.idempotencyKey.deleteMany({ where: { location: { in: await locations(tx, ids) } } });
+	// The answer to a confirmation leads to another experiment, and names a refit of this one.
+	const searches = await tx.search.findMany({ where: { experimentId: { in: ids } }, select: { id: true } });
+	const confirming = searches.map(({ id }) => ({ id: { startsWith: `POST /searches/${id}/confirm ` } }));
+	await tx.idempotencyKey.deleteMany({ where: { OR: confirming } });
 	// Rows hang on their jobs, so the jobs take them along.
 	await tx.job.deleteMany({
 		where: { OR: [{ run: those }, { evaluation: { run: those } }, { export: { run: those } }] },
 	});
 	await tx.experiment.deleteMany({ where: { id: { in: ids } } });
-	return [...runs.map(({ id }) => `runs/${id}`), ...exports.map(({ id }) => exportKey(id))];
+	return [
+		...runs.map(({ id }) => `runs/${id}`),
+		...[...runs, ...evaluations].map(({ id }) => valuesKey(id)),
+		...exports.map(({ id }) => exportKey(id)),
+	];
 }
 
 /**
@@ -78,6 +91,27 @@ async function refuseExporting(tx: Transaction, ids: string[]): Promise<void> {
 	const names = listed([...new Set(open.map(({ deploymentName }) => deploymentName))]);
 	const are = open.length === 1 ? "1 export is" : `${open.length} exports are`;
 	throw new ApiError("conflict", `${are} not final: of the deployment ${names}. Cancel what is under way first.`);
+}
+
+async function refuseComparing(tx: Transaction, whose: Prisma.ComparisonWhereInput): Promise<void> {
+	const open = await tx.comparison.findMany({
+		where: { ...whose, job: { state: { notIn: FINAL_STATES } } },
+		select: { name: true },
+	});
+	if (open.length === 0) return;
+	const are = open.length === 1 ? "1 comparison is" : `${open.length} comparisons are`;
+	const names = listed(open.map(({ name }) => name));
+	throw new ApiError("conflict", `${are} not final: ${names}. Cancel what is under way first.`);
+}
+
+async function refuseRefreshing(tx: Transaction, whose: Prisma.RefreshWhereInput): Promise<void> {
+	const open = await tx.refresh.findFirst({
+		where: { ...whose, job: { state: { notIn: FINAL_STATES } } },
+		select: { deploymentName: true },
+	});
+	if (!open) return;
+	const name = JSON.stringify(open.deploymentName);
+	throw new ApiError("conflict", `A refresh of the deployment ${name} is open; cancel it first.`);
 }
 
 async function refuseServed(tx: Transaction, ids: string[]): Promise<void> {
@@ -125,6 +159,9 @@ export async function forgetDataset(tx: Transaction, id: string, withExperiments
 	});
 	if (!row) throw new ApiError("not_found", "There is no dataset with this id.");
 	if (!isFinal(row.job.state)) throw new ApiError("conflict", `Its import is ${row.job.state}; cancel it first.`);
+	const measuring = await evaluationsOn(tx, id);
+	await refuseComparing(tx, { datasetId: id });
+	await refuseRefreshing(tx, { datasetId: id });
 	const { experiments } = row;
 	if (experiments.length > 0 && !withExperiments) {
 		const names = listed(experiments.map(({ name }) => name));
@@ -134,9 +171,31 @@ export async function forgetDataset(tx: Transaction, id: string, withExperiments
 	}
 	const ids = experiments.map((experiment) => experiment.id);
 	const keys = ids.length > 0 ? await forgetExperiments(tx, ids) : [];
-	await tx.idempotencyKey.deleteMany({ where: { location: `/datasets/${id}` } });
-	await tx.job.delete({ where: { id } });
-	return [...keys, ...uploadKeys(row.files), row.artifactKey ?? datasetKey(row.digest)];
+	// They name its users.
+	const comparisons = await tx.comparison.findMany({ where: { datasetId: id }, select: { id: true } });
+	const comparing = comparisons.map((comparison) => comparison.id);
+	const gone = [
+		`/datasets/${id}`,
+		...measuring.map((evaluation) => `/evaluations/${evaluation}`),
+		...comparing.map((comparison) => `/comparisons/${comparison}`),
+	];
+	await tx.idempotencyKey.deleteMany({ where: { location: { in: gone } } });
+	await tx.job.deleteMany({ where: { id: { in: [...measuring, ...comparing, id] } } });
+	return [...keys, ...measuring.map(valuesKey), ...uploadKeys(row.files), row.artifactKey ?? datasetKey(row.digest)];
+}
+
+/** Evaluations of other datasets' checkpoints on it, which go along. Throws conflict while one is open. */
+async function evaluationsOn(tx: Transaction, datasetId: string): Promise<string[]> {
+	const found = await tx.evaluation.findMany({
+		where: { datasetId },
+		select: { id: true, job: { select: { state: true } } },
+	});
+	const open = found.filter(({ job }) => !isFinal(job.state)).length;
+	if (open > 0) {
+		const are = open === 1 ? "1 evaluation is" : `${open} evaluations are`;
+		throw new ApiError("conflict", `${are} measuring on it; cancel what is under way first.`);
+	}
+	return found.map(({ id }) => id);
 }
 
 /** Failed and cancelled imports that nobody has asked for again in time, with their staged files. */

@@ -1,6 +1,7 @@
 // From staged files to the dataset they make: a new one, the one there is, or one whose files must be made again.
 import { randomUUID } from "node:crypto";
 import type { FastifyInstance } from "fastify";
+import { beginSending, refuseSentTooLong } from "../feeds/erasures.js";
 import type { Dataset, Job, Prisma } from "../generated/prisma/client.js";
 import { digest } from "../http/digest.js";
 import { isFinal } from "../plugins/jobs.js";
@@ -50,7 +51,17 @@ export const datasetKey = (digest: string) => `datasets/${digest}`;
 
 /** What else is to be true of the dataset, in the transaction that stores it; `isQueued` when it is imported for it. */
 export type Settle = (tx: Transaction, id: string, isQueued: boolean) => Promise<void>;
-const nothingElse: Settle = async () => undefined;
+
+/** Before the first byte of an upload is read. What it gives throws sent_too_long. One that is imported again is of when it was sent first. */
+export async function sentNow(app: FastifyInstance): Promise<Settle> {
+	const sending = await beginSending(app.prisma);
+	const { since } = sending;
+	return async (tx, id, isQueued) => {
+		if (!isQueued) return;
+		refuseSentTooLong(sending);
+		await tx.dataset.updateMany({ where: { id, artifactKey: null }, data: { since } });
+	};
+}
 
 async function store(
 	app: FastifyInstance,
@@ -77,7 +88,7 @@ export async function storeAndQueue(
 	name: string,
 	rule: ImportRule,
 	files: StoredFile[],
-	settle = nothingElse,
+	settle: Settle,
 	feed?: string,
 ): Promise<Stored> {
 	let stored: Stored | undefined;
@@ -89,7 +100,9 @@ export async function storeAndQueue(
 	}
 	const { id, lease } = stored;
 	if (lease !== null) {
-		await app.queue.add("import", id, lease).catch((err) => app.log.warn({ err }, "waits for the reconciler"));
+		await app.queue
+			.add({ kind: "import", id, lease })
+			.catch((err) => app.log.warn({ err }, "waits for the reconciler"));
 	}
 	return stored;
 }

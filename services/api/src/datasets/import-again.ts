@@ -83,7 +83,9 @@ export async function importAgain(
 	if (!made) return importAgain(app, id, { rule: asked, ...(name !== undefined && { name }) }, remember);
 	const { id: queued, lease, replaced } = reopened as unknown as Reopened;
 	await app.removals.carryOut(replaced);
-	await app.queue.add("import", queued, lease).catch((err) => app.log.warn({ err }, "waits for the reconciler"));
+	await app.queue
+		.add({ kind: "import", id: queued, lease })
+		.catch((err) => app.log.warn({ err }, "waits for the reconciler"));
 	return made;
 }
 

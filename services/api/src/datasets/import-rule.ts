@@ -19,15 +19,15 @@ const Column = Type.Optional(
 	}),
 );
 const strict = { additionalProperties: false };
-const COLUMNS = { user: Column, item: Column, rating: Column, timestamp: Column, title: Column, tags: Column };
+export const COLUMNS = { user: Column, item: Column, rating: Column, timestamp: Column, title: Column, tags: Column };
 const OfFiles = Type.Object(COLUMNS, {
 	title: "ColumnsOfFiles",
 	...strict,
 	description: "For the files of one role alone, or for one file.",
 });
-const OfRole = Type.Optional(OfFiles);
+export const ColumnsOfRole = Type.Optional(OfFiles);
 /** Names are the callers' own, as ids are. */
-const OfNames = Type.Unsafe<Record<string, Static<typeof OfFiles>>>({
+export const ColumnsOfNames = Type.Unsafe<Record<string, Static<typeof OfFiles>>>({
 	type: "object",
 	propertyNames: { type: "string", format: "id" },
 	additionalProperties: OfFiles,
@@ -37,7 +37,7 @@ const OfNames = Type.Unsafe<Record<string, Static<typeof OfFiles>>>({
 		"before what is said of its role, and that before what is said of all.",
 	examples: [{ "orders.csv": { user: "customer" }, "shop.zip: clicks.csv": { user: 1 } }],
 });
-const Moment = (description: string) =>
+export const Moment = (description: string) =>
 	Type.String({ format: "moment", description: `${description} A day of UTC, or a time with its zone.` });
 const Share = Type.Number({ minimum: 0, maximum: 1 });
 const Quantile = Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1 });
@@ -56,12 +56,12 @@ export const ImportRule = Type.Object(
 			Type.Object(
 				{
 					...COLUMNS,
-					interactions: OfRole,
-					train: OfRole,
-					valid: OfRole,
-					test: OfRole,
-					items: OfRole,
-					files: Type.Optional(OfNames),
+					interactions: ColumnsOfRole,
+					train: ColumnsOfRole,
+					valid: ColumnsOfRole,
+					test: ColumnsOfRole,
+					items: ColumnsOfRole,
+					files: Type.Optional(ColumnsOfNames),
 				},
 				strict,
 			),
@@ -118,15 +118,22 @@ export const wrong = (pointer: string, code: string, message: string) =>
 
 /** `value` is the text of a form field, or its JSON when the part says that it is JSON. */
 export function parseRule(value: unknown): ImportRule {
-	let rule = value;
+	const rule = jsonOf(value);
+	if (check(rule)) return rule as ImportRule;
+	throw wrongRule(check.errors);
+}
+
+export function jsonOf(value: unknown): unknown {
 	try {
-		if (typeof value === "string") rule = JSON.parse(value);
+		return typeof value === "string" ? JSON.parse(value) : value;
 	} catch {
 		throw wrong("/rule", "bad_format", "must be JSON");
 	}
-	if (check(rule)) return rule as ImportRule;
-	const { pointer, code, message } = problemOf(check.errors?.[0] as ErrorObject, "/rule");
-	throw wrong(pointer, code, message);
+}
+
+export function wrongRule(errors: ErrorObject[] | null | undefined): ApiError {
+	const { pointer, code, message } = problemOf(errors?.[0] as ErrorObject, "/rule");
+	return wrong(pointer, code, message);
 }
 
 /** The rule with its split: the roles of the files decide whether the split is given. Throws invalid_request. */

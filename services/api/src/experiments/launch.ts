@@ -3,19 +3,25 @@ import { randomUUID } from "node:crypto";
 import { type Static, Type } from "@fastify/type-provider-typebox";
 import type { FastifyInstance } from "fastify";
 import type { ImportRule } from "../datasets/import-rule.js";
+import { type Estimated, estimateRuns } from "../estimates/estimate.js";
 import type { Prisma } from "../generated/prisma/client.js";
 import { digest } from "../http/digest.js";
 import { ApiError } from "../http/errors.js";
-import { Cutoffs, MaskTest, Text, UuidOf } from "../http/schemas.js";
+import { Cutoffs, MachineClass, MaskTest, MetricNames, Text, UuidOf } from "../http/schemas.js";
+import { requireClass } from "../machines/classes.js";
 import type { Answer, Remember } from "../plugins/idempotency.js";
-import { violatesForeignKey } from "../plugins/prisma.js";
+import { type Transaction, violatesForeignKey } from "../plugins/prisma.js";
+import type { DatasetSize } from "../plugins/trainer.js";
+import { SearchRequest } from "../searches/space.js";
 import { wholeExperiment } from "../views/experiment.js";
-import { expand } from "./expansion.js";
+import { enqueueRuns } from "./enqueue.js";
+import { expand, type PlannedRun, type PlannedSearch } from "./expansion.js";
 import { KEEP_ALL, OptionalKeep, ruleOf } from "./keep-rule.js";
-import { protocolHash } from "./protocol.js";
+import { configHashOf } from "./labels.js";
+import { PROTOCOL, protocolHash } from "./protocol.js";
+import { datasetGone, readyDataset } from "./ready-dataset.js";
 import { leavesNothingOut } from "./refit.js";
 
-const QUEUED_AT_ONCE = 25;
 const Field = Type.String({ minLength: 1, maxLength: 100 });
 const ModelRequest = Type.Object(
 	{
@@ -30,6 +36,15 @@ const ModelRequest = Type.Object(
 			Type.Record(Field, Type.Array(Type.Unknown(), { minItems: 1, maxItems: 1000, uniqueItems: true }), {
 				description: "Values to try of each field; every combination becomes a run.",
 				examples: [{ tau: [0.05, 0.1, 0.2] }],
+			}),
+		),
+		search: Type.Optional(SearchRequest),
+		processes: Type.Optional(
+			Type.Integer({
+				minimum: 1,
+				maximum: 16,
+				description:
+					"How many processes of one machine train each run together, with a GPU each or sharing its cores; 1 unless given. More than 1 only of models with the capability data_parallel.",
 			}),
 		),
 	},
@@ -49,13 +64,15 @@ export const NewExperiment = Type.Object(
 		}),
 		protocol: Type.Object(
 			{
-				maskTest: { ...MaskTest, default: "train" } as typeof MaskTest,
-				cutoffs: { ...Cutoffs, default: [20, 50] } as typeof Cutoffs,
+				maskTest: { ...MaskTest, default: PROTOCOL.maskTest } as typeof MaskTest,
+				cutoffs: { ...Cutoffs, default: PROTOCOL.cutoffs } as typeof Cutoffs,
+				// No default here and below: a request from before there was one is still the same under its Idempotency-Key.
+				metrics: Type.Optional(MetricNames(PROTOCOL.metrics.join(" and "))),
 			},
 			{ additionalProperties: false, default: {} },
 		),
-		// No default: a request from before there was one is still the same under its Idempotency-Key.
 		keep: Type.Optional(OptionalKeep),
+		class: Type.Optional(MachineClass),
 		refit: Type.Optional(
 			Type.Boolean({
 				description:
@@ -71,55 +88,102 @@ export async function launch(
 	request: Static<typeof NewExperiment>,
 	remember: Remember,
 ): Promise<Answer> {
-	const { dataset: datasetId, models, seeds, protocol } = request;
-	const keep = request.keep ? ruleOf(request.keep) : KEEP_ALL;
-	const dataset = await app.prisma.dataset.findUnique({ where: { id: datasetId }, include: { job: true } });
-	const splitDigest = dataset?.splitDigest;
-	if (!dataset) throw refused("unknown_dataset", "is not known");
-	if (dataset.job.state !== "SUCCEEDED" || !splitDigest) throw refused("dataset_not_ready", `is ${dataset.job.state}`);
-	if ((dataset.rule as ImportRule).split?.kind === "strong") await refuseWithoutFoldIn(app, models);
-	const planned = await expand(app.catalogue, models, seeds);
-	if (request.refit) refuseRefit(dataset.statistics, planned.length);
-	const id = randomUUID();
-	const runs = planned.map((run, position) => ({
-		...run,
-		id: randomUUID(),
-		experimentId: id,
-		datasetId,
-		position,
-		config: run.config as Prisma.InputJsonObject,
-		configHash: digest({ model: run.model, config: run.config }),
-	}));
-	const runIds = runs.map((run) => run.id);
-	const named = [...new Set(planned.map((run) => run.model))].join(", ");
+	const planned = await planExperiment(app, request);
 	const store = app.prisma.$transaction(async (tx) => {
-		await tx.experiment.create({
-			data: {
-				id,
-				name: request.name ?? `${named} on ${dataset.name}`,
-				datasetId,
-				spec: request as unknown as Prisma.InputJsonObject,
-				maskTest: protocol.maskTest,
-				cutoffs: protocol.cutoffs,
-				protocolHash: protocolHash(splitDigest, protocol.maskTest, protocol.cutoffs),
-				keepCheckpoints: keep.checkpoints,
-				keepRuns: keep.runs,
-				refit: request.refit ?? false,
-			},
-		});
-		await app.jobs.create(tx, runIds, "run");
-		await tx.run.createMany({ data: runs });
-		const body = await wholeExperiment(tx, id);
-		const made = { status: 202, location: `/experiments/${id}`, body };
+		await storeExperiment(app, tx, planned);
+		const body = await wholeExperiment(tx, planned.id);
+		const made = { status: 202, location: `/experiments/${planned.id}`, body };
 		await remember(tx, made);
 		return made;
 	});
 	const answer = await store.catch((error) => {
-		if (violatesForeignKey(error)) throw refused("unknown_dataset", "has just been deleted");
+		if (violatesForeignKey(error)) throw datasetGone();
 		throw error;
 	});
-	await enqueue(app, runIds);
+	await enqueueRuns(app, planned.runIds);
 	return answer;
+}
+
+export interface PlannedExperiment {
+	id: string;
+	runIds: string[];
+	/** Of the runs, in their order, each with its place in the request. */
+	estimates: (Estimated & { entry: number })[];
+	experiment: Prisma.ExperimentUncheckedCreateInput;
+	searches: Prisma.SearchCreateManyInput[];
+	runs: Prisma.RunCreateManyInput[];
+}
+
+/** Everything that is to be stored. Throws where a field does not fit, and names it. */
+export async function planExperiment(
+	app: FastifyInstance,
+	request: Static<typeof NewExperiment>,
+): Promise<PlannedExperiment> {
+	const { dataset: datasetId, models, seeds } = request;
+	if (request.class !== undefined) await requireClass(app, request.class);
+	const keep = request.keep ? ruleOf(request.keep) : KEEP_ALL;
+	const dataset = await readyDataset(app, datasetId);
+	if ((dataset.rule as ImportRule).split?.kind === "strong") await refuseWithoutFoldIn(app, models);
+	const { users = 0, items = 0 } = (dataset.statistics ?? {}) as Partial<DatasetSize>;
+	const planned = await expand(app.catalogue, models, seeds, { users, items });
+	const { maskTest, cutoffs, metrics } = request.protocol;
+	const measured = metrics ? await app.catalogue.inOrder(metrics, "/protocol/metrics") : PROTOCOL.metrics;
+	const protocol = { maskTest, cutoffs, metrics: measured };
+	refuseBlindSearches(dataset.statistics, models);
+	if (request.refit) refuseRefit(dataset.statistics, planned.length);
+	const id = randomUUID();
+	const estimated = await estimateRuns(app, dataset, planned, request.class ?? null);
+	const estimates = planned.map(({ entry }, index) => ({ ...(estimated[index] as Estimated), entry }));
+	const runs = planned.map((run, position) => ({
+		...{ ...rowOf(run), experimentId: id, datasetId, position },
+		estimate: estimates[position]?.estimate as unknown as Prisma.InputJsonObject,
+	}));
+	const named = [...new Set(planned.map((run) => run.model))].join(", ");
+	const searches = new Set(planned.flatMap(({ trial }) => (trial ? [trial.search] : [])));
+	return {
+		id,
+		runIds: runs.map((run) => run.id),
+		estimates,
+		experiment: {
+			id,
+			name: request.name ?? `${named} on ${dataset.name}`,
+			datasetId,
+			spec: request as unknown as Prisma.InputJsonObject,
+			...protocol,
+			protocolHash: protocolHash(dataset.splitDigest, protocol),
+			keepCheckpoints: keep.checkpoints,
+			keepRuns: keep.runs,
+			refit: request.refit ?? false,
+		},
+		searches: [...searches].map((search) => ({ ...(search as SearchRow), experimentId: id })),
+		runs,
+	};
+}
+
+type SearchRow = PlannedSearch & Pick<Prisma.SearchCreateManyInput, "params" | "space">;
+
+function rowOf({ model, config, seed, processes, trial }: PlannedRun) {
+	const own = { id: randomUUID(), model, config: config as Prisma.InputJsonObject, seed, processes };
+	if (!trial) return { ...own, configHash: configHashOf({ model, config, processes }) };
+	const { search, number } = trial;
+	// Until it has its configuration it is like no other run.
+	return { ...own, configHash: digest({ search: search.id, trial: number }), searchId: search.id, trial: number };
+}
+
+/** To be followed by `enqueueRuns` once it is committed. */
+export async function storeExperiment(
+	app: FastifyInstance,
+	tx: Transaction,
+	planned: PlannedExperiment,
+): Promise<void> {
+	await tx.experiment.create({ data: planned.experiment });
+	await tx.search.createMany({ data: planned.searches });
+	const classes = planned.estimates.map((estimated) => estimated.machineClass);
+	for (const machineClass of new Set(classes)) {
+		const runIds = planned.runIds.filter((_, index) => classes[index] === machineClass);
+		await app.jobs.create(tx, runIds, "run", machineClass);
+	}
+	await tx.run.createMany({ data: planned.runs });
 }
 
 /** Users that a strong split holds out are strangers to every model. */
@@ -139,8 +203,15 @@ async function refuseWithoutFoldIn(app: FastifyInstance, models: { model: string
 	);
 }
 
-function refused(code: "unknown_dataset" | "dataset_not_ready", message: string): ApiError {
-	return new ApiError(code, `The dataset ${message}.`, [{ pointer: "/dataset", code, message }]);
+/** Without validation nothing tells one trial from another. */
+function refuseBlindSearches(statistics: unknown, models: { search?: object }[]): void {
+	if ((statistics as { valid?: number } | null)?.valid !== 0) return;
+	const message = "needs a validation part, which tells trials apart; the dataset has none";
+	const problems = models.flatMap(({ search }, index) =>
+		search ? [{ pointer: `/models/${index}/search`, code: "not_allowed", message }] : [],
+	);
+	const [first] = problems;
+	if (first) throw new ApiError("invalid_request", `${first.pointer} ${message}.`, problems);
 }
 
 /** What could not be done at the end is refused at the beginning. */
@@ -150,15 +221,4 @@ function refuseRefit(statistics: unknown, runs: number): void {
 	if (leavesNothingOut(statistics)) throw wrong("would add nothing: the dataset has no validation and no test part");
 	if (runs > 1 && (statistics as { valid?: number } | null)?.valid === 0)
 		throw wrong("needs a validation part, which tells the best of several runs; the dataset has none");
-}
-
-/** The rows are the promise: when the queue is away, the reconciler adds what is missing. */
-async function enqueue(app: FastifyInstance, runIds: string[]): Promise<void> {
-	try {
-		for (let next = 0; next < runIds.length; next += QUEUED_AT_ONCE) {
-			await Promise.all(runIds.slice(next, next + QUEUED_AT_ONCE).map((id) => app.queue.add("run", id, 0)));
-		}
-	} catch (err) {
-		app.log.warn({ err }, "runs wait for the reconciler");
-	}
 }

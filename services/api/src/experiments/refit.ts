@@ -5,6 +5,8 @@ import type { FastifyInstance } from "fastify";
 import { Prisma } from "../generated/prisma/client.js";
 import { ApiError } from "../http/errors.js";
 import type { Transaction } from "../plugins/prisma.js";
+import { IS_PRUNED, PRUNED } from "../searches/trial-state.js";
+import { enqueueRuns } from "./enqueue.js";
 
 interface Made {
 	id: string;
@@ -13,30 +15,36 @@ interface Made {
 }
 
 /**
- * The refit of a run: the one that is under way or done, or else a new one, so that asking twice makes no second. Throws not_found, or
- * conflict where there is nothing to refit.
+ * The refit of a run: the one that is under way or done, or else a new one, so that asking twice makes no second. `note` is in the
+ * transaction that makes it. Throws not_found, or conflict where there is nothing to refit.
  */
-export async function refit(app: FastifyInstance, runId: string): Promise<Made> {
+export async function refit(
+	app: FastifyInstance,
+	runId: string,
+	note: (tx: Transaction, id: string) => Promise<void> = async () => undefined,
+): Promise<Made> {
 	const run = await app.prisma.run.findUnique({ where: { id: runId }, select: { experimentId: true } });
 	if (!run) throw missing();
 	const made = await app.prisma.$transaction(async (tx) => {
-		await lock(tx, run.experimentId);
-		return refitWithin(app, tx, runId);
+		await holdExperiment(tx, run.experimentId);
+		const made = await refitWithin(app, tx, runId);
+		await note(tx, made.id);
+		return made;
 	});
-	if (made.isNew) await enqueue(app, made.id);
+	if (made.isNew) await enqueueRuns(app, [made.id]);
 	return made;
 }
 
 /** Of an experiment that asked for it, once all of its runs have ended. */
 async function refitBest(app: FastifyInstance, experimentId: string): Promise<void> {
 	const made = await app.prisma.$transaction(async (tx) => {
-		await lock(tx, experimentId);
+		await holdExperiment(tx, experimentId);
 		const [best] = await tx.$queryRaw<Due[]>`SELECT * FROM (${DUE}) due WHERE experiment_id = ${experimentId}::uuid`;
 		return best ? refitWithin(app, tx, best.id) : null;
 	});
 	if (!made) return;
 	app.log.info({ experimentId, runId: made.id }, "the best run is refit");
-	await enqueue(app, made.id);
+	await enqueueRuns(app, [made.id]);
 }
 
 /** After the end of a run. Never throws: what cannot be done now is left to the sweeper. */
@@ -75,18 +83,19 @@ const DUE = Prisma.sql`
 	SELECT * FROM (
 		SELECT DISTINCT ON (r.experiment_id) r.id, r.experiment_id
 		FROM experiments e JOIN runs r ON r.experiment_id = e.id JOIN jobs j ON j.id = r.id
-		WHERE e.refit AND r.refit_of_id IS NULL AND j.state = 'SUCCEEDED' AND r.best_epoch IS NOT NULL
+		WHERE e.refit AND r.refit_of_id IS NULL AND j.state = 'SUCCEEDED' AND r.best_epoch IS NOT NULL AND NOT ${IS_PRUNED}
 			AND NOT EXISTS (SELECT 1 FROM runs o JOIN jobs k ON k.id = o.id
 				WHERE o.experiment_id = e.id AND o.refit_of_id IS NULL AND k.state IN ('QUEUED', 'RUNNING'))
 		ORDER BY r.experiment_id, nullif(r.best_value, 'NaN') DESC NULLS LAST, r.position
 	) best WHERE NOT EXISTS (SELECT 1 FROM runs f WHERE f.refit_of_id = best.id)`;
 
 /** One refit of an experiment at a time is made: no run gets two, no two get one position, and who deletes the experiment waits. */
-async function lock(tx: Transaction, experimentId: string): Promise<void> {
+export async function holdExperiment(tx: Transaction, experimentId: string): Promise<void> {
 	await tx.$executeRaw`SELECT 1 FROM experiments WHERE id = ${experimentId}::uuid FOR NO KEY UPDATE`;
 }
 
-async function refitWithin(app: FastifyInstance, tx: Transaction, runId: string): Promise<Made> {
+/** The same in a transaction that holds the experiment; to be followed by `enqueueRuns` once it is committed, where it is new. */
+export async function refitWithin(app: FastifyInstance, tx: Transaction, runId: string): Promise<Made> {
 	const run = await tx.run.findUnique({
 		where: { id: runId },
 		include: {
@@ -100,6 +109,9 @@ async function refitWithin(app: FastifyInstance, tx: Transaction, runId: string)
 	if (run.job.state !== "SUCCEEDED") {
 		throw new ApiError("conflict", `The run is ${run.job.state}; what is refit has SUCCEEDED, so that it can vouch.`);
 	}
+	if (run.stopReason === PRUNED) {
+		throw new ApiError("conflict", "The run is a trial that was pruned; it was not tested, so it cannot vouch.");
+	}
 	if (run.bestEpoch === null) {
 		throw new ApiError("conflict", "The run has no best epoch, so nothing says for how long to train.");
 	}
@@ -109,11 +121,19 @@ async function refitWithin(app: FastifyInstance, tx: Transaction, runId: string)
 	const [known] = run.refits;
 	if (known) return { id: known.id, isNew: false };
 	const id = randomUUID();
-	const { experimentId, datasetId, model, config, configHash, seed } = run;
+	const { experimentId, datasetId, model, config, configHash, seed, processes } = run;
 	const { _max } = await tx.run.aggregate({ where: { experimentId }, _max: { position: true } });
 	const position = (_max.position ?? 0) + 1;
-	const same = { experimentId, datasetId, model, config: config as Prisma.InputJsonObject, configHash, seed };
-	await app.jobs.create(tx, [id], "run");
+	const same = {
+		experimentId,
+		datasetId,
+		model,
+		config: config as Prisma.InputJsonObject,
+		configHash,
+		seed,
+		processes,
+	};
+	await app.jobs.create(tx, [id], "run", run.job.machineClass);
 	await tx.run.create({ data: { ...same, id, position, refitOfId: runId } });
 	return { id, isNew: true };
 }
@@ -125,7 +145,3 @@ export function leavesNothingOut(statistics: unknown): boolean {
 }
 
 const missing = () => new ApiError("not_found", "There is no run with this id.");
-
-/** The row is the promise: when the queue is away, the reconciler adds it. */
-const enqueue = (app: FastifyInstance, id: string) =>
-	app.queue.add("run", id, 0).catch((err) => app.log.warn({ err, runId: id }, "waits for the reconciler"));

@@ -40,6 +40,18 @@ export class People {
 		return this.rows.get(user);
 	}
 
+	/** At most so many whose id begins with `prefix`, those who moved last. */
+	withPrefix(prefix: string, most: number): string[] {
+		const found: string[] = [];
+		for (const user of this.rows.keys()) if (user.startsWith(prefix)) found.push(user);
+		return found.slice(-most);
+	}
+
+	/** Whether anything of a person was committed later than `since`. */
+	hasMoved(user: string, since: number): boolean {
+		return this.rows.get(user)?.some(({ seq }) => seq > since) ?? false;
+	}
+
 	/** All that there is of a person; with no row they have not moved. */
 	set(user: string, rows: Row[]): void {
 		this.forget(user);

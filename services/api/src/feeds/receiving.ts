@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyInstance } from "fastify";
 import { ApiError, type Problem } from "../http/errors.js";
 import { translate } from "../plugins/error-handler.js";
+import { refuseSentTooLong, type Sending } from "./erasures.js";
 import { type Interaction, isProblem, readInteraction } from "./interaction.js";
 import type { Entry } from "./lines.js";
 
@@ -13,6 +14,8 @@ export interface Received {
 	added: number;
 	known: number;
 	refused: number;
+	/** Left out, of people who were erased after it began to be sent. */
+	erased: number;
 	/** Of the first rows that were refused. */
 	problems: { position: number; field: string; code: string; message: string }[];
 }
@@ -22,8 +25,9 @@ export async function receive(
 	app: FastifyInstance,
 	name: string,
 	pieces: AsyncIterable<Entry[]> | Iterable<Entry[]>,
+	sending: Sending,
 ): Promise<Received> {
-	const received: Received = { added: 0, known: 0, refused: 0, problems: [] };
+	const received: Received = { added: 0, known: 0, refused: 0, erased: 0, problems: [] };
 	let rows: Interaction[] = [];
 	/** The last position that has been read, and the last before which everything good is stored. */
 	let read = 0;
@@ -32,9 +36,11 @@ export async function receive(
 	let writing = Promise.resolve();
 
 	async function write(some: Interaction[], until: number, refused: number): Promise<void> {
-		const added = await app.feeds.add(name, some);
+		refuseSentTooLong(sending);
+		const { added, erased } = await app.feeds.add(name, { interactions: some, since: sending.since });
 		received.added += added;
-		received.known += some.length - added;
+		received.erased += erased;
+		received.known += some.length - added - erased;
 		stored = until;
 		refusedBefore = refused;
 	}
@@ -71,18 +77,20 @@ export async function receive(
 			? error
 			: interrupted(translate(error as FastifyError), { ...received, refused: refusedBefore }, stored);
 	}
-	if (received.refused > 0 && received.added + received.known === 0) throw nothingGood(received);
+	if (received.refused > 0 && received.added + received.known + received.erased === 0) throw nothingGood(received);
 	return received;
 }
 
 /** Says how far it came: what is sent again from there on counts once. */
 function interrupted(
 	{ code, message, retryAfterSeconds }: ApiError,
-	{ added, known, refused, problems }: Received,
+	{ added, known, refused, erased, problems }: Received,
 	stored: number,
 ): ApiError {
 	const isGone = code === "not_found";
-	const detail = `${message} Of the rows up to ${stored}, ${added} were stored as new, ${known} were known before, ${refused} were refused`;
+	const detail = `${message} Of the rows up to ${stored}, ${added} were stored as new, ${known} were known before, ${refused} were refused${
+		erased > 0 ? `, ${erased} were of people erased meanwhile` : ""
+	}`;
 	const next = isGone ? "is the first that was not stored" : "is where to begin again";
 	const before = problems.filter(({ position }) => position <= stored);
 	return new ApiError(

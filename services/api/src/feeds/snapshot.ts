@@ -184,7 +184,11 @@ const itemsOf = (tx: Transaction, feed: number) =>
 	);
 
 /** Rows as JSON lines, no faster than they are taken, and never more than some of them in memory. */
-async function* linesOf<T>(tx: Transaction, query: Prisma.Sql, line: (row: T) => object): AsyncGenerator<Buffer> {
+export async function* linesOf<T>(
+	tx: Transaction,
+	query: Prisma.Sql,
+	line: (row: T) => object,
+): AsyncGenerator<Buffer> {
 	await tx.$executeRaw`DECLARE lines NO SCROLL CURSOR FOR ${query}`;
 	for (let rows: T[] = []; ; ) {
 		rows = await tx.$queryRawUnsafe<T[]>(`FETCH ${AT_ONCE} FROM lines`);

@@ -11,7 +11,7 @@ const SHAPE = /^(\d{1,15})\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 export const cursorOf = ({ createdAt, id }: Position) =>
 	Buffer.from(`${createdAt.getTime()}.${id}`).toString("base64url");
 
-const notOurs = () =>
+export const notOurs = () =>
 	new ApiError("invalid_cursor", "Take the cursor from nextCursor of the page before.", [
 		{ pointer: "/query/cursor", code: "invalid_cursor", message: "is not one that this list gave out" },
 	]);

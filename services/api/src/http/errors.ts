@@ -2,7 +2,12 @@
 export const ERRORS = {
 	invalid_request: [400, "The request is not valid", "Mend the fields that `errors` names."],
 	invalid_cursor: [400, "The cursor is not one this list gave out", "Take `nextCursor` of the page before, unchanged."],
-	unauthorized: [401, "A valid API key is needed", "Send `Authorization: Bearer <key>` with a key of `API_KEYS`."],
+	unauthorized: [
+		401,
+		"A valid API key is needed",
+		"Send `Authorization: Bearer <key>` with a key that is neither revoked nor over.",
+	],
+	insufficient_scope: [403, "The key may not do this", "Take a key of a scope that `detail` names."],
 	host_not_allowed: [403, "This host name is not served", "Name the host in `ALLOWED_HOSTS`."],
 	cross_site: [
 		403,
@@ -17,6 +22,7 @@ export const ERRORS = {
 	],
 	unknown_item: [404, "The dataset of this checkpoint has no such item", "Use an item id of the dataset."],
 	method_not_allowed: [405, "This path does not take this method", "Use one of the methods in `Allow`."],
+	sent_too_long: [408, "It took longer to send than anything may", "Send it again in smaller parts."],
 	conflict: [409, "The present state does not allow this", "`detail` says what is in the way."],
 	nothing_deployed: [409, "Nothing is deployed under this name", "`PUT /deployments/<name>` deploys a checkpoint."],
 	dataset_not_ready: [
@@ -27,6 +33,8 @@ export const ERRORS = {
 	idempotency_in_progress: [409, "A request with this Idempotency-Key is under way", "Ask again in a second."],
 	checkpoint_missing: [409, "The checkpoint's file is not there", "Deploy another checkpoint, or train again."],
 	checkpoint_corrupt: [409, "The checkpoint's file is damaged", "Deploy another checkpoint, or train again."],
+	values_missing: [409, "The values of single users are not there", "Measure the run again by an evaluation."],
+	values_corrupt: [409, "The values of single users are damaged", "Measure the run again by an evaluation."],
 	dataset_missing: [409, "The dataset's files are not there", "Upload the dataset again."],
 	dataset_corrupt: [409, "The dataset's files are damaged", "Upload the dataset again."],
 	export_gone: [
@@ -46,17 +54,32 @@ export const ERRORS = {
 	bad_configuration: [422, "A configuration does not fit its model's schema", "`GET /models` holds the schemas."],
 	unknown_dataset: [422, "There is no such dataset", "`GET /datasets` lists them."],
 	unknown_model: [422, "There is no such model", "`GET /models` names them."],
+	unknown_class: [422, "No machine is of this class", "`GET /machines` lists those there are."],
+	will_not_fit: [
+		422,
+		"A run needs more memory, or more GPUs, than any machine has",
+		"Make the model smaller by the fields that `GET /models` describes, ask for fewer processes, or start a larger machine.",
+	],
+	unknown_run: [422, "There is no such run", "`GET /experiments/{id}` lists those of an experiment."],
+	not_comparable: [422, "A run has nothing to be compared by", "The message says why, and how to get it."],
+	protocols_differ: [
+		422,
+		"The runs were not measured alike",
+		"Numbers compare only under one protocol on one dataset; `errors` says what differs.",
+	],
+	not_one_group: [
+		422,
+		"A group holds more than the seeds of one configuration",
+		"Give each configuration a group of its own, and each seed once.",
+	],
 	too_many_runs: [422, "The experiment expands to too many runs", "Shorten the grid or the list of seeds."],
 	idempotency_mismatch: [422, "This Idempotency-Key was used with another body", "Make a new key for a new request."],
 	fold_in_unsupported: [422, "The model cannot answer for a new person", "Take a model with the capability `fold_in`."],
-	steering_unsupported: [
-		422,
-		"The model has no interests to steer by",
-		"Deploy a model with the capability `interests`.",
-	],
+	steering_unsupported: [422, "The model has no interests", "Take a model with the capability `interests`."],
 	all_muted: [422, "All interests are muted", "Leave at least one interest above 0."],
 	similar_unsupported: [422, "The model cannot compare items", "Deploy a model with the capability `similar`."],
 	no_known_items: [422, "None of the items is known to this checkpoint", "Use item ids of the dataset."],
+	rate_limited: [429, "The key has sent as many requests as it may", "Ask again after `Retry-After` seconds."],
 	too_many_streams: [429, "Too many event streams are open", "Close some, or ask again later."],
 	headers_too_large: [431, "The headers are too large", "Send less than 16 KiB of them."],
 	internal: [500, "Something went wrong inside", "Report `instance`; the log has the rest under it."],
@@ -65,6 +88,11 @@ export const ERRORS = {
 		503,
 		"As many uploads, downloads or snapshots are under way as may be",
 		"Ask again after `Retry-After` seconds.",
+	],
+	store_unavailable: [
+		503,
+		"The object store of the artifacts does not answer",
+		"What is queued is tried again by itself; the trainer's log says why.",
 	],
 	storage_full: [507, "The disk for artifacts is full", "Make room, or delete experiments."],
 	// An import that cannot be done.
@@ -147,8 +175,8 @@ export function errorsPage(): string {
 	);
 	return `# Errors
 
-Every error is a problem document (RFC 9457, \`application/problem+json\`). Its \`code\` is one of these; failed runs, imports, evaluations and
-exports carry one as \`error.code\`. The status is that of an answer to a request. A 5xx says nothing about the inside: the
+Every error is a problem document (RFC 9457, \`application/problem+json\`). Its \`code\` is one of these; failed runs, imports, evaluations, comparisons
+and exports carry one as \`error.code\`. The status is that of an answer to a request. A 5xx says nothing about the inside: the
 log has the rest under the request id, which is \`instance\`.
 
 | code | status | meaning | what to do |
@@ -160,11 +188,12 @@ ${rows.join("\n")}
 the field is not in the body.
 
 \`problems[].code\` of a dataset says what is wrong with a row: \`empty_id\`, \`id_too_long\`, \`bad_character\`, \`bad_rating\`, \`bad_time\`,
-\`ragged_row\`, \`unclosed_quote\`, \`line_too_long\`, \`bad_json\`; or, with line 0, with a whole file, which is imported all the same:
+\`ragged_row\`, \`unclosed_quote\`, \`line_too_long\`, \`bad_json\`. \`warnings[].code\`, with line 0, is of a whole file, which is imported all the same:
 \`too_many_tags\`, \`encoding\` (read as Windows-1252), \`blanks\` (around ids), \`left_out\` (of an archive), \`merged\` (several of an
 archive read as one), \`cold_test\` (much of test finds nobody in train), \`lost_valid\` (nothing of valid is left), \`first_line_taken\`
 (for a row, by the positions in the rule), \`no_times\` (a column of times holds none that is read; it refuses a rule that needs
-them); in a preview also \`bad_time\` and \`not_shown\` (what the first bytes do not tell).
+them), \`ratings_all_taken\` (the ratings differ, and without \`minRating\` the lowest count as likes, too; of several tables it names none); in a preview also \`not_shown\` (what
+the bytes it looks at do not tell), and what is wrong with rows that refuse nothing.
 
 \`problems[].code\` of interactions sent to a feed is one of the codes of fields, or of a line \`bad_json\`, \`bad_character\` or \`line_too_long\`.
 `;

@@ -1,5 +1,11 @@
 // Schemas that several routes share, and the shape of every error. What has a title is a component of the OpenAPI document under it.
 import { type Static, type TSchema, Type } from "@fastify/type-provider-typebox";
+import { MACHINE_CLASS, MACHINE_NAME } from "../config.js";
+
+/** Of an object: one of these lists of fields must be there. For the document; the handler says it in words of its own. */
+export const needsOneOf = (...lists: string[][]) => ({
+	asked: { allOf: [{ anyOf: lists.map((required) => ({ required })) }] },
+});
 
 export const Uuid = Type.String({ format: "uuid" });
 /** Of something that the parameter is about. */
@@ -17,13 +23,13 @@ export const MaybeNumber = Type.Union([Type.Number(), Type.Null()]);
 export const MetricValues = Type.Record(Type.String(), MaybeNumber, {
 	title: "MetricValues",
 	description:
-		"By name: valid.recall@20, test.recall@20, ... of a run, recall@20, ... of an evaluation; null where nobody has an item to be measured by.",
+		"By name: valid.recall@20, test.recall@20, ... of a run, recall@20, ... of an evaluation or a group; null where nobody has an item to be measured by.",
 });
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 export const State = Type.Enum(["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"], {
 	type: "string",
 	title: "JobState",
-	description: "Of a run, an import, an evaluation or an export; the last three are final.",
+	description: "Of a run, an import, an evaluation, a comparison or an export; the last three are final.",
 });
 const Failure = Type.Object(
 	{ code: Type.String({ description: "One of /errors." }), message: Type.String() },
@@ -32,6 +38,12 @@ const Failure = Type.Object(
 export const JobError = Nullable(Failure);
 export const Named = Type.Object({ id: Uuid, name: Type.String() }, { title: "Named" });
 
+export const MachineName = Type.String({ pattern: MACHINE_NAME, description: "a-z, A-Z, 0-9 and -, 1 to 100." });
+export const MachineClass = Type.String({
+	pattern: MACHINE_CLASS,
+	description: "Of machines: only those take the runs. Any, unless given.",
+	examples: ["gpu"],
+});
 const NAME = { pattern: "^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$", description: "a-z, 0-9 and -, 1 to 64." };
 export const DeploymentName = Type.String({ ...NAME });
 export const FeedName = Type.String({ ...NAME });
@@ -47,7 +59,12 @@ export const pageQuery = <T extends Record<string, TSchema>>(filters: T) =>
 		{
 			limit: Type.Integer({ minimum: 1, maximum: 200, default: 50, description: "Of one page." }),
 			cursor: Type.Optional(
-				Type.String({ minLength: 1, maxLength: 200, description: "`nextCursor` of the page before." }),
+				Type.String({
+					format: "cursor",
+					minLength: 1,
+					maxLength: 200,
+					description: "`nextCursor` of the page before.",
+				}),
 			),
 			...filters,
 		},
@@ -72,6 +89,7 @@ export const Protocol = Type.Object(
 	{
 		maskTest: Type.String({ description: "What is masked when the test split is ranked: train or train+valid." }),
 		cutoffs: Type.Array(Type.Integer()),
+		metrics: Type.Array(Type.String(), { description: "What is measured at each cut-off: /metric-definitions." }),
 		hash: Type.String({ description: "sha256; numbers compare only under the same protocol." }),
 	},
 	{ title: "Protocol" },
@@ -85,6 +103,15 @@ export const Cutoffs = Type.Array(Type.Integer({ minimum: 1, maximum: 1000 }), {
 	maxItems: 10,
 	uniqueItems: true,
 });
+/** `usual`: what is measured where they are not given. */
+export const MetricNames = (usual: string) =>
+	Type.Array(Text(50), {
+		minItems: 1,
+		maxItems: 50,
+		uniqueItems: true,
+		description: `Names of /metric-definitions, in any order; ${usual} unless given.`,
+		examples: [["recall", "ndcg", "mrr"]],
+	});
 
 const FieldProblem = Type.Object(
 	{
@@ -112,5 +139,7 @@ const problem = { description: "Problem details", content: { "application/proble
 export const problems = { "4xx": problem, "5xx": problem } as const;
 
 export const IdempotencyHeaders = Type.Object({
-	"idempotency-key": Type.Optional(Type.String({ description: "The same key and body give the first answer again." })),
+	"idempotency-key": Type.Optional(
+		Type.String({ format: "idempotency-key", description: "The same key and body give the first answer again." }),
+	),
 });

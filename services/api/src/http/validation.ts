@@ -5,6 +5,7 @@ import type { FastifySchemaCompiler } from "fastify";
 import type { Problem } from "./errors.js";
 
 export const MOST_ID_BYTES = 512;
+export const MOST_IDEMPOTENCY_KEY = 200;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
 const CONTROL = /[\u0000-\u001f\u007f]/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -32,6 +33,23 @@ export const isMoment = (text: string) => {
 	return isTime(text) || (/^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)) && isDay(text));
 };
 
+/**
+ * What the formats say in words of JSON Schema, for the OpenAPI document. It is wider: that an id has 512 bytes at most, that a day
+ * is in the calendar, and that a cursor was given out by the list, no schema can say.
+ */
+const NO_CONTROL = "\\u0000-\\u001F\\u007F";
+const EDGE = `[^${NO_CONTROL} \\u00A0\\u2002\\u2003\\u2009\\u3000]`;
+const DAY = "([1-9]\\d{3}|0[1-9]\\d{2}|00[1-9]\\d|000[1-9])-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])";
+const CLOCK = "([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d{1,9})?)?([Zz]|[+-]([01]\\d|2[0-3]):?[0-5]\\d)";
+export const FORMS: Readonly<Record<string, object>> = {
+	id: { minLength: 1, maxLength: MOST_ID_BYTES, pattern: `^[^${NO_CONTROL}]+$` },
+	"bare-id": { minLength: 1, maxLength: MOST_ID_BYTES, pattern: `^${EDGE}([^${NO_CONTROL}]*${EDGE})?$` },
+	text: { pattern: "^[^\\u0000]*$" },
+	moment: { pattern: `^${DAY}([Tt ]${CLOCK})?$` },
+	cursor: { pattern: "^[A-Za-z0-9_-]+$" },
+	"idempotency-key": { minLength: 1, maxLength: MOST_IDEMPOTENCY_KEY, pattern: "^[!-~]+$" },
+};
+
 const formats = {
 	id: isId,
 	"bare-id": isBareId,
@@ -39,6 +57,9 @@ const formats = {
 	uuid: (text: string) => UUID.test(text),
 	"date-time": isTime,
 	moment: isMoment,
+	// Who reads them refuses them in words of their own.
+	cursor: true as const,
+	"idempotency-key": true as const,
 };
 const ajv = new Ajv({
 	removeAdditional: false,

@@ -2,8 +2,11 @@
 import type { FastifyInstance } from "fastify";
 import fp from "fastify-plugin";
 import { discardHalfExports, exportKey } from "../artifacts/export-store.js";
+import { erasedSince } from "../feeds/erasures.js";
+import { type Since, stageSince } from "../feeds/since.js";
 import type { ExportFinished, ExportProgress } from "../generated/proto/trainer/v1/trainer.js";
 import { RemoteError } from "../grpc.js";
+import { sourcesOf } from "../plugins/deployments.js";
 import { type Claim, guarded } from "../plugins/jobs.js";
 import { perform } from "./ownership.js";
 
@@ -18,7 +21,7 @@ export default fp(
 			);
 		});
 	},
-	{ name: "export-recommendations", dependencies: ["queue", "jobs", "trainer", "removals"] },
+	{ name: "export-recommendations", dependencies: ["queue", "jobs", "trainer", "removals", "machine"] },
 );
 
 async function exportRecommendations(
@@ -27,16 +30,33 @@ async function exportRecommendations(
 	signal: AbortSignal,
 	heard: () => void,
 ): Promise<void> {
-	const { checkpoint, n, format, explain, users, hidden } = await app.persist(() =>
+	const { checkpoint, n, format, explain, users, hidden, live } = await app.persist(() =>
 		guarded(app, claim, (tx) =>
 			tx.export.update({
 				where: { id: claim.id },
 				data: { artifactKey: exportKey(claim.id) },
-				include: { checkpoint: true },
+				include: { checkpoint: { include: { run: { include: { dataset: true } } } } },
 			}),
 		),
 	);
 	if (!checkpoint) throw new RemoteError("checkpoint_missing", "the checkpoint has been removed");
+	const asked = users as string[];
+	const rows = live === null ? undefined : await stageSince(app, live as unknown as Since, asked, signal, heard);
+	const feedId = (live as Since | null)?.feed;
+	const { dataset } = checkpoint.run;
+	const serves = { deployments: { some: { checkpoint: { run: { datasetId: dataset.id } } } } };
+	const feeds = await app.prisma.feed.findMany({
+		where: { OR: [serves, ...(feedId === undefined ? [] : [{ id: feedId }])] },
+		select: { name: true },
+	});
+	// Who was erased after the export was asked for is left out, too.
+	const erased = await erasedSince(
+		app.prisma,
+		sourcesOf(
+			feeds.map(({ name }) => name),
+			dataset,
+		),
+	);
 	const request = {
 		exportId: claim.id,
 		lease: claim.lease,
@@ -44,14 +64,20 @@ async function exportRecommendations(
 		n,
 		format,
 		explain,
-		users: users as string[],
+		users: asked,
 		hidden,
 		device: app.config.device,
+		live: rows,
+		erased,
 	};
-	for await (const { event } of app.trainer.export(request, signal)) {
-		heard();
-		if (event?.$case === "progress") await app.persist(() => onProgress(app, claim, event.value));
-		if (event?.$case === "finished") return app.persist(() => onFinished(app, claim, event.value));
+	try {
+		for await (const { event } of app.trainer.export(request, signal)) {
+			heard();
+			if (event?.$case === "progress") await app.persist(() => onProgress(app, claim, event.value));
+			if (event?.$case === "finished") return await app.persist(() => onFinished(app, claim, event.value));
+		}
+	} finally {
+		if (rows) await app.removals.discard([rows.uploadKey]);
 	}
 	throw new RemoteError("trainer_crashed", "the export ended without a result");
 }

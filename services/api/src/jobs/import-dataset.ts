@@ -18,7 +18,7 @@ export default fp(
 			perform(app, id, shutdown, (claim, signal, heard) => importDataset(app, claim, signal, heard)),
 		);
 	},
-	{ name: "import-dataset", dependencies: ["queue", "jobs", "trainer", "removals"] },
+	{ name: "import-dataset", dependencies: ["queue", "jobs", "trainer", "removals", "machine"] },
 );
 
 async function importDataset(
@@ -37,6 +37,7 @@ async function importDataset(
 	};
 	const uploads = files.map((file) => file.uploadKey);
 	const problems: ImportProblem[] = [];
+	let badRows = 0;
 	let problemsTotal = 0;
 	await app.persist(() => app.removals.forgo(datasetKey(dataset.digest))); // the same bytes were here, and deleted
 	let stage = "";
@@ -44,8 +45,8 @@ async function importDataset(
 	try {
 		for await (const { event } of app.trainer.importDataset(request, signal)) {
 			heard();
-			// What is said of a whole file comes after the rows, and must not be lost behind them.
-			if (event?.$case === "problem" && (problems.length < MOST_PROBLEMS || event.value.line === 0)) {
+			// What is said of a whole file must not be lost behind the rows.
+			if (event?.$case === "problem" && (event.value.line === 0 || ++badRows <= MOST_PROBLEMS)) {
 				problems.push(event.value);
 			}
 			// A table that is read once more is counted again.
@@ -69,7 +70,7 @@ async function importDataset(
 				guarded(app, claim, (tx) =>
 					tx.dataset.update({
 						where: { id: claim.id },
-						data: { problems: problems as object[], problemsTotal: Math.max(problemsTotal, problems.length) },
+						data: { problems: problems as object[], problemsTotal },
 					}),
 				),
 			);
@@ -97,7 +98,7 @@ function onFinished(
 				splitDigest,
 				statistics: statistics as object,
 				problems: problems as object[],
-				problemsTotal: statistics?.problemsTotal ?? problems.length,
+				problemsTotal: statistics?.problemsTotal ?? 0,
 			},
 		});
 		await app.removals.note(tx, uploads);

@@ -1,9 +1,9 @@
 // Does one piece of work under a claim: heartbeat, cancel, and what becomes of the job when the work ends badly.
-import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { RemoteError } from "../grpc.js";
 import { type Claim, type Failure, LeaseLost } from "../plugins/jobs.js";
 import { isDatabaseAway } from "../plugins/prisma.js";
+import { NotTaken } from "../queue/consumer.js";
 
 /**
  * Does what the claim is for and writes its own end (app.jobs.end) in the transaction that stores its result.
@@ -11,15 +11,17 @@ import { isDatabaseAway } from "../plugins/prisma.js";
  */
 export type Work = (claim: Claim, signal: AbortSignal, heard: () => void) => Promise<void>;
 
+/** Thrown by work that another machine is to go on with, at a place where nothing is lost. */
+export class HandOver extends Error {}
+
 type Reason = "cancel" | "lost" | "hung" | "shutdown";
 /** The owner died or hung; the work itself may be sound. */
 const CRASHES = new Set(["trainer_crashed", "trainer_hung", "internal"]);
-/** The trainer has no place for the work yet, or ends in an orderly way; that says nothing about it. */
-const BUSY = new Set(["no_free_slot", "stale_lease", "stopping"]);
+/** The trainer has no place for the work yet, cannot reach the artifacts, or ends in an orderly way; that says nothing about it. */
+const BUSY = new Set(["no_free_slot", "stale_lease", "stopping", "store_unavailable"]);
 
 export async function perform(app: FastifyInstance, id: string, shutdown: AbortSignal, work: Work): Promise<void> {
-	if (!(await isTrainerThere(app, shutdown))) return;
-	const claim = await app.persist(() => app.jobs.claim(id));
+	const claim = await claimHere(app, id);
 	if (!claim) return;
 	const log = app.log.child({ jobId: id, kind: claim.kind, lease: claim.lease });
 	log.info("claimed");
@@ -44,17 +46,20 @@ export async function perform(app: FastifyInstance, id: string, shutdown: AbortS
 	}
 }
 
-/** A job is not claimed before the trainer answers, so that its absence neither counts as a crash nor fills the log. */
-async function isTrainerThere(app: FastifyInstance, shutdown: AbortSignal): Promise<boolean> {
-	while (!shutdown.aborted) {
-		try {
-			await app.trainer.reach();
-			return true;
-		} catch {
-			await sleep(app.config.timings.trainerRetry, undefined, { signal: shutdown }).catch(() => undefined);
-		}
-	}
-	return false;
+/**
+ * Not before the trainer answers, so that its absence neither counts as a crash nor fills the log. Throws NotTaken where it does not, or
+ * this machine is to take nothing: another one would wait in vain for what is kept here. Null: there is nothing to do.
+ */
+async function claimHere(app: FastifyInstance, id: string): Promise<Claim | null> {
+	const notTaken = () => new NotTaken(app.config.timings.trainerRetry);
+	await app.trainer.reach().catch(() => {
+		throw notTaken();
+	});
+	return app.persist(async () => {
+		// It may drain, end or be cut off from the database since the job was delivered.
+		if (!app.queue.isTaking) throw notTaken();
+		return app.jobs.claim(id, app.machine);
+	});
 }
 
 /** Renews the lease on a timer, never on events of the trainer, and finds out why the work must stop. */
@@ -107,7 +112,7 @@ async function settle(
 		log.info("cancelled");
 		return;
 	}
-	if (reason === "shutdown") return requeue(app, claim, 0);
+	if (reason === "shutdown" || error instanceof HandOver) return requeue(app, claim, 0);
 	if (reason === "hung") return crashed("trainer_hung", "the trainer was not heard of any more");
 	if (!(error instanceof RemoteError)) {
 		if (isDatabaseAway(error)) throw error;
@@ -133,6 +138,6 @@ async function requeue(app: FastifyInstance, claim: Claim, pause: number, crash?
 	if (state !== "QUEUED") return;
 	// The reconciler adds it when this fails.
 	await app.queue
-		.add(claim.kind, claim.id, claim.lease, crash ? pause * 2 ** (crashesInPlace - 1) : pause)
+		.add(claim, crash ? pause * 2 ** (crashesInPlace - 1) : pause)
 		.catch((err) => app.log.warn({ err, jobId: claim.id }, "not queued"));
 }

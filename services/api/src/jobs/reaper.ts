@@ -5,11 +5,11 @@ export default fp(
 	async (app) => {
 		const { reaperInterval, leaseExpiry } = app.config.timings;
 		const reap = async () => {
-			for (const { id, kind, lease, state } of await app.jobs.reap(leaseExpiry)) {
+			for (const job of await app.jobs.reap(leaseExpiry)) {
+				const { id, kind, lease, state } = job;
 				app.log.warn({ jobId: id, kind, lease, state }, "its worker is lost");
 				// The reconciler adds it when this fails.
-				if (state === "QUEUED")
-					await app.queue.add(kind, id, lease).catch((err) => app.log.warn({ err }, "not queued"));
+				if (state === "QUEUED") await app.queue.add(job).catch((err) => app.log.warn({ err }, "not queued"));
 			}
 		};
 		const timer = setInterval(() => reap().catch((err) => app.log.warn({ err }, "reaper")), reaperInterval);

@@ -1,7 +1,9 @@
-// Trains one run: resumes from the last committed checkpoint, commits every epoch, ends with the test metrics.
+// Trains one run: resumes from the last committed checkpoint, commits every epoch, ends with the test metrics. A trial of a search first gets
+// its configuration, and ends early where it falls behind. A machine that drains hands it over after the next epoch.
 import type { FastifyInstance } from "fastify";
 import fp from "fastify-plugin";
 import { refitAfter } from "../experiments/refit.js";
+import { leftByTest } from "../experiments/user-values.js";
 import type {
 	Metric,
 	TrainEpoch,
@@ -11,7 +13,10 @@ import type {
 } from "../generated/proto/trainer/v1/trainer.js";
 import { RemoteError } from "../grpc.js";
 import { appendEvent, type Claim, guarded } from "../plugins/jobs.js";
-import { perform } from "./ownership.js";
+import { chooseConfiguration } from "../searches/proposing.js";
+import { isPruned, prunableOf } from "../searches/pruning.js";
+import { tracing } from "../tracing.js";
+import { HandOver, perform } from "./ownership.js";
 
 const LOG_LINES_KEPT = 2_000;
 
@@ -23,10 +28,11 @@ export default fp(
 			await refitAfter(app, id);
 		});
 	},
-	{ name: "train-run", dependencies: ["queue", "jobs", "trainer", "removals", "keep"] },
+	{ name: "train-run", dependencies: ["queue", "jobs", "trainer", "removals", "keep", "catalogue", "machine"] },
 );
 
 async function trainRun(app: FastifyInstance, claim: Claim, signal: AbortSignal, heard: () => void): Promise<void> {
+	await app.persist(() => chooseConfiguration(app, claim));
 	for (;;) {
 		try {
 			return await attempt(app, claim, signal, heard);
@@ -39,6 +45,8 @@ async function trainRun(app: FastifyInstance, claim: Claim, signal: AbortSignal,
 }
 
 async function attempt(app: FastifyInstance, claim: Claim, signal: AbortSignal, heard: () => void): Promise<void> {
+	const prunable = await app.persist(() => prunableOf(app, claim));
+	if (prunable && (await app.persist(() => isPruned(app, claim, prunable)))) return;
 	const request = await app.persist(() => requestOf(app, claim));
 	let logged = 0;
 	let finished = false;
@@ -49,7 +57,13 @@ async function attempt(app: FastifyInstance, claim: Claim, signal: AbortSignal, 
 				await app.persist(() => onStarted(app, claim, event.value));
 				break;
 			case "epoch":
-				await app.removals.carryOut(await app.persist(() => onEpoch(app, claim, event.value)));
+				await app.removals.carryOut(
+					await tracing().within("store epoch", { attributes: { epoch: event.value.epoch } }, () =>
+						app.persist(() => onEpoch(app, claim, event.value)),
+					),
+				);
+				if (prunable && (await app.persist(() => isPruned(app, claim, prunable)))) return;
+				if (app.machine.isDraining) throw new HandOver("this machine drains");
 				break;
 			case "heartbeat": {
 				const { epoch, epochFraction } = event.value;
@@ -68,7 +82,7 @@ async function attempt(app: FastifyInstance, claim: Claim, signal: AbortSignal, 
 				}
 				break;
 			case "finished":
-				await app.persist(() => onFinished(app, claim, event.value));
+				await tracing().within("store result", {}, () => app.persist(() => onFinished(app, claim, event.value)));
 				finished = true;
 				break;
 		}
@@ -82,6 +96,7 @@ async function requestOf(app: FastifyInstance, claim: Claim): Promise<TrainReque
 		include: { dataset: true, experiment: true, refitOf: true, checkpoints: { where: { isLast: true } } },
 	});
 	const { refitOf } = run;
+	const { maskTest, cutoffs, metrics } = run.experiment;
 	if (!run.dataset.artifactKey) throw new RemoteError("dataset_missing", "the dataset was never imported");
 	const last = run.checkpoints[0];
 	return {
@@ -91,12 +106,15 @@ async function requestOf(app: FastifyInstance, claim: Claim): Promise<TrainReque
 		configJson: JSON.stringify(run.config),
 		datasetKey: run.dataset.artifactKey,
 		seed: run.seed,
-		protocol: { maskTest: run.experiment.maskTest, cutoffs: run.experiment.cutoffs },
+		protocol: { maskTest, cutoffs, metrics },
 		resumeFrom: last ? { key: last.key, sha256: last.sha256 } : undefined,
 		device: app.config.device,
 		refit: refitOf
 			? { of: refitOf.id, epoch: refitOf.bestEpoch as number, steps: Number(refitOf.bestSteps ?? 0) }
 			: undefined,
+		processes: run.processes,
+		// A run has its processes for good, so that its checkpoints are of as many.
+		allowOtherWorldSize: false,
 	};
 }
 
@@ -158,12 +176,16 @@ const onFinished = (app: FastifyInstance, claim: Claim, finished: TrainFinished)
 	guarded(app, claim, async (tx) => {
 		const { best, metrics, reason, seconds, peakMemoryBytes, parametersSha256 } = finished;
 		await tx.metric.createMany({ data: rows(claim.id, best?.epoch ?? finished.epochs, metrics) });
+		// A refit has seen what it would be tested on.
+		const isTested = metrics.length > 0;
 		await tx.run.update({
 			where: { id: claim.id },
-			data: { stopReason: reason, trainSeconds: seconds, peakMemoryBytes, parametersSha256, secondsLeft: 0 },
+			data: {
+				...{ stopReason: reason, trainSeconds: seconds, peakMemoryBytes, parametersSha256, secondsLeft: 0 },
+				...(isTested && leftByTest(finished)),
+			},
 		});
-		// A refit has seen what it would be tested on.
-		if (metrics.length > 0) await appendEvent(tx, claim.id, "tested", { epoch: best?.epoch, metrics });
+		if (isTested) await appendEvent(tx, claim.id, "tested", { epoch: best?.epoch, metrics });
 		await app.jobs.end(tx, claim, "SUCCEEDED");
 	});
 

@@ -1,10 +1,12 @@
-// app.catalogue: the models as the trainer reports them, and the validation of their configurations.
+// app.catalogue: the models and the metrics as the trainer reports them, and the validation of what is asked of them.
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import fp from "fastify-plugin";
+import type { MetricDescription } from "../generated/proto/trainer/v1/measures.js";
 import type { ListModelsResponse, Model } from "../generated/proto/trainer/v1/trainer.js";
 import { RemoteError } from "../grpc.js";
 import { ApiError, type Problem } from "../http/errors.js";
 import { problemOf } from "../http/validation.js";
+import type { DatasetSize } from "./trainer.js";
 
 /** The catalogue changes only with a new trainer. */
 const FRESH_MS = 30_000;
@@ -24,8 +26,17 @@ export interface Catalogue {
 		params: Record<string, unknown>,
 		pointer: string,
 	): { config: Record<string, unknown>; problems: Problem[] };
-	/** Problems of resolved configurations that no schema can say: rules between two fields. */
-	check(planned: { model: string; config: Record<string, unknown>; pointer: string }[]): Promise<Problem[]>;
+	/** Problems of resolved configurations that no schema can say: rules between two fields, and what is too large for a dataset of this size. */
+	check(
+		planned: { model: string; config: Record<string, unknown>; pointer: string }[],
+		size?: DatasetSize,
+	): Promise<Problem[]>;
+	/** The names of the models with a capability, as they are told to who asks another. */
+	able(capability: string): Promise<string>;
+	/** In the order in which they are shown. */
+	metrics(): Promise<MetricDescription[]>;
+	/** Names of metrics in the order of the catalogue, so that one set is one protocol. Throws invalid_request for an unknown one. */
+	inOrder(metrics: string[], pointer: string): Promise<string[]>;
 }
 
 declare module "fastify" {
@@ -36,24 +47,16 @@ declare module "fastify" {
 
 export default fp(
 	async (app) => {
-		let known: { at: number; entries: CatalogueEntry[]; response: ListModelsResponse } | null = null;
-
-		async function load() {
-			if (known && Date.now() - known.at < FRESH_MS) return known;
-			try {
-				const response = await app.trainer.listModels();
-				const ajv = new Ajv2020({ strict: false, strictNumbers: true, allErrors: true });
-				const entries = response.models.map(({ configSchemaJson, ...model }) => {
-					const configSchema = JSON.parse(configSchemaJson);
-					return { ...model, configSchema, validate: ajv.compile(configSchema) };
-				});
-				known = { at: Date.now(), entries, response };
-			} catch (error) {
-				// What the trainer said last is still true while it restarts.
-				if (!known) throw error;
-			}
-			return known;
-		}
+		const load = remembered(async () => {
+			const response = await app.trainer.listModels();
+			const ajv = new Ajv2020({ strict: false, strictNumbers: true, allErrors: true });
+			const entries = response.models.map(({ configSchemaJson, ...model }) => {
+				const configSchema = JSON.parse(configSchemaJson);
+				return { ...model, configSchema, validate: ajv.compile(configSchema) };
+			});
+			return { entries, response };
+		});
+		const metrics = remembered(() => app.trainer.listMetrics());
 
 		app.decorate("catalogue", {
 			models: async () => (await load()).entries,
@@ -73,10 +76,10 @@ export default fp(
 				if (model.validate(config)) return { config, problems: [] };
 				return { config, problems: (model.validate.errors ?? []).map((error) => problemOf(error, pointer)) };
 			},
-			async check(planned) {
+			async check(planned, size) {
 				const configurations = planned.map(({ model, config }) => ({ model, configJson: JSON.stringify(config) }));
 				try {
-					const problems = await app.trainer.checkConfigurations(configurations);
+					const problems = await app.trainer.checkConfigurations(configurations, size);
 					return problems.map(({ position, field, message }) => ({
 						pointer: `${planned[position]?.pointer}/params${field && `/${field}`}`,
 						code: "bad_configuration",
@@ -89,7 +92,37 @@ export default fp(
 					return [];
 				}
 			},
+			async able(capability) {
+				const { entries } = await load();
+				const names = entries.filter(({ capabilities }) => capabilities.includes(capability)).map(({ name }) => name);
+				return names.join(", ") || "none";
+			},
+			metrics,
+			async inOrder(names, pointer) {
+				const known = (await metrics()).map(({ name }) => name);
+				const message = `is no metric; there are ${known.join(", ")}`;
+				const unknown = names.flatMap((name, index) =>
+					known.includes(name) ? [] : [{ pointer: `${pointer}/${index}`, code: "not_allowed", message }],
+				);
+				const [first] = unknown;
+				if (first) throw new ApiError("invalid_request", `${first.pointer} ${message}.`, unknown);
+				return known.filter((name) => names.includes(name));
+			},
 		} satisfies Catalogue);
 	},
 	{ name: "catalogue", dependencies: ["trainer"] },
 );
+
+/** Asked for again after a while. What the trainer said last is still true while it restarts. */
+function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
+	let known: { at: number; value: T } | null = null;
+	return async () => {
+		if (known && Date.now() - known.at < FRESH_MS) return known.value;
+		try {
+			known = { at: Date.now(), value: await ask() };
+		} catch (error) {
+			if (!known) throw error;
+		}
+		return known.value;
+	};
+}

@@ -8,7 +8,9 @@ import { answersPages } from "./security-headers.js";
 
 export default fp(
 	async (app) => {
-		app.get("/", { schema: { hide: true } }, async (_request, reply) => reply.redirect("/ui/"));
+		app.get("/", { config: { access: "open" }, schema: { hide: true } }, async (_request, reply) =>
+			reply.redirect("/ui/"),
+		);
 		const folder = app.config.dashboardDir;
 		const index = join(folder, "index.html");
 		if (!existsSync(index)) {
@@ -28,7 +30,7 @@ export default fp(
 				maxAge: "1y",
 			});
 			for (const url of ["/ui", "/ui/", "/ui/*"]) {
-				pages.get(url, { schema: { hide: true } }, async (request, reply) => {
+				pages.get(url, { config: { access: "open" }, schema: { hide: true } }, async (request, reply) => {
 					// An asset of another build is missing; the page in its place would be run as a script.
 					if (request.url.startsWith("/ui/assets/")) throw new ApiError("not_found", "The dashboard has no such file.");
 					// The page carries a nonce for the styles that the component library adds while running.
@@ -38,5 +40,5 @@ export default fp(
 			}
 		});
 	},
-	{ name: "dashboard", dependencies: ["strictness", "security-headers"] },
+	{ name: "dashboard", dependencies: ["authentication", "strictness", "security-headers"] },
 );

@@ -1,7 +1,8 @@
 // app.deployments: what is served under which name, in memory. Nothing that answers a person waits for the database; what
 // changes there is heard at once, read again after every reconnect, and every few seconds besides.
 import fp from "fastify-plugin";
-import type { Prisma } from "../generated/prisma/client.js";
+import type { Source } from "../feeds/erasures.js";
+import type { Dataset, Prisma } from "../generated/prisma/client.js";
 import { digest } from "../http/digest.js";
 import { ApiError } from "../http/errors.js";
 import type { Fallback } from "../http/schemas.js";
@@ -26,6 +27,10 @@ export interface Deployed {
 	hiddenByName: string[];
 	/** Whose rows after `since` join people's histories. */
 	feed: { id: number; name: string; since: number } | null;
+	/** Of the feed, when this was made or before. */
+	erasures: number;
+	/** Feeds whose erased people the dataset may hold still. */
+	sources: readonly Source[];
 	/** The newest items of the feed that can be had and have tags, newest first. */
 	newItems: readonly NewItem[];
 	/** Of everything here and the moment of deployment; an answer's ETag is made from it. */
@@ -39,6 +44,11 @@ export interface Deployments {
 	all(): Deployed[];
 	/** Called now, if anything is known, and after each reading. */
 	follow(follower: () => void): void;
+	/**
+	 * Feeds whose erased people a dataset may hold still: those that it is served with, and the one it is a snapshot of. Throws unavailable
+	 * while nothing could be read yet.
+	 */
+	sourcesOf(dataset: Pick<Dataset, "id" | "feed" | "since">): Source[];
 	/** Whether it has been read since the start. */
 	readonly areKnown: boolean;
 	/** In the transaction that changes what is deployed: other processes follow. */
@@ -71,10 +81,24 @@ const VERSION_LENGTH = 16;
 /** New items are looked for among these. */
 const MOST_NEW = 10_000;
 
-function described(row: Row, items: FeedItems | undefined): Deployed {
+/** The last row of a feed that a dataset holds, by what the dataset is a snapshot of; 0 where nobody can tell. */
+export function sinceOf(feed: string, snapshot: unknown): number {
+	const { name, upTo } = (snapshot ?? {}) as { name?: string; upTo?: number };
+	return name === feed ? (upTo ?? 0) : 0;
+}
+
+/** The feeds that concern the people of a dataset: those it is served with, and the one it is a snapshot of. */
+export function sourcesOf(feeds: readonly string[], dataset: Pick<Dataset, "feed" | "since">): Source[] {
+	const { name } = (dataset.feed ?? {}) as { name?: string };
+	const names = new Set(name === undefined ? feeds : [...feeds, name]);
+	const since = (one: string) => (one === name ? sinceOf(one, dataset.feed) : Number(dataset.since));
+	return [...names].sort().map((one) => ({ feed: one, since: since(one) }));
+}
+
+/** `feeds`: those that its dataset is served with, by this deployment or another. */
+function described(row: Row, feeds: readonly string[], items: FeedItems | undefined): Deployed {
 	const { name, checkpoint, deployedAt, fallback, feed } = row;
 	const { id, key, sha256, epoch, run } = checkpoint;
-	const snapshot = run.dataset.feed as { name: string; upTo: number } | null;
 	const found = {
 		name,
 		ref: { key, sha256 },
@@ -83,15 +107,22 @@ function described(row: Row, items: FeedItems | undefined): Deployed {
 		catalogue: catalogueOf(run),
 		fallback: fallback as Fallback,
 		hiddenByName: row.hidden,
-		feed: feed && { id: feed.id, name: feed.name, since: snapshot?.name === feed.name ? snapshot.upTo : 0 },
+		feed: feed && { id: feed.id, name: feed.name, since: sinceOf(feed.name, run.dataset.feed) },
+		sources: sourcesOf(feeds, run.dataset),
 	};
 	const of = [found, deployedAt.toISOString(), String(items?.described)];
 	return {
 		...found,
 		hidden: [...new Set([...row.hidden, ...(items?.unavailable ?? [])])],
 		newItems: items?.newest ?? [],
+		erasures: Number(feed?.erasures ?? 0),
 		version: digest(of).slice(0, VERSION_LENGTH),
 	};
+}
+
+/** In the transaction that changes what is deployed: the processes that answer follow. */
+export async function announceDeployment(tx: Transaction, name: string): Promise<void> {
+	await tx.$executeRaw`SELECT pg_notify(${CHANNEL}, ${name})`;
 }
 
 export default fp(
@@ -126,9 +157,11 @@ export default fp(
 			for (const { feed } of rows) if (feed && !found.has(feed.id)) found.set(feed.id, await readItems(feed));
 			feedItems = found;
 			const known = deployed;
+			const feedsOf = ({ checkpoint: { run } }: Row) =>
+				rows.flatMap(({ checkpoint, feed }) => (feed && checkpoint.run.datasetId === run.datasetId ? feed.name : []));
 			deployed = new Map(
 				rows.map((row) => {
-					const found = described(row, feedItems.get(row.feedId ?? 0));
+					const found = described(row, feedsOf(row), feedItems.get(row.feedId ?? 0));
 					const same = known?.get(row.name);
 					return [row.name, same?.version === found.version ? same : found];
 				}),
@@ -160,10 +193,19 @@ export default fp(
 		app.addHook("onClose", async () => clearInterval(timer));
 		await refresh().catch((err) => app.log.warn({ err }, "deployments are not known yet"));
 
+		function served(): Map<string, Deployed> {
+			if (!deployed) throw new ApiError("unavailable", "The database is away.", [], RETRY_SECONDS);
+			return deployed;
+		}
+
 		app.decorate("deployments", {
-			get(name) {
-				if (!deployed) throw new ApiError("unavailable", "The database is away.", [], RETRY_SECONDS);
-				return deployed.get(name) ?? null;
+			get: (name) => served().get(name) ?? null,
+			sourcesOf(dataset) {
+				const itsOwn = [...served().values()].filter(({ datasetId }) => datasetId === dataset.id);
+				return sourcesOf(
+					itsOwn.flatMap(({ feed }) => feed?.name ?? []),
+					dataset,
+				);
 			},
 			all: () => [...(deployed?.values() ?? [])],
 			follow(follower) {
@@ -173,9 +215,7 @@ export default fp(
 			get areKnown() {
 				return deployed !== null;
 			},
-			async announce(tx, name) {
-				await tx.$executeRaw`SELECT pg_notify(${CHANNEL}, ${name})`;
-			},
+			announce: announceDeployment,
 			refresh,
 		} satisfies Deployments);
 	},

@@ -2,8 +2,7 @@
 // writers wait for each other in a circle; what is sent meanwhile goes into the next one together: many small requests cost
 // few commits.
 import fp from "fastify-plugin";
-import type { Interaction } from "../feeds/interaction.js";
-import { Prisma } from "../generated/prisma/client.js";
+import { announceRows, type Sent, type Stored, store } from "../feeds/storing.js";
 import { ApiError } from "../http/errors.js";
 import type { Transaction } from "./prisma.js";
 
@@ -11,10 +10,12 @@ import type { Transaction } from "./prisma.js";
 const MOST_ROWS = 5_000;
 
 export interface Feeds {
-	/** Stores interactions; how many of them were new, once they are committed and answers know them. Throws not_found. */
-	add(name: string, interactions: Interaction[]): Promise<number>;
+	/** Stores interactions; what has become of them, once they are committed and answers know them. Throws not_found. */
+	add(name: string, sent: Sent): Promise<Stored>;
 	/** A transaction in which nobody else writes to the feed; `timeout` in milliseconds. Throws not_found. */
 	hold<T>(name: string, work: (tx: Transaction, feed: number) => Promise<T>, timeout?: number): Promise<T>;
+	/** What has to be done before whoever sent interactions is answered, once they are committed. Must not throw. */
+	afterAdd(follow: (feed: number) => Promise<void>): void;
 }
 declare module "fastify" {
 	interface FastifyInstance {
@@ -23,8 +24,8 @@ declare module "fastify" {
 }
 
 interface Waiting {
-	interactions: Interaction[];
-	resolve(added: number): void;
+	sent: Sent;
+	resolve(stored: Stored): void;
 	reject(error: unknown): void;
 }
 
@@ -36,6 +37,7 @@ export default fp(
 		const queues = new Map<string, Waiting[]>();
 		/** The last that is to hold a feed: who comes waits here, and not on a connection to the database. */
 		const turns = new Map<string, Promise<unknown>>();
+		let followed: (feed: number) => Promise<void> = async () => undefined;
 
 		function hold<T>(name: string, work: (tx: Transaction, feed: number) => Promise<T>, timeout?: number): Promise<T> {
 			const mine = (turns.get(name) ?? Promise.resolve()).then(() => holdNow(name, work, timeout));
@@ -62,18 +64,18 @@ export default fp(
 			while (queue.length > 0) {
 				const some: Waiting[] = [];
 				// Taken when it is their turn: more may have come while others held the feed.
-				const added = hold(name, async (tx, feed) => {
+				const written = hold(name, async (tx, feed) => {
 					if (some.length === 0) some.push(...queue.splice(0, howMany(queue)));
-					const requests = some.map(({ interactions }) => interactions);
-					const counts = await store(tx, feed, requests);
-					await app.live.announce(tx, feed);
-					return { feed, counts };
+					const requests = some.map(({ sent }) => sent);
+					const stored = await store(tx, feed, requests);
+					await announceRows(tx, feed);
+					return { feed, stored };
 				});
-				await added.then(
-					({ feed, counts }) => {
+				await written.then(
+					({ feed, stored }) => {
 						// The next ones are written meanwhile.
-						void app.live.refresh(feed).then(() => {
-							for (const [index, { resolve }] of some.entries()) resolve(counts[index] ?? 0);
+						void followed(feed).then(() => {
+							for (const [index, { resolve }] of some.entries()) resolve(stored[index] as Stored);
 						});
 					},
 					(error) => {
@@ -87,9 +89,9 @@ export default fp(
 		}
 
 		app.decorate("feeds", {
-			add: (name, interactions) =>
+			add: (name, sent) =>
 				new Promise((resolve, reject) => {
-					const one = { interactions, resolve, reject };
+					const one = { sent, resolve, reject };
 					const queue = queues.get(name);
 					if (queue) return void queue.push(one);
 					const begun = [one];
@@ -97,16 +99,19 @@ export default fp(
 					void writeAll(name, begun);
 				}),
 			hold,
+			afterAdd(follow) {
+				followed = follow;
+			},
 		} satisfies Feeds);
 	},
-	{ name: "feeds", dependencies: ["prisma", "live"] },
+	{ name: "feeds", dependencies: ["prisma"] },
 );
 
 /** The first of those that wait, and as many more as fit beside it. */
 function howMany(queue: Waiting[]): number {
 	let rows = 0;
-	const tooMany = queue.findIndex(({ interactions }, index) => {
-		rows += interactions.length;
+	const tooMany = queue.findIndex(({ sent }, index) => {
+		rows += sent.interactions.length;
 		return index > 0 && rows > MOST_ROWS;
 	});
 	return tooMany === -1 ? queue.length : tooMany;
@@ -116,83 +121,4 @@ function howMany(queue: Waiting[]): number {
 export async function allow(tx: Transaction, milliseconds: number): Promise<void> {
 	await tx.$executeRaw`SELECT set_config(name, ${String(milliseconds)}, true)
 		FROM unnest(ARRAY['statement_timeout', 'idle_in_transaction_session_timeout']) AS name`;
-}
-
-/** Returns how many of each request were new: neither their id nor their user, item and time was there, or earlier in these. */
-async function store(tx: Transaction, feed: number, requests: Interaction[][]): Promise<number[]> {
-	const all = requests.flat();
-	const users = await keysOf(tx, "feed_users", feed, new Set(all.map(({ user }) => user)));
-	const items = await keysOf(tx, "feed_items", feed, new Set(all.map(({ item }) => item)));
-	// From keys, so that nothing is joined and no plan can be a bad one.
-	const insert = Prisma.sql`
-		INSERT INTO feed_interactions (feed_id, user_key, item_key, at, value, event_id)
-		SELECT ${feed}, * FROM unnest(${all.map(({ user }) => users.keys.get(user))}::bigint[],
-			${all.map(({ item }) => items.keys.get(item))}::bigint[], ${all.map(({ at }) => at.toISOString())}::timestamptz[],
-			${all.map(({ value }) => value)}::float8[], ${all.map(({ id }) => id)}::text[])
-		ON CONFLICT DO NOTHING`;
-	const added =
-		requests.length === 1
-			? [await tx.$executeRaw(insert)]
-			: await addedOf(tx, insert, requests, users.keys, items.keys);
-	const sum = added.reduce((total, one) => total + one, 0);
-	// Of whom every row was there under another name: an id that nothing needs is not kept.
-	const isAnyKnown = sum < all.length;
-	const needlessUsers =
-		users.fresh.length > 0 && isAnyKnown
-			? await tx.$executeRaw`
-				DELETE FROM feed_users u WHERE feed_id = ${feed} AND key = ANY(${users.fresh}::bigint[])
-					AND NOT EXISTS (SELECT 1 FROM feed_interactions r WHERE r.user_key = u.key)`
-			: 0;
-	const needlessItems =
-		items.fresh.length > 0 && isAnyKnown
-			? await tx.$executeRaw`
-				DELETE FROM feed_items i WHERE feed_id = ${feed} AND key = ANY(${items.fresh}::bigint[])
-					AND NOT EXISTS (SELECT 1 FROM feed_interactions r WHERE r.item_key = i.key)`
-			: 0;
-	await tx.$executeRaw`
-		UPDATE feeds SET interactions = interactions + ${sum}, users = users + ${users.fresh.length - needlessUsers},
-			items = items + ${items.fresh.length - needlessItems} WHERE id = ${feed}`;
-	return added;
-}
-
-type Keys = Map<string, bigint>;
-
-/** The numbers that ids have in a feed; those it has not seen yet are given one, and told as fresh. */
-async function keysOf(
-	tx: Transaction,
-	table: "feed_users" | "feed_items",
-	feed: number,
-	ids: Set<string>,
-): Promise<{ keys: Keys; fresh: bigint[] }> {
-	const into = Prisma.raw(table);
-	// Each is looked up by itself: with a list of them the planner, before it has statistics, reads the whole feed.
-	const known = await tx.$queryRaw<{ id: string; key: bigint | null }[]>`
-		SELECT given.id, (SELECT key FROM ${into} known WHERE feed_id = ${feed} AND known.id = given.id) AS key
-		FROM unnest(${[...ids]}::text[]) AS given (id)`;
-	const keys: Keys = new Map();
-	for (const { id, key } of known) if (key !== null) keys.set(id, key);
-	const missing = [...ids].filter((id) => !keys.has(id));
-	if (missing.length === 0) return { keys, fresh: [] };
-	const made = await tx.$queryRaw<{ id: string; key: bigint }[]>`
-		INSERT INTO ${into} (feed_id, id) SELECT ${feed}, * FROM unnest(${missing}::text[]) RETURNING id, key`;
-	for (const { id, key } of made) keys.set(id, key);
-	return { keys, fresh: made.map(({ key }) => key) };
-}
-
-/** What was inserted is that of the first who sent it. */
-async function addedOf(
-	tx: Transaction,
-	insert: Prisma.Sql,
-	requests: Interaction[][],
-	users: Keys,
-	items: Keys,
-): Promise<number[]> {
-	const inserted = await tx.$queryRaw<{ user: bigint; item: bigint; at: Date; id: string | null }[]>`
-		${insert} RETURNING user_key AS user, item_key AS item, at, event_id AS id`;
-	const named = (user: unknown, item: unknown, at: Date, id: string | null) =>
-		`${user} ${item} ${at.getTime()} ${id ?? ""}`;
-	const left = new Set(inserted.map(({ user, item, at, id }) => named(user, item, at, id)));
-	const count = (rows: Interaction[]) =>
-		rows.filter(({ user, item, at, id }) => left.delete(named(users.get(user), items.get(item), at, id))).length;
-	return requests.map(count);
 }

@@ -5,11 +5,11 @@ import fp from "fastify-plugin";
 import type { Prisma } from "../generated/prisma/client.js";
 import { digest } from "../http/digest.js";
 import { ApiError } from "../http/errors.js";
+import { MOST_IDEMPOTENCY_KEY } from "../http/validation.js";
 import type { Transaction } from "./prisma.js";
 
 const KEPT_HOURS = 24;
 const HOUR_MS = 3_600_000;
-const MOST_KEY_LENGTH = 200;
 
 export interface Answer {
 	status: number;
@@ -37,8 +37,8 @@ export default fp(
 		app.decorate("once", async (request, reply, work) => {
 			const key = request.headers["idempotency-key"];
 			if (key === undefined) return send(reply, await work(async () => undefined));
-			if (typeof key !== "string" || key.length === 0 || key.length > MOST_KEY_LENGTH) {
-				const message = `must be 1 to ${MOST_KEY_LENGTH} characters`;
+			if (typeof key !== "string" || key.length === 0 || key.length > MOST_IDEMPOTENCY_KEY) {
+				const message = `must be 1 to ${MOST_IDEMPOTENCY_KEY} characters`;
 				const problem = { pointer: "/headers/idempotency-key", code: "out_of_range", message };
 				throw new ApiError("invalid_request", `Idempotency-Key ${message}.`, [problem]);
 			}

@@ -11,6 +11,7 @@ export interface Claim {
 	id: string;
 	kind: JobKind;
 	lease: number;
+	machineClass: string | null;
 }
 
 /** The claim is no longer ours; whoever sees this stops without another write. */
@@ -33,6 +34,7 @@ export interface Released {
 	id: string;
 	kind: JobKind;
 	lease: number;
+	machineClass: string | null;
 	state: JobState;
 	/** Crashes since it last got further, this one included. */
 	crashesInPlace: number;
@@ -63,10 +65,15 @@ export function guarded<T>(
 	write: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
 	return app.prisma.$transaction(async (tx) => {
-		const rows = await tx.$queryRaw<unknown[]>`SELECT 1 FROM jobs WHERE ${owned(claim)} FOR UPDATE`;
-		if (rows.length === 0) throw new LeaseLost();
+		await guard(tx, claim);
 		return write(tx);
 	});
+}
+
+/** The same inside a transaction of somebody else: until it ends the job is its owner's. Throws LeaseLost. */
+export async function guard(tx: Transaction, claim: Claim): Promise<void> {
+	const rows = await tx.$queryRaw<unknown[]>`SELECT 1 FROM jobs WHERE ${owned(claim)} FOR UPDATE`;
+	if (rows.length === 0) throw new LeaseLost();
 }
 
 function createJobs(prisma: PrismaClient) {
@@ -96,28 +103,39 @@ function createJobs(prisma: PrismaClient) {
 					finished_at = CASE WHEN next <> 'QUEUED' THEN now() END,
 					error_code = CASE WHEN next = 'FAILED' THEN ${crash?.code ?? null} END,
 					error_message = CASE WHEN next = 'FAILED' THEN ${crash?.message ?? null} END
-				FROM given WHERE jobs.id = given.id RETURNING jobs.id, kind, lease, state, crashes_in_place AS "crashesInPlace"`;
+				FROM given WHERE jobs.id = given.id RETURNING jobs.id, kind, lease, machine_class AS "machineClass", state, crashes_in_place AS "crashesInPlace"`;
 			for (const { id, state } of jobs) await changed(tx, id, state, state === "CANCELLED" ? undefined : crash);
 			return jobs;
 		});
 	}
 
 	return {
-		/** Inside the transaction that inserts the row which the job belongs to. */
-		async create(tx: Transaction, ids: string[], kind: JobKind): Promise<void> {
-			await tx.job.createMany({ data: ids.map((id) => ({ id, kind, eventSeq: 1 })) });
+		/** Inside the transaction that inserts the row which the job belongs to. Of no class: any machine may take it. */
+		async create(tx: Transaction, ids: string[], kind: JobKind, machineClass: string | null = null): Promise<void> {
+			await tx.job.createMany({ data: ids.map((id) => ({ id, kind, machineClass, eventSeq: 1 })) });
 			await tx.jobEvent.createMany({
 				data: ids.map((id) => ({ jobId: id, seq: 1, type: "state", data: { state: "QUEUED" } })),
 			});
 		},
 
-		/** Null when the job is not QUEUED any more: a duplicate delivery. */
-		async claim(id: string): Promise<Claim | null> {
+		/** The same for one that there is nothing to do for. */
+		async createDone(tx: Transaction, id: string, kind: JobKind): Promise<void> {
+			const now = new Date();
+			await tx.job.create({ data: { id, kind, state: "SUCCEEDED", eventSeq: 1, startedAt: now, finishedAt: now } });
+			await tx.jobEvent.create({ data: { jobId: id, seq: 1, type: "state", data: { state: "SUCCEEDED" } } });
+		},
+
+		/**
+		 * For a machine. Null when the job is not QUEUED any more, a duplicate delivery, or is for machines of another class: an earlier
+		 * version queues it for all, and the reconciler where it belongs.
+		 */
+		async claim(id: string, machine: { name: string; class: string | null }): Promise<Claim | null> {
 			return prisma.$transaction(async (tx) => {
 				const [claim] = await tx.$queryRaw<Claim[]>`
-					UPDATE jobs SET state = 'RUNNING', lease = lease + 1, started_at = coalesce(started_at, now()), heartbeat_at = now()
+					UPDATE jobs SET state = 'RUNNING', lease = lease + 1, machine = ${machine.name}, started_at = coalesce(started_at, now()), heartbeat_at = now()
 					WHERE id = ${id}::uuid AND state = 'QUEUED' AND cancel_requested_at IS NULL
-					RETURNING id, kind, lease`;
+						AND (machine_class IS NULL OR machine_class = ${machine.class})
+					RETURNING id, kind, lease, machine_class AS "machineClass"`;
 				if (claim) await changed(tx, id, "RUNNING");
 				return claim ?? null;
 			});
@@ -160,8 +178,8 @@ function createJobs(prisma: PrismaClient) {
 		},
 
 		/** QUEUED jobs end at once; RUNNING ones at their owner's next heartbeat. False when the job is final already. */
-		async requestCancel(id: string): Promise<boolean> {
-			return prisma.$transaction(async (tx) => {
+		async requestCancel(id: string, within?: Transaction): Promise<boolean> {
+			const cancel = async (tx: Transaction) => {
 				const [job] = await tx.$queryRaw<{ state: JobState }[]>`
 					UPDATE jobs SET cancel_requested_at = coalesce(cancel_requested_at, now()),
 						state = CASE state WHEN 'QUEUED' THEN 'CANCELLED' ELSE state END,
@@ -169,7 +187,8 @@ function createJobs(prisma: PrismaClient) {
 					WHERE id = ${id}::uuid AND state IN ('QUEUED', 'RUNNING') RETURNING state`;
 				if (job?.state === "CANCELLED") await changed(tx, id, "CANCELLED");
 				return job !== undefined;
-			});
+			};
+			return within ? cancel(within) : prisma.$transaction(cancel);
 		},
 
 		/** Gives back the jobs whose owner has not been heard of for `expiry` ms. */

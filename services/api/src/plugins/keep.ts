@@ -4,6 +4,7 @@ import fp from "fastify-plugin";
 import type { KeepRule } from "../experiments/keep-rule.js";
 import { Prisma } from "../generated/prisma/client.js";
 import { ApiError } from "../http/errors.js";
+import { IS_PRUNED } from "../searches/trial-state.js";
 import { type Transaction, violatesForeignKey } from "./prisma.js";
 
 export interface Removed {
@@ -45,13 +46,13 @@ const OPEN = Prisma.sql`j.state IN ('QUEUED', 'RUNNING')`;
 
 /**
  * Checkpoints that a rule does not keep, of the experiments `e` that are asked for. Never one that is served, or being evaluated or
- * exported; of a run that has no best one (its values are not finite) the rule `best` keeps the last. Refits are under no rule: they
+ * exported; pruned trials come after all others; of a run that has no best one (its values are not finite) the rule `best` keeps the last. Refits are under no rule: they
  * have one checkpoint, made to be served, and are no better or worse than others.
  */
 const superfluous = (rule: typeof STORED, experiments: Prisma.Sql) => Prisma.sql`
 	SELECT c.id, c.key, c.bytes, c.run_id, r.experiment_id FROM (
 		SELECT r.id, r.experiment_id, ${OPEN} AS is_open, bool_or(${OPEN}) OVER experiment AS is_experiment_open,
-			row_number() OVER (experiment ORDER BY nullif(r.best_value, 'NaN') DESC NULLS LAST, r.position) AS place,
+			row_number() OVER (experiment ORDER BY ${IS_PRUNED}, nullif(r.best_value, 'NaN') DESC NULLS LAST, r.position) AS place,
 			${rule.checkpoints} AS keep_checkpoints, ${rule.runs} AS keep_runs
 		FROM experiments e JOIN runs r ON r.experiment_id = e.id JOIN jobs j ON j.id = r.id
 		WHERE r.refit_of_id IS NULL AND ${experiments}

@@ -4,21 +4,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import fp from "fastify-plugin";
 import { Counter, Gauge } from "prom-client";
-import { byTime, MOST_OF_PERSON, People, type Row } from "../feeds/people.js";
-import { Prisma } from "../generated/prisma/client.js";
+import { byTime, type People, type Row } from "../feeds/people.js";
+import { readingOf } from "../feeds/reading.js";
+import { FEED_CHANNEL } from "../feeds/storing.js";
 import type { Deployed } from "./deployments.js";
 import type { Transaction } from "./prisma.js";
 
-const CHANNEL = "feeds";
-/** Rows, or people, of one question to the database. */
-const AT_ONCE = 10_000;
-const PEOPLE_AT_ONCE = 500;
 /** PostgreSQL takes 8,000 bytes; letters may be escaped on the way. */
 const MOST_ANNOUNCED = 4_000;
 /** A start, or a deployment, waits no longer for the memory to be filled: until then people are read from the database. */
 const LONGEST_WAIT_MS = 10_000;
 /** That people do not fit is said this often. */
 const SAID_EVERY_MS = 60_000;
+
+/** Of those whose id begins alike. */
+const MOST_FOUND = 10_000;
 
 /** A person's rows since the dataset. */
 export interface Moved {
@@ -29,17 +29,18 @@ export interface Moved {
 	version: string;
 }
 
-/** A person's history, as the recommender is asked with it. */
-export const historyOf = (deployed: Deployed | null, moved: Moved | null) => ({
+/** A person's history, as the recommender is asked with it; `erased`: what `app.erasures.of` says of them. */
+export const historyOf = (deployed: Deployed | null, moved: Moved | null, erased: number | null) => ({
 	whole: deployed !== null && deployed.feed !== null,
 	live: moved?.items ?? [],
+	erased: erased !== null,
 });
 
 export interface Live {
 	/** Null for who has not moved. Asks the database only where memory does not hold all who have. */
 	of(deployed: Deployed, user: string): Moved | null | Promise<Moved | null>;
-	/** In the transaction that adds rows to a feed: other processes follow. */
-	announce(tx: Transaction, feed: number): Promise<void>;
+	/** Of those in memory who have moved, and whose id begins so, the ones who did last; in no order. */
+	people(deployed: Deployed, prefix: string): string[];
 	/** In the transaction that takes rows of these people away. */
 	announceRemoval(tx: Transaction, feed: number, users: string[]): Promise<void>;
 	/** After such a transaction: once it resolves, this process answers by what it wrote, these people's rows read anew. */
@@ -54,9 +55,6 @@ declare module "fastify" {
 	}
 }
 
-interface Read extends Row {
-	user: string;
-}
 /** Of whom rows were taken away, if any were; with the last of a transaction, the feed's count of such transactions. */
 type Announced = [feed: number, users?: string[], removals?: number | null];
 
@@ -86,6 +84,7 @@ class Followed {
 export default fp(
 	async (app) => {
 		const { prisma } = app;
+		const { rowsOf, readPeople, readNew, readMost } = readingOf(prisma);
 		const followed = new Map<number, Followed>();
 		const registers = [app.meters.registry];
 		const asked = new Counter({
@@ -122,56 +121,13 @@ export default fp(
 			return known;
 		}
 
-		/** The newest rows since of these people, in no order. */
-		const rowsOf = (feed: number, since: number, users: string[]) => prisma.$queryRaw<Read[]>`
-			SELECT given.id AS user, ${itemOf(feed)} AS item, ${AT}, seq::float8 AS seq
-			FROM unnest(${users}::text[]) AS given (id), LATERAL (
-				SELECT item_key, at, seq FROM feed_interactions
-				WHERE user_key = (SELECT key FROM feed_users u WHERE u.feed_id = ${feed} AND u.id = given.id) AND seq > ${BigInt(since)}
-				ORDER BY at DESC, item_key DESC LIMIT ${MOST_OF_PERSON}
-			) AS own`;
-
-		/** As many of these people as there is room for, the first ones before the others. */
-		async function readFirst(feed: Followed, people: People, users: string[]): Promise<void> {
-			const found: [user: string, rows: Row[]][] = [];
-			let rows = 0;
-			for (let start = 0; start < users.length && rows < people.room; start += PEOPLE_AT_ONCE) {
-				const some = await rowsOf(feed.id, people.since, users.slice(start, start + PEOPLE_AT_ONCE));
-				const own = byUser(some);
-				for (const user of users.slice(start, start + PEOPLE_AT_ONCE)) found.push([user, own.get(user) ?? []]);
-				rows += some.length;
-			}
-			for (const [user, own] of found.reverse()) people.set(user, own);
-		}
-
-		/** These people as the database has them now. */
-		async function readPeople(feed: Followed, people: People, users: string[]): Promise<void> {
-			for (let start = 0; start < users.length; start += PEOPLE_AT_ONCE) {
-				const some = users.slice(start, start + PEOPLE_AT_ONCE);
-				const found = byUser(await rowsOf(feed.id, people.since, some));
-				for (const user of some) people.set(user, found.get(user) ?? []);
-			}
-		}
-
-		/** Rows that came after those that are known. */
-		async function readNew(feed: Followed, people: People): Promise<void> {
-			for (let count = AT_ONCE; count === AT_ONCE; ) {
-				const rows = await prisma.$queryRaw<Read[]>`
-					SELECT ${userOf(feed.id)} AS user, ${itemOf(feed.id)} AS item, ${AT}, seq::float8 AS seq
-					FROM (SELECT * FROM feed_interactions WHERE feed_id = ${feed.id} AND seq > ${BigInt(feed.until)} ORDER BY seq LIMIT ${AT_ONCE}) AS own`;
-				count = rows.length;
-				const unknown = [...byUser(rows)].flatMap(([user, own]) => (people.add(user, own) ? [] : [user]));
-				await readPeople(feed, people, unknown);
-				feed.until = rows.reduce((last, { seq }) => Math.max(last, seq), feed.until);
-			}
-		}
-
 		/** All of it from the start; until then the database is asked. */
 		async function readAll(feed: Followed, removals: number): Promise<void> {
 			feed.people = null;
 			feed.changed.clear();
 			feed.isReading = true;
-			const people = await readMost(feed).finally(() => {
+			const room = Math.floor(app.config.live.rows / Math.max(1, followed.size));
+			const people = await readMost(feed, room).finally(() => {
 				feed.isReading = false;
 			});
 			// Whoever writes from here on waits for their turn after this; what was written before is seen now.
@@ -179,34 +135,6 @@ export default fp(
 			await readPeople(feed, people, [...feed.changed]);
 			feed.people = people;
 			feed.removals = removals;
-		}
-
-		async function readMost(feed: Followed): Promise<People> {
-			const { rows: room } = app.config.live;
-			const people = new People(feed.since, Math.floor(room / Math.max(1, followed.size)));
-			const [size] = await prisma.$queryRaw<{ rows: number }[]>`
-				SELECT count(*)::int AS rows FROM (
-					SELECT seq FROM feed_interactions WHERE feed_id = ${feed.id} AND seq > ${BigInt(feed.since)} ORDER BY seq LIMIT ${people.room + 1}
-				) AS newer`;
-			if ((size?.rows ?? 0) <= people.room) feed.until = feed.since;
-			else {
-				// Those who moved last, each with all that there is of them.
-				people.lose();
-				const newest = await prisma.$queryRaw<{ user: string; last: number }[]>`
-					SELECT ${userOf(feed.id)} AS user, last FROM (
-						SELECT user_key, max(seq)::float8 AS last
-						FROM (SELECT user_key, seq FROM feed_interactions WHERE feed_id = ${feed.id} ORDER BY seq DESC LIMIT ${people.room}) AS newest
-						GROUP BY user_key
-					) AS own ORDER BY last DESC`;
-				feed.until = newest[0]?.last ?? feed.since;
-				await readFirst(
-					feed,
-					people,
-					newest.map(({ user }) => user),
-				);
-			}
-			await readNew(feed, people);
-			return people;
 		}
 
 		async function read(feed: Followed): Promise<void> {
@@ -236,8 +164,9 @@ export default fp(
 		const soon = (feeds: Followed[]) =>
 			Promise.race([Promise.all(feeds.map(({ tail }) => tail)), sleep(LONGEST_WAIT_MS, undefined, { ref: false })]);
 
-		const quietly = (reading: Promise<unknown>) =>
-			void reading.catch((err) => app.log.warn({ err }, "what people do now stays as it was last known"));
+		const saidQuietly = (reading: Promise<unknown>) =>
+			reading.catch((err) => app.log.warn({ err }, "what people do now stays as it was last known"));
+		const quietly = (reading: Promise<unknown>) => void saidQuietly(reading);
 		let said = 0;
 		function sayFull({ id }: Followed): void {
 			if (Date.now() - said < SAID_EVERY_MS) return;
@@ -273,7 +202,7 @@ export default fp(
 			}
 		}
 
-		app.notifications.listen(CHANNEL, {
+		app.notifications.listen(FEED_CHANNEL, {
 			notified(payload) {
 				const [id, users, removals] = JSON.parse(payload) as Announced;
 				const feed = followed.get(id);
@@ -285,13 +214,21 @@ export default fp(
 		});
 		app.deployments.follow(follow);
 		await soon([...followed.values()]);
-		const timer = setInterval(() => {
-			for (const feed of followed.values()) quietly(refreshed(feed));
+		/** One after the other: all at once would take every connection to the database where there are many. */
+		async function refreshAll(): Promise<void> {
+			for (const feed of [...followed.values()]) await saidQuietly(refreshed(feed));
+		}
+		let isUnderWay = false;
+		const timer = setInterval(async () => {
+			if (isUnderWay) return;
+			isUnderWay = true;
+			await refreshAll();
+			isUnderWay = false;
 		}, app.config.timings.liveRefresh);
 		app.addHook("onClose", async () => clearInterval(timer));
 
 		const notify = (tx: Transaction, announced: Announced) =>
-			tx.$executeRaw`SELECT pg_notify(${CHANNEL}, ${JSON.stringify(announced)})`;
+			tx.$executeRaw`SELECT pg_notify(${FEED_CHANNEL}, ${JSON.stringify(announced)})`;
 
 		app.decorate("live", {
 			of(deployed, user) {
@@ -303,8 +240,11 @@ export default fp(
 				if (!rows) return people.isWhole ? null : fromDatabase(deployed, user);
 				return movedBy(people.since === feed.since ? rows : rows.filter(({ seq }) => seq > feed.since));
 			},
-			async announce(tx, feed) {
-				await notify(tx, [feed]);
+			people({ feed }, prefix) {
+				const people = feed && followed.get(feed.id)?.people;
+				if (!people || people.since > feed.since) return [];
+				const found = people.withPrefix(prefix, MOST_FOUND);
+				return people.since === feed.since ? found : found.filter((user) => people.hasMoved(user, feed.since));
 			},
 			async announceRemoval(tx, feed, users) {
 				if (users.length === 0) return;
@@ -329,24 +269,10 @@ export default fp(
 				if (own) await soon([own]);
 			},
 		} satisfies Live);
+		app.feeds.afterAdd((feed) => app.live.refresh(feed));
 	},
-	{ name: "live", dependencies: ["prisma", "notifications", "deployments", "prometheus"] },
+	{ name: "live", dependencies: ["prisma", "notifications", "deployments", "feeds", "prometheus"] },
 );
-
-// Each is looked up by itself: a join might read all items of the feed for one row.
-const userOf = (feed: number) => Prisma.sql`(SELECT id FROM feed_users WHERE feed_id = ${feed} AND key = user_key)`;
-const itemOf = (feed: number) => Prisma.sql`(SELECT id FROM feed_items WHERE feed_id = ${feed} AND key = item_key)`;
-const AT = Prisma.sql`(extract(epoch FROM at) * 1000)::float8 AS at`;
-
-function byUser(rows: Read[]): Map<string, Row[]> {
-	const found = new Map<string, Row[]>();
-	for (const { user, ...row } of rows) {
-		const own = found.get(user);
-		if (own) own.push(row);
-		else found.set(user, [row]);
-	}
-	return found;
-}
 
 /** In parts that can be announced. */
 function announceable(users: string[]): string[][] {

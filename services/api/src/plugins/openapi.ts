@@ -4,7 +4,9 @@ import { isDeepStrictEqual } from "node:util";
 import swagger from "@fastify/swagger";
 import ui from "@fastify/swagger-ui";
 import fp from "fastify-plugin";
+import { scopesOf } from "../access/access.js";
 import { errorsPage } from "../http/errors.js";
+import { FORMS } from "../http/validation.js";
 import { answersPages } from "./security-headers.js";
 import { NO_BODY } from "./strictness.js";
 
@@ -21,10 +23,13 @@ const TAGS = {
 	models: "What can be trained.",
 	experiments: "Models, grids and seeds on one dataset.",
 	runs: "One training each, and evaluations of what it made.",
+	comparisons: "Which of several models is better, and by how much.",
 	checkpoints: "What runs have left.",
 	deployments: "Names under which checkpoints are served.",
 	recommendations: "What people are answered, and why.",
 	exports: "The recommendations of many people as one file.",
+	access: "Who may ask what, and who changed what.",
+	machines: "Who does the work: workers, each with a trainer.",
 	system: "What runs here.",
 	health: "For whoever watches.",
 };
@@ -44,18 +49,24 @@ export default fp(
 				tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
 				components: {
 					securitySchemes: {
-						key: { type: "http", scheme: "bearer", description: "A key of `API_KEYS`; needed where there are any." },
+						key: {
+							type: "http",
+							scheme: "bearer",
+							description: "A key of `API_KEYS`, or one that was made (`POST /keys`); needed where `API_KEYS` is set.",
+						},
 					},
 				},
 				security: [{ key: [] }, {}],
 			},
-			transform({ schema, url }) {
+			transform({ schema, url, route }) {
 				const { body, querystring, ...rest } = (schema ?? {}) as Record<string, unknown>;
 				const asked = {
 					...(body !== undefined && body !== NO_BODY && { body: asSent(body as Schema) }),
 					...(querystring !== undefined && { querystring: asSent(querystring as Schema) }),
 				};
-				return { schema: { ...rest, ...asked }, url };
+				const { access } = route.config ?? {};
+				const whose = access === "open" ? { security: [] } : { "x-scopes": scopesOf(access) };
+				return { schema: { ...rest, ...asked, ...whose }, url };
 			},
 			transformObject: (document) => ("openapiObject" in document ? withComponents(document.openapiObject) : {}),
 		});
@@ -63,8 +74,8 @@ export default fp(
 			await answersPages(pages);
 			await pages.register(ui, { routePrefix: "/docs" });
 		});
-		app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
-		app.get("/errors", { schema: { hide: true } }, async (_request, reply) =>
+		app.get("/openapi.json", { config: { access: "open" }, schema: { hide: true } }, async () => app.swagger());
+		app.get("/errors", { config: { access: "open" }, schema: { hide: true } }, async (_request, reply) =>
 			reply.type("text/markdown; charset=utf-8").send(errorsPage()),
 		);
 	},
@@ -80,7 +91,7 @@ function withComponents<T extends { paths?: object; components?: { schemas?: obj
 	const named = (value: unknown): unknown => {
 		if (Array.isArray(value)) return value.map(named);
 		if (typeof value !== "object" || value === null) return value;
-		const { title, ...rest } = value as Record<string, unknown>;
+		const { title, ...rest } = spelledOut(value as Record<string, unknown>);
 		const walked = Object.fromEntries(
 			Object.entries(rest).map(([name, field]) => [
 				name,
@@ -103,6 +114,13 @@ function withComponents<T extends { paths?: object; components?: { schemas?: obj
 	const sorted = Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));
 	return { ...document, paths, components: { ...document.components, schemas: sorted } };
 }
+
+/** Formats of ours in words that every client knows; and `asked`, what a handler asks of the fields together. */
+const spelledOut = ({ asked, ...schema }: Record<string, unknown>): Record<string, unknown> => ({
+	...(typeof schema.format === "string" && FORMS[schema.format]),
+	...schema,
+	...(schema.type === "object" && (asked as object)),
+});
 
 /** What a response has no words for is said by its status. */
 const described = (responses: unknown) =>

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PrismaPg } from "@prisma/adapter-pg";
 import fp from "fastify-plugin";
 import { Prisma, PrismaClient } from "../generated/prisma/client.js";
+import { RemoteError } from "../grpc.js";
 
 declare module "fastify" {
 	interface FastifyInstance {
@@ -21,11 +22,12 @@ export const AT_ONE_MOMENT = { isolationLevel: "RepeatableRead" } as const;
 export type Transaction = Prisma.TransactionClient;
 
 const AWAY =
-	/ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|terminat|shutting down|starting up|Connection.*(closed|ended|lost)|timeout exceeded|Can't reach|57P0\d|08\d{3}|P1001|P1002|P1008|P1017|P2024|P2028/i;
+	/ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|(EHOST|ENET)(UNREACH|DOWN)|ENOTFOUND|EAI_AGAIN|terminat|shutting down|starting up|Connection.*(closed|ended|lost)|closed the connection|timeout exceeded|Operation has timed out|not queryable|Can't reach|57P0\d|08\d{3}|P1001|P1002|P1008|P1017|P2024|P2028/i;
 
 /** Whether the database was away, rather than the statement wrong. */
 export function isDatabaseAway(error: unknown): boolean {
-	if (!(error instanceof Error)) return false;
+	// Of the Python side: its words for being away are the same.
+	if (!(error instanceof Error) || error instanceof RemoteError) return false;
 	const code = (error as { code?: unknown }).code;
 	return AWAY.test(`${typeof code === "string" ? code : ""} ${error.message}`) || isDatabaseAway(error.cause);
 }

@@ -1,6 +1,9 @@
 // app.meters and what /metrics answers.
 import fp from "fastify-plugin";
-import { Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { JobState } from "../generated/prisma/client.js";
+import { knownClasses } from "../machines/classes.js";
+import { MACHINE_STATES, machineStates } from "../machines/state.js";
 import { KINDS } from "./queue.js";
 
 declare module "fastify" {
@@ -9,6 +12,7 @@ declare module "fastify" {
 	}
 }
 
+const OUTCOMES = ["switched", "refused", "skipped", "failed", "cancelled"];
 /** Times in the database are of the beginning of a transaction; by then it has ended. */
 const COMMITTED_AFTER_MS = 5_000;
 
@@ -35,7 +39,9 @@ export default fp(
 			labelNames: ["kind", "state"] as const,
 			registers,
 			async collect() {
-				const depth = await app.queue.depth().catch(() => ({}));
+				const depth = await knownClasses(app)
+					.then((classes) => app.queue.depth(classes))
+					.catch(() => ({}));
 				for (const [kind, counts] of Object.entries(depth)) {
 					for (const [state, count] of Object.entries(counts)) this.set({ kind, state }, count);
 				}
@@ -51,6 +57,53 @@ export default fp(
 				for (const kind of KINDS) this.set({ kind, state: "RUNNING" }, 0);
 				const groups = await app.prisma.job.groupBy({ by: ["kind", "state"], _count: true }).catch(() => []);
 				for (const { kind, state, _count } of groups) this.set({ kind, state }, _count);
+			},
+		});
+		new Gauge({
+			name: "valence_class_runs",
+			help: "Runs that wait or are at work, by the class of machine that may take them (any: of no class) and state.",
+			labelNames: ["class", "state"] as const,
+			registers,
+			async collect() {
+				const found = await Promise.all([
+					knownClasses(app),
+					app.prisma.$queryRaw<{ class: string; state: JobState; count: number }[]>`
+						SELECT coalesce(machine_class, 'any') AS class, state, count(*)::int AS count FROM jobs
+						WHERE kind = 'run' AND state IN ('QUEUED', 'RUNNING') GROUP BY 1, 2`,
+				]).catch(() => null);
+				this.reset();
+				if (!found) return;
+				const [classes, counts] = found;
+				for (const name of ["any", ...classes])
+					for (const state of ["QUEUED", "RUNNING"]) this.set({ class: name, state }, 0);
+				for (const { class: name, state, count } of counts) this.set({ class: name, state }, count);
+			},
+		});
+		new Gauge({
+			name: "valence_machines",
+			help: "Machines by class and state: ready, draining or gone.",
+			labelNames: ["class", "state"] as const,
+			registers,
+			async collect() {
+				const found = await machineStates(app).catch(() => []);
+				this.reset();
+				for (const each of found) for (const state of MACHINE_STATES) this.inc({ class: each.class, state }, 0);
+				for (const each of found) this.inc({ class: each.class, state: each.state });
+			},
+		});
+		new Counter({
+			name: "valence_refreshes_total",
+			help: "Refreshes of deployments that have ended, by outcome; skipped ones count each time.",
+			labelNames: ["outcome"] as const,
+			registers,
+			async collect() {
+				const rows = await app.prisma.$queryRaw<{ outcome: string; count: number }[]>`
+					SELECT coalesce(r.outcome, lower(j.state::text)) AS outcome, sum(1 + r.skips)::float8 AS count
+					FROM refreshes r JOIN jobs j ON j.id = r.id WHERE j.finished_at IS NOT NULL GROUP BY 1`.catch(() => null);
+				if (!rows) return;
+				this.reset();
+				for (const outcome of OUTCOMES) this.inc({ outcome }, 0);
+				for (const { outcome, count } of rows) this.inc({ outcome }, count);
 			},
 		});
 		let countedUntil = Date.now() - COMMITTED_AFTER_MS;

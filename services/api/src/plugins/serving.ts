@@ -16,7 +16,10 @@ const LOOKED_AT = { max: 2, ttl: 600_000, ttlAutopurge: true };
 const READ_MS = 120_000;
 
 export interface Body {
+	/** Without what is another one each time. */
 	text: string;
+	/** Prints of its items. */
+	shown: () => number[];
 	etag: string;
 }
 
@@ -74,7 +77,7 @@ export default fp(
 				return known;
 			}
 			const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(READ_MS)]);
-			const reading = Vocabulary.read(app.recommender.readCatalogue({ checkpoint: ref }, signal));
+			const reading = app.recommender.readCatalogue({ checkpoint: ref }, signal, Vocabulary.read);
 			const keep = isDeployed ? vocabularies : lookedAt;
 			keep.set(catalogue, reading);
 			// The next who asks tries again.
@@ -127,6 +130,7 @@ export default fp(
 			const checkpoints = new Set(all.map(listsKey));
 			const catalogues = new Set(all.map(({ catalogue }) => catalogue));
 			const before = shares;
+			app.recommender.keep(all.map(({ ref }) => ref));
 			shares = {
 				lists: Math.floor((bytes * (1 - BODIES)) / Math.max(1, checkpoints.size)),
 				bodies: Math.floor((bytes * BODIES) / Math.max(1, all.length)),

@@ -136,7 +136,7 @@ export default fp(
 				who: { $case: "user", value: user },
 				n: 1,
 				excludeSeen: true,
-				...historyOf(deployed, await app.live.of(deployed, user)),
+				...historyOf(deployed, await app.live.of(deployed, user), app.erasures.of(deployed.sources, user)),
 			});
 			return matchInterests(interests, described.history);
 		}
@@ -191,7 +191,10 @@ export default fp(
 			refresh,
 		} satisfies KeptSteering);
 	},
-	{ name: "steering", dependencies: ["prisma", "notifications", "deployments", "live", "serving", "recommender"] },
+	{
+		name: "steering",
+		dependencies: ["prisma", "notifications", "deployments", "live", "erasures", "serving", "recommender"],
+	},
 );
 
 /** Each kept interest goes to the one that its items belong to most, the heaviest say first; none is taken twice. */

@@ -2,6 +2,7 @@
 // path does not have.
 import fp from "fastify-plugin";
 import { ApiError } from "../http/errors.js";
+import { serializerCompiler } from "../http/serialization.js";
 import { validatorCompiler } from "../http/validation.js";
 
 const NO_QUERY = { type: "object", properties: {}, additionalProperties: false };
@@ -11,6 +12,7 @@ const WITH_BODY = new Set(["POST", "PUT", "DELETE"]);
 export default fp(
 	async (app) => {
 		app.setValidatorCompiler(validatorCompiler);
+		app.setSerializerCompiler(serializerCompiler);
 		// Fastify takes text/plain by itself; nothing here does.
 		app.removeContentTypeParser("text/plain");
 

@@ -7,6 +7,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/checkpoints",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "listCheckpoints",
 				summary: "Checkpoints, newest first",

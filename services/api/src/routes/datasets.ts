@@ -1,31 +1,34 @@
-import multipart, { type MultipartFile } from "@fastify/multipart";
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import { forgetDataset } from "../artifacts/deletion.js";
-import { FAILED_IMPORT, type Stored, type StoredFile, storeAndQueue, uploadKeys } from "../datasets/dataset-store.js";
+import {
+	FAILED_IMPORT,
+	type Stored,
+	type StoredFile,
+	sentNow,
+	storeAndQueue,
+	uploadKeys,
+} from "../datasets/dataset-store.js";
 import { completeRule, ImportRule, parseRule, ROLES, wrong } from "../datasets/import-rule.js";
+import { allButBody, receiveUpload, takeUploads, UploadedFile } from "../datasets/uploading.js";
 import { after, newestFirst, pageOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
-import { partsOf, shownName } from "../http/multipart.js";
-import { IdParams, page, pageQuery, problems, State } from "../http/schemas.js";
-import { isText, validatorCompiler } from "../http/validation.js";
+import { IdParams, needsOneOf, page, pageQuery, problems, State } from "../http/schemas.js";
+import { isText } from "../http/validation.js";
 import { AT_ONE_MOMENT } from "../plugins/prisma.js";
 import { DatasetView, datasetInclude, datasetView } from "../views/dataset.js";
 
-const MOST_FILES = 20;
-const MOST_FIELDS = 10;
-const MOST_FIELD_BYTES = 100_000;
 const MOST_NAME = 200;
 
-const File = Type.Unsafe<Blob>({ type: "string", format: "binary" });
 const Upload = Type.Object(
 	{
 		name: Type.String({ minLength: 1, maxLength: MOST_NAME }),
 		rule: Type.Optional(ImportRule),
-		...Object.fromEntries(ROLES.map((role) => [role, Type.Optional(File)])),
+		...Object.fromEntries(ROLES.map((role) => [role, Type.Optional(UploadedFile)])),
 	},
 	{
 		title: "NewDataset",
+		...needsOneOf(["interactions"], ["train", "test"]),
 		description:
 			"Fields before files. Files are interactions (one or several), or train, test and maybe valid; and maybe items.",
 	},
@@ -33,19 +36,11 @@ const Upload = Type.Object(
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
 	const { prisma } = app;
-	await app.register(multipart, {
-		limits: {
-			fieldSize: MOST_FIELD_BYTES,
-			fields: MOST_FIELDS,
-			files: MOST_FILES,
-			fileSize: app.config.mostUploadBytes,
-			parts: MOST_FILES + MOST_FIELDS,
-		},
-		throwFileSizeLimit: true,
-	});
+	await takeUploads(app);
 	app.post(
 		"/datasets",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "createDataset",
 				summary:
@@ -55,11 +50,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				body: Upload,
 				response: { 200: DatasetView, 202: DatasetView, ...problems },
 			},
-			// The body is a stream: what its parts may be is checked as they come.
-			validatorCompiler: (part) => (part.httpPart === "body" ? () => true : validatorCompiler(part)),
+			validatorCompiler: allButBody,
 		},
 		async (request, reply) => {
-			if (!request.isMultipart()) throw new ApiError("unsupported_media_type", "Send multipart/form-data.");
 			const { id, lease } = await take(request);
 			reply.code(lease === null ? 200 : 202).header("location", `/datasets/${id}`);
 			return view(id);
@@ -69,11 +62,12 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	/** Stages the files and stores the dataset; nothing stays of what cannot be stored. */
 	async function take(request: FastifyRequest): Promise<Stored> {
 		const files: StoredFile[] = [];
+		const sent = await sentNow(app);
 		const { name, rule } = await wanted(request, files).catch(async (error) => {
 			await app.removals.discard(uploadKeys(files));
 			throw error;
 		});
-		return storeAndQueue(app, name, rule, files);
+		return storeAndQueue(app, name, rule, files, sent);
 	}
 
 	async function wanted(request: FastifyRequest, files: StoredFile[]): Promise<{ name: string; rule: ImportRule }> {
@@ -82,31 +76,14 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		return { name, rule: completeRule(rule, roles) };
 	}
 
-	/** Stages every file as it comes; `files` grows by what is staged, also when this throws. */
 	async function receive(request: FastifyRequest, files: StoredFile[]): Promise<{ name: string; rule: ImportRule }> {
-		let name: unknown;
-		let rule: ImportRule | undefined;
-		for await (const part of partsOf(request)) {
-			if (part.type === "file") files.push(await stage(part));
-			else if (part.fieldname === "name" && name === undefined) name = part.value;
-			else if (part.fieldname === "rule" && rule === undefined) rule = parseRule(part.value);
-			else if (["name", "rule"].includes(part.fieldname))
-				throw wrong(`/${part.fieldname}`, "not_allowed", "is given twice");
-			else throw wrong(`/${part.fieldname}`, "unknown_field", "is not known here: fields are name and rule");
-		}
+		const fields = { name: (value: unknown) => value, rule: parseRule };
+		const { name, rule = {} } = await receiveUpload(app, request, ROLES, fields, files);
 		if (name === undefined) throw wrong("/name", "missing_field", "is missing");
 		if (typeof name !== "string" || name.length === 0 || name.length > MOST_NAME || !isText(name)) {
 			throw wrong("/name", "bad_format", `must be 1 to ${MOST_NAME} characters of text`);
 		}
-		return { name, rule: rule ?? {} };
-	}
-
-	async function stage(part: MultipartFile): Promise<StoredFile> {
-		if (!ROLES.includes(part.fieldname)) {
-			throw wrong(`/${part.fieldname}`, "unknown_field", `is not known here: files are ${ROLES.join(", ")}`);
-		}
-		const { uploadKey, sha256, bytes } = await app.trainer.uploadFile(part.file);
-		return { role: part.fieldname, uploadKey, sha256, bytes, displayName: shownName(part) };
+		return { name, rule };
 	}
 
 	async function view(id: string) {
@@ -119,6 +96,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/datasets",
 		{
+			config: { access: ["data", "train"] },
 			schema: {
 				operationId: "listDatasets",
 				summary: "Datasets, newest first; imports that failed or were cancelled when they are asked for",
@@ -145,6 +123,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/datasets/:id",
 		{
+			config: { access: ["data", "train"] },
 			schema: {
 				operationId: "getDataset",
 				summary: "One dataset",
@@ -159,6 +138,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.post(
 		"/datasets/:id/cancel",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "cancelImport",
 				summary: "Cancel an import",
@@ -178,6 +158,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.delete(
 		"/datasets/:id",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "deleteDataset",
 				summary: "Delete a dataset with its files, and with its finished experiments if that is asked for",

@@ -1,22 +1,23 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
 import { ApiError } from "../http/errors.js";
 import { DeploymentName, Fallback, FeedName, listOf, problems, Uuid } from "../http/schemas.js";
-import { isFinal } from "../plugins/jobs.js";
-import { violatesForeignKey } from "../plugins/prisma.js";
+import { clearSchedule, stopRefreshing } from "../refreshes/schedule.js";
+import { deploy, servable } from "../serving/switch.js";
 import { WINDOW_SECONDS } from "../serving/traffic.js";
-import { catalogueOf } from "../serving/vocabulary.js";
 import {
 	DeploymentView,
-	deploymentInclude,
-	deploymentView,
+	deploymentOf,
+	deployments,
 	Hidden,
 	History,
+	historyOf,
 	historyView,
+	noDeployment,
+	Reason,
 	ServingView,
 } from "../views/deployment.js";
 import { Ids } from "../views/recommendation.js";
 
-const MOST_HISTORY = 100;
 const ServedFeed = Type.Unsafe<string | null>({
 	...FeedName,
 	type: ["string", "null"],
@@ -24,43 +25,27 @@ const ServedFeed = Type.Unsafe<string | null>({
 });
 const Params = Type.Object({ name: DeploymentName }, { additionalProperties: false });
 
-const missing = () => new ApiError("not_found", "There is no deployment with this name.");
-
 const routes: FastifyPluginAsyncTypebox = async (app) => {
 	const { prisma } = app;
 
-	const historyOf = (deploymentName: string) =>
-		prisma.deploymentHistory.findMany({ where: { deploymentName }, orderBy: { id: "desc" }, take: MOST_HISTORY });
-	async function views(names?: string[]): Promise<Static<typeof DeploymentView>[]> {
-		const rows = await prisma.deployment.findMany({
-			...(names && { where: { name: { in: names } } }),
-			include: deploymentInclude,
-			orderBy: { name: "asc" },
-		});
-		const models = await app.catalogue.models().catch(() => []);
-		const found: Static<typeof DeploymentView>[] = [];
-		for (const row of rows) {
-			const { capabilities = [] } = models.find((model) => model.name === row.checkpoint.run.model) ?? {};
-			found.push(deploymentView(row, await historyOf(row.name), capabilities));
-		}
-		return found;
-	}
-	async function view(name: string): Promise<Static<typeof DeploymentView>> {
-		const [found] = await views([name]);
-		if (!found) throw missing();
-		return found;
-	}
+	const view = (name: string) => deploymentOf(app, name);
 
 	app.put(
 		"/deployments/:name",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "deploy",
 				summary: "Serve a checkpoint under a name; switched once the recommender has loaded and warmed it",
 				tags: ["deployments"],
 				params: Params,
 				body: Type.Object(
-					{ checkpoint: Uuid, fallback: Type.Optional(Fallback), feed: Type.Optional(ServedFeed) },
+					{
+						checkpoint: Uuid,
+						fallback: Type.Optional(Fallback),
+						feed: Type.Optional(ServedFeed),
+						reason: Type.Optional(Reason),
+					},
 					{ title: "NewDeployment", additionalProperties: false },
 				),
 				response: { 200: DeploymentView, ...problems },
@@ -68,54 +53,16 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request) => {
 			const { name } = request.params;
-			const { fallback, feed: feedName } = request.body;
-			const checkpoint = await prisma.checkpoint.findUnique({
-				where: { id: request.body.checkpoint },
-				include: { run: { include: { job: true, experiment: true, dataset: true } } },
-			});
-			const wrong = (message: string) => [{ pointer: "/checkpoint", code: "not_allowed", message }];
-			if (!checkpoint) throw new ApiError("not_found", "There is no checkpoint with this id.", wrong("is not known"));
+			const { fallback, feed: feedName, reason = null } = request.body;
+			const checkpoint = await servable(app, request.body.checkpoint, "/checkpoint");
+			const unknown = (pointer: string) => [{ pointer, code: "not_allowed", message: "is not known" }];
+			if (!checkpoint) throw new ApiError("not_found", "There is no checkpoint with this id.", unknown("/checkpoint"));
 			const feed = feedName ? await prisma.feed.findUnique({ where: { name: feedName } }) : null;
-			if (feedName && !feed) {
-				const message = "is not known";
-				throw new ApiError("not_found", "There is no feed with this name; GET /feeds lists them.", [
-					{ pointer: "/feed", code: "not_allowed", message },
-				]);
-			}
-			const { id, key, sha256, epoch, run } = checkpoint;
-			// A run under way prunes its checkpoints from the disk as it goes on.
-			if (!isFinal(run.job.state)) {
-				throw new ApiError(
-					"conflict",
-					"Its run is still training; wait for its end, or cancel it.",
-					wrong("is not final"),
-				);
-			}
-			const { leftOutInteractions, leftOutItems } = await app.recommender.warm({ checkpoint: { key, sha256 } });
-			// So that nobody waits for it after the switch.
-			await app.serving.vocabulary(catalogueOf(run), { key, sha256 });
-			await prisma
-				.$transaction(async (tx) => {
-					const served = { checkpointId: id, deployedAt: new Date() };
-					const leavesOut = { interactions: leftOutInteractions, items: leftOutItems };
-					const feedId = feedName === undefined ? undefined : (feed?.id ?? null);
-					const named = { ...(fallback && { fallback }), ...(feedId !== undefined && { feedId }) };
-					const target = { ...served, leavesOut, ...named };
-					await tx.deployment.upsert({ where: { name }, create: { name, ...target }, update: target });
-					const { id: runId, model, experiment, dataset } = run;
-					const told = { runId, model, epoch, experimentName: experiment.name, datasetName: dataset.name };
-					await tx.deploymentHistory.create({ data: { deploymentName: name, ...served, ...told } });
-					await app.deployments.announce(tx, name);
-				})
-				.catch(async (error) => {
-					if (!violatesForeignKey(error)) throw error;
-					const isThere = (await prisma.checkpoint.count({ where: { id } })) > 0;
-					if (isThere) throw new ApiError("conflict", "The feed has just been deleted.");
-					throw new ApiError("conflict", "The checkpoint has just been deleted.", wrong("is not there any more"));
-				});
-			await app.deployments.refresh();
-			const deployed = app.deployments.get(name);
-			if (deployed) await app.live.ready(deployed);
+			if (feedName && !feed)
+				throw new ApiError("not_found", "There is no feed with this name; GET /feeds lists them.", unknown("/feed"));
+			const feedId = feedName === undefined ? undefined : (feed?.id ?? null);
+			const settings = { ...(fallback && { fallback }), ...(feedId !== undefined && { feedId }) };
+			await deploy(app, name, checkpoint, { by: request.by, cause: "deploy", reason }, settings, "/checkpoint");
 			return view(name);
 		},
 	);
@@ -124,14 +71,14 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	async function change(name: string, data: { fallback: string } | { hidden: string[] }): Promise<void> {
 		await prisma.$transaction(async (tx) => {
 			const { count } = await tx.deployment.updateMany({ where: { name }, data });
-			if (count === 0) throw missing();
+			if (count === 0) throw noDeployment();
 			await app.deployments.announce(tx, name);
 		});
 		await app.deployments.refresh();
 	}
 	async function hiddenView(name: string): Promise<Static<typeof Hidden>> {
 		const deployed = app.deployments.get(name);
-		if (!deployed) throw missing();
+		if (!deployed) throw noDeployment();
 		const { vocabulary } = await app.serving.of(deployed);
 		const { columns, unknown } = vocabulary.columnsOf(deployed.hiddenByName);
 		return { items: Array.from(columns, (column) => vocabulary.titled(column)), unknown };
@@ -140,6 +87,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.put(
 		"/deployments/:name/fallback",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "setFallback",
 				summary: "What answers people whom the model does not know",
@@ -158,6 +106,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/deployments/:name/hidden",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "getHidden",
 				summary: "Items that are never answered",
@@ -172,6 +121,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.put(
 		"/deployments/:name/hidden",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "hide",
 				summary: "Never answer these items: holds in every tier at once, and for later checkpoints",
@@ -191,6 +141,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/deployments/:name/serving",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "getServing",
 				summary: "How this process answers for it: lists in memory, and the traffic of the last 15 minutes",
@@ -201,7 +152,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request) => {
 			const deployed = app.deployments.get(request.params.name);
-			if (!deployed) throw missing();
+			if (!deployed) throw noDeployment();
 			const { lists, points } = await app.serving.status(deployed);
 			return { lists, traffic: { windowSeconds: WINDOW_SECONDS, points } };
 		},
@@ -210,6 +161,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/deployments",
 		{
+			config: { access: "any" },
 			schema: {
 				operationId: "listDeployments",
 				summary: "Every deployment with its history",
@@ -218,12 +170,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				response: { 200: listOf(DeploymentView), ...problems },
 			},
 		},
-		async () => ({ items: await views() }),
+		async () => ({ items: await deployments(app) }),
 	);
 
 	app.get(
 		"/deployments/:name",
 		{
+			config: { access: "any" },
 			schema: {
 				operationId: "getDeployment",
 				summary: "One deployment",
@@ -238,6 +191,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.delete(
 		"/deployments/:name",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "deleteDeployment",
 				summary: "Stop serving under a name; its history stays",
@@ -249,8 +203,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		async (request, reply) => {
 			const { name } = request.params;
 			await prisma.$transaction(async (tx) => {
+				await stopRefreshing(app, tx, name);
 				const { count } = await tx.deployment.deleteMany({ where: { name } });
-				if (count === 0) throw missing();
+				if (count === 0) throw noDeployment();
 				// Who deploys under the name at the same moment waits for this, so that the newest is what was removed.
 				await tx.$executeRaw`
 					UPDATE deployment_history SET removed_at = now()
@@ -258,6 +213,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				await app.deployments.announce(tx, name);
 			});
 			await app.deployments.refresh();
+			await clearSchedule(app);
 			return reply.code(204).send(null);
 		},
 	);
@@ -265,6 +221,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/deployments/:name/history",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "getDeploymentHistory",
 				summary: "What was served under a name, also one that is removed",
@@ -274,7 +231,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			},
 		},
 		async (request) => {
-			const rows = await historyOf(request.params.name);
+			const rows = await historyOf(prisma, request.params.name);
 			if (rows.length === 0) throw new ApiError("not_found", "Nothing was ever deployed under this name.");
 			return { items: historyView(rows) };
 		},

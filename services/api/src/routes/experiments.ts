@@ -1,5 +1,6 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
 import { forgetExperiments } from "../artifacts/deletion.js";
+import { ExperimentEstimate, estimateExperiment } from "../estimates/asked.js";
 import { launch, NewExperiment } from "../experiments/launch.js";
 import { isDue } from "../experiments/refit.js";
 import type { Prisma } from "../generated/prisma/client.js";
@@ -24,6 +25,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.post(
 		"/experiments",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "createExperiment",
 				summary: "Launch an experiment: models × grid × seeds on one dataset",
@@ -39,9 +41,25 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			>,
 	);
 
+	app.post(
+		"/experiments/estimate",
+		{
+			config: { access: ["train"], audit: false },
+			schema: {
+				operationId: "estimateExperiment",
+				summary: "What an experiment would take, or why it would be refused; nothing is launched",
+				tags: ["experiments"],
+				body: NewExperiment,
+				response: { 200: ExperimentEstimate, ...problems },
+			},
+		},
+		async (request) => estimateExperiment(app, request.body),
+	);
+
 	app.get(
 		"/experiments",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "listExperiments",
 				summary: "Experiments, newest first",
@@ -81,6 +99,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/experiments/:id",
 		{
+			config: { access: ["train"] },
 			schema: {
 				...one,
 				operationId: "getExperiment",
@@ -94,6 +113,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.post(
 		"/experiments/:id/cancel",
 		{
+			config: { access: ["train"] },
 			schema: {
 				...one,
 				operationId: "cancelExperiment",
@@ -124,6 +144,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.delete(
 		"/experiments/:id",
 		{
+			config: { access: ["train"] },
 			schema: {
 				...one,
 				operationId: "deleteExperiment",

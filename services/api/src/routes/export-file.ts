@@ -1,21 +1,14 @@
 // The file of an export: whole or from a place on, proved on its way.
 import { createHash } from "node:crypto";
-import { Readable } from "node:stream";
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
-import type { FastifyReply } from "fastify";
 import type { ReadExportResponse } from "../generated/proto/trainer/v1/trainer.js";
 import { RemoteError } from "../grpc.js";
 import { ApiError } from "../http/errors.js";
+import { contentOf, FILE_TYPES, sendBytes, withFirst } from "../http/file.js";
 import { IdParams, problems } from "../http/schemas.js";
 import { type ExportRow, exportQuery, type Format } from "../views/export.js";
 
-const TYPES: Record<Format, string> = {
-	ndjson: "application/x-ndjson; charset=utf-8",
-	csv: "text/csv; charset=utf-8; header=present",
-	parquet: "application/vnd.apache.parquet",
-};
-const binary = { schema: Type.String({ format: "binary" }) };
-const content = Object.fromEntries(Object.values(TYPES).map((type) => [type.split(";", 1)[0] as string, binary]));
+const FORMATS = Object.keys(FILE_TYPES) as Format[];
 
 interface Range {
 	first: number;
@@ -26,14 +19,15 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/exports/:id/file",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "downloadExport",
 				summary: "Download the file of an export; takes Range and If-None-Match",
 				tags: ["exports"],
 				params: IdParams,
 				response: {
-					200: { description: "The file; its ETag is its sha256", content },
-					206: { description: "The range asked for", content },
+					200: { description: "The file; its ETag is its sha256", content: contentOf(FORMATS) },
+					206: { description: "The range asked for", content: contentOf(FORMATS) },
 					304: Type.Null({ description: "It is the one you have" }),
 					...problems,
 				},
@@ -52,11 +46,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				etag,
 				"accept-ranges": "bytes",
 				"cache-control": "private, no-cache",
-				"content-type": TYPES[row.format as Format],
+				"content-type": FILE_TYPES[row.format as Format],
 				"content-disposition": `attachment; filename="${fileName(row)}"`,
 			};
 			if (request.headers["if-none-match"]?.split(/\s*,\s*/).some((tag) => tag === etag || tag === "*")) {
-				return send(reply.code(304).headers(headers), []);
+				return sendBytes(reply.code(304).headers(headers), []);
 			}
 			const ifRange = request.headers["if-range"];
 			const asked = ifRange === undefined || ifRange === etag ? rangeOf(request.headers.range, size) : null;
@@ -71,7 +65,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				...(asked && { "content-range": `bytes ${first}-${last}/${size}` }),
 			};
 			reply.code(asked ? 206 : 200);
-			if (request.method === "HEAD") return send(reply.headers(answered), []);
+			if (request.method === "HEAD") return sendBytes(reply.headers(answered), []);
 
 			const stop = new AbortController();
 			reply.raw.on("close", () => stop.abort());
@@ -83,15 +77,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				throw gone();
 			});
 			const bytes = asked ? cut(start, chunks, last - first + 1) : proved(start, chunks, sha256);
-			return send(reply.headers(answered), bytes);
+			return sendBytes(reply.headers(answered), bytes);
 		},
 	);
 };
 export default routes;
-
-/** An empty stream is an answer to HEAD, too. */
-const send = (reply: FastifyReply, bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>) =>
-	reply.send(Readable.from(bytes, { objectMode: false })) as never;
 
 const gone = () => new ApiError("export_gone", "The file is not on the disk any more. Export again.");
 
@@ -110,15 +100,9 @@ function rangeOf(header: string | undefined, size: number): Range | null {
 type Chunks = AsyncGenerator<ReadExportResponse>;
 type Start = IteratorResult<ReadExportResponse>;
 
-async function* from({ done, value }: Start, rest: Chunks): AsyncGenerator<Uint8Array> {
-	if (done) return;
-	yield value.chunk;
-	for await (const { chunk } of rest) yield chunk;
-}
-
 async function* cut(start: Start, rest: Chunks, length: number): AsyncGenerator<Uint8Array> {
 	let left = length;
-	for await (const chunk of from(start, rest)) {
+	for await (const { chunk } of withFirst(start, rest)) {
 		yield chunk.subarray(0, left);
 		left -= chunk.length;
 		if (left <= 0) return;
@@ -129,7 +113,7 @@ async function* cut(start: Start, rest: Chunks, length: number): AsyncGenerator<
 async function* proved(start: Start, rest: Chunks, sha256: string): AsyncGenerator<Uint8Array> {
 	const hash = createHash("sha256");
 	let held: Uint8Array | null = null;
-	for await (const chunk of from(start, rest)) {
+	for await (const { chunk } of withFirst(start, rest)) {
 		hash.update(chunk);
 		if (held) yield held;
 		held = chunk;

@@ -2,9 +2,11 @@ import { randomUUID } from "node:crypto";
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
 import type { FastifyInstance } from "fastify";
 import { exportKey } from "../artifacts/export-store.js";
+import type { Since } from "../feeds/since.js";
 import { after, newestFirst, pageOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
 import { DeploymentName, Id, IdempotencyHeaders, IdParams, page, pageQuery, problems } from "../http/schemas.js";
+import { sinceOf } from "../plugins/deployments.js";
 import type { Answer, Remember } from "../plugins/idempotency.js";
 import { FINAL_STATES } from "../plugins/jobs.js";
 import { AT_ONE_MOMENT, violatesForeignKey } from "../plugins/prisma.js";
@@ -39,6 +41,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.post(
 		"/deployments/:name/exports",
 		{
+			config: { access: ["train"] },
 			bodyLimit: MOST_BODY_BYTES,
 			schema: {
 				operationId: "createExport",
@@ -59,6 +62,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/exports",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "listExports",
 				summary: "Exports, newest first",
@@ -90,13 +94,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
 	app.get(
 		"/exports/:id",
-		{ schema: { ...one, operationId: "getExport", summary: "One export", response: { 200: ExportView, ...problems } } },
+		{
+			config: { access: ["train"] },
+			schema: { ...one, operationId: "getExport", summary: "One export", response: { 200: ExportView, ...problems } },
+		},
 		async (request) => view(request.params.id),
 	);
 
 	app.post(
 		"/exports/:id/cancel",
 		{
+			config: { access: ["train"] },
 			schema: {
 				...one,
 				operationId: "cancelExport",
@@ -115,6 +123,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.delete(
 		"/exports/:id",
 		{
+			config: { access: ["train"] },
 			schema: {
 				...one,
 				operationId: "deleteExport",
@@ -137,7 +146,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 };
 export default routes;
 
-/** Of the deployment as it is now: its checkpoint, and the items it hides or that its feed says cannot be had. */
+/** Of the deployment as it is now: its checkpoint, the items it hides or that its feed says cannot be had, and the feed's rows until now. */
 async function launch(
 	app: FastifyInstance,
 	name: string,
@@ -145,18 +154,23 @@ async function launch(
 	remember: Remember,
 ): Promise<Answer> {
 	const { prisma } = app;
-	const deployment = await prisma.deployment.findUnique({ where: { name }, include: { checkpoint: true } });
+	const include = { checkpoint: { include: { run: { include: { dataset: true } } } }, feed: true };
+	const deployment = await prisma.deployment.findUnique({ where: { name }, include });
 	if (!deployment) throw new ApiError("not_found", "There is no deployment with this name.");
-	const { checkpoint, feedId } = deployment;
+	const { checkpoint, feed, feedId } = deployment;
 	const where = { feedId: feedId ?? 0, available: false };
 	const unavailable = await prisma.feedItem.findMany({ where, select: { id: true } });
 	const hidden = [...new Set([...deployment.hidden, ...unavailable.map(({ id }) => id)])];
+	const live = feed && (await upToNow(app, feed, checkpoint.run.dataset));
 	const id = randomUUID();
 	const usersAsked = users === "all" ? null : users.length;
 	const of = { deploymentName: name, runId: checkpoint.runId, checkpointId: checkpoint.id, epoch: checkpoint.epoch };
 	const store = prisma.$transaction(async (tx) => {
 		await app.jobs.create(tx, [id], "export");
-		const row = await tx.export.create({ ...exportQuery, data: { id, ...of, n, format, explain, hidden, usersAsked } });
+		const row = await tx.export.create({
+			...exportQuery,
+			data: { id, ...of, n, format, explain, hidden, usersAsked, ...(live && { live }) },
+		});
 		// As one text: the client takes a second for a hundred thousand values, and answers nobody meanwhile.
 		if (users !== "all")
 			await tx.$executeRaw`UPDATE exports SET users = ${JSON.stringify(users)}::jsonb WHERE id = ${id}::uuid`;
@@ -168,6 +182,15 @@ async function launch(
 		if (violatesForeignKey(error)) throw new ApiError("conflict", "What was deployed has just been deleted.");
 		throw error;
 	});
-	await app.queue.add("export", id, 0).catch((err) => app.log.warn({ err }, "waits for the reconciler"));
+	await app.queue
+		.add({ kind: "export", id, lease: 0 })
+		.catch((err) => app.log.warn({ err }, "waits for the reconciler"));
 	return answer;
+}
+
+/** The rows that are committed by now and that the dataset does not hold. */
+async function upToNow(app: FastifyInstance, feed: { id: number; name: string }, dataset: { feed: unknown }) {
+	const last = await app.prisma.feedInteraction.aggregate({ where: { feedId: feed.id }, _max: { seq: true } });
+	const live = { feed: feed.id, since: sinceOf(feed.name, dataset.feed), upTo: Number(last._max.seq ?? 0) };
+	return live satisfies Since;
 }

@@ -1,16 +1,23 @@
 import { Readable } from "node:stream";
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import { wrong } from "../datasets/import-rule.js";
+import { beginSending, type Sending } from "../feeds/erasures.js";
 import { At, BEFORE_1970, EventId, isSince1970, momentOf, NewInteraction } from "../feeds/interaction.js";
 import { entriesOf } from "../feeds/lines.js";
 import { receive } from "../feeds/receiving.js";
 import { Prisma } from "../generated/prisma/client.js";
 import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
-import { FeedName, Id, page, pageQuery, problems } from "../http/schemas.js";
+import { FeedName, Id, needsOneOf, page, pageQuery, problems } from "../http/schemas.js";
 import { validatorCompiler } from "../http/validation.js";
 import { noFeed } from "../plugins/feeds.js";
 import { FeedInteraction, ReceivedView } from "../views/feed.js";
+
+declare module "fastify" {
+	interface FastifyRequest {
+		sending: Sending;
+	}
+}
 
 const MOST_ROWS = 10_000;
 const MOST_REMOVED = 1_000;
@@ -20,6 +27,7 @@ const Removal = Type.Object(
 	{ id: Type.Optional(EventId), user: Type.Optional(Id), item: Type.Optional(Id), at: Type.Optional(At) },
 	{
 		title: "RemovedInteraction",
+		...needsOneOf(["id"], ["user", "item"]),
 		additionalProperties: false,
 		description: "By `id`; or by `user` and `item`, of all times or of `at`.",
 	},
@@ -37,10 +45,15 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	// In a context of its own: no other route takes streams.
 	app.register(async (streams) => {
 		streams.addHook("onRequest", async (request) => refuseEncoded(request.headers["content-encoding"]));
+		streams.decorateRequest("sending");
+		streams.addHook("onRequest", async (request) => {
+			request.sending = await beginSending(prisma);
+		});
 		streams.addContentTypeParser(STREAM, (_request, payload, done) => done(null, payload));
 		streams.withTypeProvider<never>().post<{ Params: { name: string }; Body: unknown }>(
 			"/feeds/:name/interactions",
 			{
+				config: { access: ["data"], audit: "counted" },
 				schema: {
 					operationId: "addInteractions",
 					summary:
@@ -59,16 +72,16 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			},
 			async (request) => {
 				const { name } = request.params;
-				const { body } = request;
+				const { body, sending } = request;
 				if (body instanceof Readable) {
 					await feedOf(name);
-					return receive(app, name, entriesOf(whole(body)));
+					return receive(app, name, entriesOf(whole(body)), sending);
 				}
 				if (!Array.isArray(body)) throw wrong("/", "wrong_type", "must be an array of interactions");
 				if (body.length > MOST_ROWS)
 					throw wrong("/", "out_of_range", `must not have more than ${MOST_ROWS} rows; send ${STREAM}`);
 				await feedOf(name);
-				return receive(app, name, [body.map((value, index) => ({ position: index + 1, value }))]);
+				return receive(app, name, [body.map((value, index) => ({ position: index + 1, value }))], sending);
 			},
 		);
 	});
@@ -76,6 +89,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.post(
 		"/feeds/:name/interactions/remove",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "removeInteractions",
 				summary: "Take interactions back; users of whom none is left are no longer known",
@@ -134,6 +148,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/feeds/:name/interactions",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "listInteractions",
 				summary: "Interactions of a feed, of one user or with one item, newest first",
@@ -149,16 +164,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		async (request) => {
 			const { user, item, limit, cursor } = request.query;
 			const after = cursor === undefined ? null : numbersOf(cursor, 3);
-			const feed = await feedOf(request.params.name);
-			const keyOf = async (table: "user" | "item", id: string | undefined) => {
-				if (id === undefined) return undefined;
-				const where = { feedId_id: { feedId: feed, id } };
-				const found =
-					table === "user" ? await prisma.feedUser.findUnique({ where }) : await prisma.feedItem.findUnique({ where });
-				return found?.key ?? null;
-			};
-			const [userKey, itemKey] = [await keyOf("user", user), await keyOf("item", item)];
-			if (userKey === null || itemKey === null) return { items: [], nextCursor: null };
+			const { name } = request.params;
+			// A history is waited for: one question for all numbers, one for the rows.
+			const [keys] = await prisma.$queryRaw<{ feed: number; userKey: bigint | null; itemKey: bigint | null }[]>`
+				SELECT id AS feed, (SELECT key FROM feed_users u WHERE u.feed_id = feeds.id AND u.id = ${user ?? null}) AS "userKey",
+					(SELECT key FROM feed_items i WHERE i.feed_id = feeds.id AND i.id = ${item ?? null}) AS "itemKey"
+				FROM feeds WHERE name = ${name}`;
+			if (!keys) throw noFeed();
+			const { feed } = keys;
+			if ((user !== undefined && keys.userKey === null) || (item !== undefined && keys.itemKey === null))
+				return { items: [], nextCursor: null };
+			const [userKey, itemKey] = [keys.userKey ?? undefined, keys.itemKey ?? undefined];
 			// What names the rows is looked up for each of them: a join might read all items of the feed for fifty.
 			const rows = await prisma.$queryRaw<Row[]>`
 				WITH page AS (
@@ -166,7 +182,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 					ORDER BY ${ORDER[userKey !== undefined ? "user" : itemKey !== undefined ? "item" : "feed"]} LIMIT ${limit + 1}
 				)
 				SELECT (SELECT id FROM feed_users WHERE feed_id = ${feed} AND key = user_key) AS user, i.id AS item, i.title, at, value,
-					event_id AS id, user_key AS "userKey", item_key AS "itemKey"
+					event_id AS id, recommendation_id AS "recommendationId", user_key AS "userKey", item_key AS "itemKey"
 				FROM page, LATERAL (SELECT id, title FROM feed_items WHERE feed_id = ${feed} AND key = item_key LIMIT 1) AS i
 				ORDER BY at DESC, user_key DESC, item_key DESC`;
 			const last = rows[limit - 1];
@@ -205,6 +221,7 @@ interface Row {
 	at: Date;
 	value: number | null;
 	id: string | null;
+	recommendationId: string | null;
 	userKey: bigint;
 	itemKey: bigint;
 }

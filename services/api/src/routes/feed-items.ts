@@ -1,5 +1,6 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import { wrong } from "../datasets/import-rule.js";
+import { describe } from "../feeds/describing.js";
 import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
 import { BareId, FeedName, page, pageQuery, problems } from "../http/schemas.js";
 import { noFeed } from "../plugins/feeds.js";
@@ -14,6 +15,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.put(
 		"/feeds/:name/items",
 		{
+			config: { access: ["data"], audit: "counted" },
 			schema: {
 				operationId: "putItems",
 				summary: "Say what items are called, are about, and whether they can be had; what is not said stays as it is",
@@ -43,22 +45,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const firstAt = new Map(ids.map((id, index) => [id, index] as const).reverse());
 			const twice = ids.findIndex((id, index) => firstAt.get(id) !== index);
 			if (twice !== -1) throw wrong(`/items/${twice}/item`, "not_allowed", "is named twice");
-			const json = JSON.stringify(items);
-			const added = await app.feeds.hold(request.params.name, async (tx, feed) => {
-				const fresh = await tx.$executeRaw`
-					INSERT INTO feed_items (feed_id, id) SELECT ${feed}, id FROM unnest(${ids}::text[]) AS given (id)
-					WHERE NOT EXISTS (SELECT 1 FROM feed_items i WHERE i.feed_id = ${feed} AND i.id = given.id)`;
-				await tx.$executeRaw`
-					UPDATE feed_items SET
-						title = CASE WHEN said ? 'title' THEN said ->> 'title' ELSE title END,
-						tags = CASE WHEN said ? 'tags' THEN ARRAY(SELECT jsonb_array_elements_text(said -> 'tags')) ELSE tags END,
-						available = coalesce((said ->> 'available')::boolean, available)
-					FROM jsonb_array_elements(${json}::jsonb) AS said WHERE feed_id = ${feed} AND id = said ->> 'item'`;
-				await tx.$executeRaw`UPDATE feeds SET items = items + ${fresh}, described = described + 1 WHERE id = ${feed}`;
-				// Those that serve it leave out what cannot be had.
-				await app.deployments.announce(tx, request.params.name);
-				return fresh;
-			});
+			const { name } = request.params;
+			const added = await app.feeds.hold(name, (tx, feed) => describe(tx, name, feed, items));
 			await app.deployments.refresh();
 			return { added, known: items.length - added };
 		},
@@ -67,6 +55,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/feeds/:name/items",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "listFeedItems",
 				summary: "Items of a feed, those that were named last first",

@@ -33,6 +33,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/feeds/:name/users",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "listFeedUsers",
 				summary: "Users of a feed, those who came last first",
@@ -63,6 +64,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/feeds/:name/users/:id",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "getFeedUser",
 				summary: "One user of a feed",
@@ -81,6 +83,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.delete(
 		"/feeds/:name/users/:id",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "eraseUser",
 				summary:
@@ -95,17 +98,22 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const erasing = app.feeds.hold(name, async (tx, feed) => {
 				const [user] = await tx.$queryRaw<{ key: bigint }[]>`
 					DELETE FROM feed_users WHERE feed_id = ${feed} AND id = ${id} RETURNING key`;
+				// Also of who never was in the feed: what is served may know them from elsewhere.
+				await app.erasures.record(tx, feed, id);
 				// What they asked their recommendations to be like names them and what they have.
-				const where = { user: id, deployment: { feedId: feed } };
+				const ofFeed = { checkpoint: { run: { dataset: { feed: { path: ["name"], equals: name } } } } };
+				const where = { user: id, deployment: { OR: [{ feedId: feed }, ofFeed] } };
 				const kept = await tx.steering.findMany({ where, select: { deploymentName: true } });
 				await tx.steering.deleteMany({ where });
 				const steered = kept.map(({ deploymentName }) => deploymentName);
 				for (const deployment of steered) await app.steering.announce(tx, deployment, id);
-				if (!user) return { feed, steered, interactions: 0 };
+				const erasures = await app.outcomes.erase(tx, feed, id);
+				const done = { feed, steered, erasures };
+				if (!user) return { ...done, interactions: 0 };
 				const gone = await tx.$executeRaw`DELETE FROM feed_interactions WHERE user_key = ${user.key}`;
 				await tx.$executeRaw`UPDATE feeds SET interactions = interactions - ${gone}, users = users - 1 WHERE id = ${feed}`;
 				await app.live.announceRemoval(tx, feed, [id]);
-				return { feed, steered, interactions: gone };
+				return { ...done, interactions: gone };
 			});
 			// Of a feed that is gone there may still be snapshots.
 			const erased = await erasing.catch((error) => {
@@ -113,7 +121,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				throw error;
 			});
 			if (erased) {
-				const { feed, steered, interactions } = erased;
+				const { feed, steered, erasures, interactions } = erased;
+				app.outcomes.erased(feed, id, erasures);
+				await app.erasures.refresh();
 				await app.live.refresh(feed, [id]);
 				for (const deployment of steered) await app.steering.refresh(deployment, id);
 				request.log.info({ feed: name, interactions }, "a person was erased");

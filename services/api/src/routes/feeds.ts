@@ -1,11 +1,13 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import { listed } from "../artifacts/deletion.js";
+import { uploadKeys } from "../datasets/dataset-store.js";
 import { MOST_AT_ONCE, NewSnapshot, takeSnapshot, tooMany } from "../feeds/snapshot.js";
 import { Prisma } from "../generated/prisma/client.js";
 import { cursorOfNumbers, MOST_INTEGER, numbersOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
 import { FeedName, IdempotencyHeaders, listOf, page, pageQuery, problems } from "../http/schemas.js";
 import { noFeed } from "../plugins/feeds.js";
+import { FINAL_STATES } from "../plugins/jobs.js";
 import { type Transaction, violatesForeignKey } from "../plugins/prisma.js";
 import { DatasetView } from "../views/dataset.js";
 import { FeedDay, type FeedRow, FeedView, feedView } from "../views/feed.js";
@@ -33,6 +35,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.put(
 		"/feeds/:name",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "putFeed",
 				summary: "Make a feed; the one there is stays as it is",
@@ -51,6 +54,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/feeds",
 		{
+			config: { access: ["data", "train"] },
 			schema: {
 				operationId: "listFeeds",
 				summary: "Feeds, newest first",
@@ -75,6 +79,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/feeds/:name",
 		{
+			config: { access: ["data", "train"] },
 			schema: {
 				operationId: "getFeed",
 				summary: "One feed: how much it holds, and how new that is",
@@ -89,6 +94,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.delete(
 		"/feeds/:name",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "deleteFeed",
 				summary: "Delete a feed with everything in it; datasets that are snapshots of it stay",
@@ -102,14 +108,16 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				request.params.name,
 				async (tx, feed) => {
 					await refuseServed(tx, feed);
+					await app.removals.note(tx, await forgetImports(tx, feed));
 					await tx.$executeRaw`DELETE FROM feed_interactions WHERE feed_id = ${feed}`;
+					await app.outcomes.forgetFeed(tx, feed);
 					await tx.feed.delete({ where: { id: feed } });
 				},
 				LONGEST_DELETE_MS,
 			);
 			await removed.catch((error) => {
 				if (!violatesForeignKey(error)) throw error;
-				throw new ApiError("conflict", "The feed has just been deployed.");
+				throw new ApiError("conflict", "The feed has just been deployed, or files are sent to it.");
 			});
 			return reply.code(204).send(null);
 		},
@@ -118,6 +126,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/feeds/:name/days",
 		{
+			config: { access: ["data", "train"] },
 			schema: {
 				operationId: "listFeedDays",
 				summary: "Interactions a day (UTC), of the last days that have any, oldest first",
@@ -154,6 +163,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.post(
 		"/feeds/:name/snapshots",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "createSnapshot",
 				summary:
@@ -172,7 +182,18 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				reply.raw.on("close", () => gone.abort());
 				snapshots++;
 				try {
-					return await takeSnapshot(app, request.params.name, request.body, remember, gone.signal);
+					return await takeSnapshot(
+						app,
+						request.params.name,
+						request.body,
+						async (tx, answer) => {
+							// One that a refresh has made is now somebody's, too, and is not pruned.
+							const { id } = answer.body as { id: string };
+							await tx.refresh.updateMany({ where: { datasetId: id }, data: { madeDataset: false } });
+							await remember(tx, answer);
+						},
+						gone.signal,
+					);
 				} finally {
 					snapshots--;
 				}
@@ -184,7 +205,22 @@ export default routes;
 const TOMORROW = Prisma.sql`((now() AT TIME ZONE 'UTC')::date + 1)::timestamp AT TIME ZONE 'UTC'`;
 const BYTES = Prisma.sql`(pg_total_relation_size('feed_interactions') + pg_total_relation_size('feed_users') + pg_total_relation_size('feed_items'))`;
 
+/** With the job of each goes its row. The keys of staged files that are still there. */
+async function forgetImports(tx: Transaction, feedId: number): Promise<string[]> {
+	const open = { feedImport: { feedId }, state: { notIn: FINAL_STATES } };
+	if ((await tx.job.count({ where: open })) > 0)
+		throw new ApiError("conflict", "Files are being imported into the feed; cancel that first.");
+	const kept = await tx.feedImport.findMany({ where: { feedId, filesKept: true }, select: { files: true } });
+	await tx.job.deleteMany({ where: { feedImport: { feedId } } });
+	return kept.flatMap(({ files }) => uploadKeys(files));
+}
+
 async function refuseServed(tx: Transaction, feedId: number): Promise<void> {
+	const rules = await tx.refreshRule.findMany({ where: { feedId }, orderBy: { deploymentName: "asc" } });
+	if (rules.length > 0) {
+		const names = listed(rules.map(({ deploymentName }) => deploymentName));
+		throw new ApiError("conflict", `The feed renews ${names}; delete the rule of refresh there first.`);
+	}
 	const serving = await tx.deployment.findMany({ where: { feedId }, select: { name: true }, orderBy: { name: "asc" } });
 	if (serving.length === 0) return;
 	const names = listed(serving.map(({ name }) => name));

@@ -1,4 +1,5 @@
-import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
+import { withDeadline } from "../deadline.js";
 import { problems } from "../http/schemas.js";
 
 const CHECK_MS = 2_000;
@@ -15,6 +16,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/healthz",
 		{
+			config: { access: "open" },
 			schema: {
 				operationId: "getHealth",
 				summary: "The process is alive",
@@ -28,6 +30,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/readyz",
 		{
+			config: { access: "open" },
 			schema: {
 				operationId: "getReadiness",
 				summary: "Everything it needs answers; degraded where people still get their recommendations",
@@ -37,9 +40,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (_request, reply) => {
 			const check = async (reach: () => Promise<unknown>) => {
-				const late = new Promise((_, reject) => setTimeout(() => reject(new Error("late")), CHECK_MS).unref());
-				return Promise.race([reach(), late]).then(
-					() => ({ status: "ok" }),
+				return withDeadline(reach(), CHECK_MS, "late").then(
+					(): Static<typeof Check> => ({ status: "ok" }),
 					() => ({ status: "down", detail: "does not answer" }),
 				);
 			};
@@ -50,6 +52,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				check(() => app.recommender.reach()),
 			]);
 			const checks = { database, queue, trainer, recommender };
+			const { endpoints } = app.recommender;
+			const away = endpoints.filter(({ isUp }) => !isUp).length;
+			// One is enough; who looks is told all the same.
+			if (recommender.status === "ok" && away > 0 && endpoints.length > 1)
+				recommender.detail = `${away} of ${endpoints.length} did not answer`;
 			const isWhole = Object.values(checks).every((one) => one.status === "ok");
 			// Whoever sends people here goes on doing so while they are answered.
 			const answersPeople = recommender.status === "ok" && app.deployments.areKnown;
@@ -61,6 +68,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/metrics",
 		{
+			config: { access: "any" },
 			schema: {
 				operationId: "getMetrics",
 				summary: "Prometheus",

@@ -8,6 +8,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.post(
 		"/datasets/:id/imports",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "importAgain",
 				summary: "Import the files of a failed or cancelled import again, with another rule",

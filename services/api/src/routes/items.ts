@@ -34,6 +34,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/items",
 		{
+			config: { access: ["serve", "train"] },
 			schema: {
 				operationId: "listItems",
 				summary: "Items by the beginning of the id or words of the title, the most popular first",
@@ -57,6 +58,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/items/:id",
 		{
+			config: { access: ["serve", "train"] },
 			schema: {
 				operationId: "getItem",
 				summary: "One item of the dataset, with its tags",
@@ -79,6 +81,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/items/:id/similar",
 		{
+			config: { access: ["serve", "train"] },
 			schema: {
 				operationId: "similarItems",
 				summary: "Items most like an item",

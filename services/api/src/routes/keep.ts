@@ -11,6 +11,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/experiments/:id/keep",
 		{
+			config: { access: ["train"] },
 			schema: {
 				...one,
 				operationId: "previewKeep",
@@ -32,6 +33,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.put(
 		"/experiments/:id/keep",
 		{
+			config: { access: ["train"] },
 			schema: {
 				...one,
 				operationId: "setKeep",

@@ -49,6 +49,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/models",
 		{
+			config: { access: "any" },
 			schema: {
 				operationId: "listModels",
 				summary: "The catalogue of models with their configuration schemas",

@@ -4,12 +4,14 @@ import { completeRule, ImportRule, parseRule, ROLES, wrong } from "../datasets/i
 import type { PreviewedTable, PreviewFile } from "../generated/proto/trainer/v1/trainer.js";
 import { ApiError } from "../http/errors.js";
 import { partsOf, shownName } from "../http/multipart.js";
-import { Nullable, problems } from "../http/schemas.js";
+import { Nullable, needsOneOf, problems } from "../http/schemas.js";
 import { validatorCompiler } from "../http/validation.js";
-import { ImportProblem } from "../views/dataset.js";
+import { ImportProblem } from "../views/import.js";
 
 const HEAD_BYTES = 65_536;
 const MOST_FILES = 20;
+/** Of a file whose end is sent beside its beginning. */
+const MOST_BYTES = 2 ** 40;
 /** For a file of which the caller does not know what it holds. */
 const ANY_ROLE = "file";
 
@@ -18,13 +20,16 @@ const Upload = Type.Object(
 	{
 		rule: Type.Optional(ImportRule),
 		...Object.fromEntries([ANY_ROLE, ...ROLES].map((role) => [role, Type.Optional(File)])),
+		tailOffset: Type.Optional(Type.Integer({ minimum: 0, maximum: MOST_BYTES })),
+		tail: Type.Optional(File),
 	},
 	{
 		title: "NewPreview",
+		...needsOneOf(...[ANY_ROLE, ...ROLES].map((role) => [role])),
 		description:
-			"The first 65,536 bytes of each file are enough, and more is not read. Longer Parquet cannot be shown, and of a " +
-			"longer archive only what lies at its beginning is: a warning `not_shown` says so, and the import takes all. " +
-			"`file` is one whose role is guessed.",
+			"The first 65,536 bytes of each file are enough, and more is not read. `file` is one whose role is guessed. " +
+			"A zip and Parquet say at their end what they hold: `tailOffset` and then `tail`, the last 65,536 bytes or " +
+			"fewer, may follow such a file. What neither shows a warning `not_shown` names, and the import takes all.",
 	},
 );
 const Dialect = Type.Object(
@@ -77,16 +82,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	await app.register(multipart, {
 		limits: {
 			fieldSize: 100_000,
-			fields: 1,
-			files: MOST_FILES,
+			fields: MOST_FILES + 1,
+			files: 2 * MOST_FILES,
 			fileSize: HEAD_BYTES,
-			parts: MOST_FILES + 1,
+			parts: 3 * MOST_FILES + 1,
 		},
 		throwFileSizeLimit: false,
 	});
 	app.post(
 		"/datasets/preview",
 		{
+			config: { access: ["data"], audit: false },
 			schema: {
 				operationId: "previewDataset",
 				summary: "What an import would make of files, from their first bytes; nothing is stored",
@@ -102,12 +108,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			if (!request.isMultipart()) throw new ApiError("unsupported_media_type", "Send multipart/form-data.");
 			const files: PreviewFile[] = [];
 			let rule: ImportRule | undefined;
+			let offset: number | undefined;
 			for await (const part of partsOf(request)) {
-				if (part.type === "file") files.push(await headOf(part));
+				if (part.type === "file" && part.fieldname === "tail") await addTail(files.at(-1), offset, part);
+				else if (part.type === "file") files.push(await headOf(part, files.length));
+				else if (part.fieldname === "tailOffset") offset = offsetOf(part.value);
 				else if (part.fieldname === "rule" && rule === undefined) rule = parseRule(part.value);
 				else if (part.fieldname === "rule") throw wrong("/rule", "not_allowed", "is given twice");
-				else throw wrong(`/${part.fieldname}`, "unknown_field", "is not known here: the one field is rule");
+				else throw wrong(`/${part.fieldname}`, "unknown_field", "is not known here: fields are rule, tailOffset");
+				if (part.type === "file") offset = undefined;
 			}
+			if (offset !== undefined) throw wrong("/tail", "missing_field", "is missing: it follows tailOffset");
 			if (files.length === 0) throw wrong(`/${ANY_ROLE}`, "missing_field", "is missing: give at least one file");
 			const preview = await app.trainer.previewDataset({ files, ruleJson: JSON.stringify(rule ?? {}) });
 			const { tables, problems, warnings } = preview;
@@ -134,20 +145,40 @@ function ofAll(files: PreviewFile[], tables: PreviewedTable[], rule: ImportRule)
 	}
 }
 
-async function headOf(part: Extract<Multipart, { type: "file" }>): Promise<PreviewFile> {
+type FilePart = Extract<Multipart, { type: "file" }>;
+
+function offsetOf(value: unknown): number {
+	const offset = typeof value === "string" && /^\d{1,13}$/.test(value) ? Number(value) : Number.NaN;
+	if (offset <= MOST_BYTES) return offset;
+	throw wrong("/tailOffset", "out_of_range", `must be a whole number from 0 to ${MOST_BYTES}: where the tail begins`);
+}
+
+async function addTail(of: PreviewFile | undefined, offset: number | undefined, part: FilePart): Promise<void> {
+	if (!of || offset === undefined || of.tail.length > 0)
+		throw wrong("/tail", "not_allowed", "follows a file and its tailOffset");
+	const tail = await part.toBuffer();
+	if (part.file.truncated) throw wrong("/tail", "out_of_range", `must be at most ${HEAD_BYTES} bytes`);
+	Object.assign(of, { tail, tailOffset: offset });
+}
+
+async function headOf(part: FilePart, before: number): Promise<PreviewFile> {
 	if (part.fieldname !== ANY_ROLE && !ROLES.includes(part.fieldname)) {
 		throw wrong(
 			`/${part.fieldname}`,
 			"unknown_field",
-			`is not known here: files are ${[ANY_ROLE, ...ROLES].join(", ")}`,
+			`is not known here: files are ${[ANY_ROLE, ...ROLES, "tail"].join(", ")}`,
 		);
 	}
+	if (before === MOST_FILES)
+		throw wrong(`/${part.fieldname}`, "not_allowed", `is one file too many: a preview takes ${MOST_FILES}`);
 	const head = await part.toBuffer();
 	return {
 		role: part.fieldname === ANY_ROLE ? "" : part.fieldname,
 		displayName: shownName(part),
 		head,
 		isWhole: head.length < HEAD_BYTES,
+		tail: Buffer.alloc(0),
+		tailOffset: 0,
 	};
 }
 

@@ -20,6 +20,7 @@ import {
 	plain,
 	querySource,
 	Recommendations,
+	Recorded,
 	source,
 	steered,
 	tagged,
@@ -37,6 +38,7 @@ const Query = Type.Object(
 		excludeSeen: ExcludeSeen,
 		exclude: plain.exclude,
 		fresh: plain.fresh,
+		record: Recorded,
 		...tagged,
 		fallback: Type.Optional(Fallback),
 		...querySource,
@@ -59,14 +61,28 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		const compute = computeSeconds === undefined ? "" : `, compute;dur=${(computeSeconds * 1000).toFixed(2)}`;
 		return reply.header("server-timing", `${tier};dur=${milliseconds.toFixed(2)}${compute}`);
 	}
-	const send = (reply: FastifyReply, place: Place, who: string | null, answer: Answer) =>
+	const send = (reply: FastifyReply, place: Place, who: string | null, answer: Answer, isRecorded: boolean) =>
 		timed(reply, place, answer.tier, answer.computeSeconds)
 			.type(JSON_TYPE)
-			.send(bodyOf(place, who, answer) as never);
+			.send((bodyOf(place, who, answer) + idOf(place, who, answer, isRecorded)) as never);
+	/** The last member of an answer, alone not the same each time. */
+	const idOf = (
+		{ deployed, sources }: Place,
+		who: string | null,
+		{ tier, shown }: Pick<Answer, "tier" | "shown">,
+		isRecorded: boolean,
+	) => {
+		// Who was erased is not named again by being asked about; who has come back since is known, and answered by that.
+		const isForgotten = who !== null && tier === "popular" && app.erasures.of(sources, who) !== null;
+		const named = isForgotten ? null : who;
+		const id = isRecorded ? app.outcomes.note(deployed, named, tier, shown) : null;
+		return id === null ? ',"recommendationId":null}' : `,"recommendationId":"${id}"}`;
+	};
 
 	app.get(
 		"/users/:id/recommendations",
 		{
+			config: { access: ["serve", "train"] },
 			schema: {
 				operationId: "recommend",
 				summary: "Top-n items for a user of the dataset",
@@ -78,7 +94,18 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request, reply) => {
 			const { id: user } = request.params;
-			const { n, excludeSeen, exclude, fresh, anyTag, allTags, noTag, fallback, ...asked } = request.query;
+			const {
+				n,
+				excludeSeen,
+				exclude,
+				fresh,
+				anyTag,
+				allTags,
+				noTag,
+				fallback,
+				record: isRecorded,
+				...asked
+			} = request.query;
 			const place = await placeOf(app, asked);
 			const filter = anyTag || allTags || noTag ? { anyTag, allTags, noTag } : undefined;
 			const question: Question = { who: { user }, n, excludeSeen, exclude, filter, fallback, fresh };
@@ -86,10 +113,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			// Only what is looked up is the same each time, and it is the person's own: kept steering is not.
 			const isKept = deployed && app.steering.get(deployed.name, user);
 			const known = deployed && excludeSeen && !isKept ? await app.serving.of(deployed) : null;
-			if (!deployed || !known) return send(reply, place, user, await recommend(app, place, question));
+			if (!deployed || !known) return send(reply, place, user, await recommend(app, place, question), isRecorded);
 
 			const moved = await app.live.of(deployed, user);
-			const key = JSON.stringify([user, n, exclude, filter, fresh, moved?.version]);
+			const erased = app.erasures.of(place.sources, user);
+			const key = JSON.stringify([user, n, exclude, filter, fresh, moved?.version, erased]);
 			let body = known.bodies.get(key);
 			const etag = body?.etag ?? etagOf(deployed.version, key);
 			reply.header("cache-control", "private, no-cache");
@@ -103,20 +131,21 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				const answer = await recommend(app, place, question);
 				// Who has moved is answered the same until they move again.
 				if (moved && answer.tier === "live") reply.header("etag", etag);
-				if (answer.tier !== "list") return send(reply, place, user, answer);
-				body = { text: bodyOf(place, user, answer), etag };
+				if (answer.tier !== "list") return send(reply, place, user, answer, isRecorded);
+				body = { text: bodyOf(place, user, answer), etag, shown: answer.shown };
 				known.bodies.set(key, body);
 			}
 			reply.header("etag", etag);
 			return timed(reply, place, "list")
 				.type(JSON_TYPE)
-				.send(body.text as never);
+				.send((body.text + idOf(place, user, { tier: "list", shown: body.shown }, isRecorded)) as never);
 		},
 	);
 
 	app.post(
 		"/users/:id/recommendations",
 		{
+			config: { access: ["serve", "train"], audit: false },
 			schema: {
 				operationId: "recommendSteered",
 				summary:
@@ -131,16 +160,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			},
 		},
 		async (request, reply) => {
-			const { deployment, checkpoint, ...question } = request.body;
+			const { deployment, checkpoint, record: isRecorded, ...question } = request.body;
 			const place = await placeOf(app, { deployment, checkpoint });
 			const { id: user } = request.params;
-			return send(reply, place, user, await recommend(app, place, { who: { user }, ...question }));
+			return send(reply, place, user, await recommend(app, place, { who: { user }, ...question }), isRecorded);
 		},
 	);
 
 	app.post(
 		"/recommendations",
 		{
+			config: { access: ["serve", "train"], audit: false },
 			schema: {
 				operationId: "recommendForItems",
 				summary: "Top-n items for a person never seen, from the items they like (fold-in)",
@@ -153,15 +183,16 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			},
 		},
 		async (request, reply) => {
-			const { items, deployment, checkpoint, ...question } = request.body;
+			const { items, deployment, checkpoint, record: isRecorded, ...question } = request.body;
 			const place = await placeOf(app, { deployment, checkpoint });
-			return send(reply, place, null, await recommend(app, place, { who: { items }, ...question }));
+			return send(reply, place, null, await recommend(app, place, { who: { items }, ...question }), isRecorded);
 		},
 	);
 
 	app.post(
 		"/recommendations/batch",
 		{
+			config: { access: ["serve", "train"], audit: false },
 			schema: {
 				operationId: "recommendBatch",
 				summary: "Top-n items for many users, each with its own result or error",
@@ -174,7 +205,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			},
 		},
 		async (request, reply) => {
-			const { users, deployment, checkpoint, ...question } = request.body;
+			const { users, deployment, checkpoint, record: isRecorded, ...question } = request.body;
 			const place = await placeOf(app, { deployment, checkpoint });
 			const served = place.deployed && (await app.serving.of(place.deployed));
 			const allowed = served && conditions(served, question);
@@ -195,7 +226,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 					const milliseconds = performance.now() - started;
 					spent[answer.tier] = (spent[answer.tier] ?? 0) + milliseconds;
 					record(place, answer.tier, milliseconds);
-					return `{"user":${JSON.stringify(user)},"items":${answer.items},"answeredBy":"${answer.tier}"${answer.members}}`;
+					return `{"user":${JSON.stringify(user)},"items":${answer.items},"answeredBy":"${answer.tier}"${answer.members}${idOf(place, user, answer, isRecorded)}`;
 				} catch (error) {
 					const { code, message } = translate(error as FastifyError);
 					if (code === "internal") request.log.error({ err: error }, "unexpected error");
@@ -211,7 +242,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				}
 			};
 			await Promise.all(Array.from({ length: LIVE_AT_ONCE }, next));
-			const text = `{"users":[${users.map((user) => results.get(user)).join(",")}]${tailOf(place, interests)}`;
+			const text = `{"users":[${users.map((user) => results.get(user)).join(",")}]${tailOf(place, interests)}}`;
 			const timing = Object.entries(spent).map(([tier, milliseconds]) => `${tier};dur=${milliseconds.toFixed(2)}`);
 			return reply
 				.header("server-timing", timing.join(", "))
@@ -228,6 +259,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		for (const user of users) {
 			const row = served.vocabulary.users.indexOf(user);
 			if (row < 0 || served.lists.get(row) || app.steering.get(deployed.name, user)) continue;
+			if (app.erasures.of(deployed.sources, user) !== null) continue;
 			if (!(await app.live.of(deployed, user))) missing.set(row, user);
 		}
 		if (missing.size < 2) return made;
@@ -244,14 +276,15 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 export default routes;
 
 const tailOf = ({ answered, deployed }: Place, interests: number) =>
-	`,"checkpoint":${JSON.stringify(answered)},"deployment":${JSON.stringify(deployed?.name ?? null)},"interests":${interests}}`;
+	`,"checkpoint":${JSON.stringify(answered)},"deployment":${JSON.stringify(deployed?.name ?? null)},"interests":${interests}`;
+/** Without its last member. */
 const bodyOf = (place: Place, user: string | null, { items, tier, members, interests }: Answer) =>
 	`{"user":${JSON.stringify(user)},"items":${items},"answeredBy":"${tier}"${members}${tailOf(place, interests)}`;
 
 const etagOf = (version: string, key: string) =>
 	`"${version}.${BODY_FORMAT}.${createHash("sha256").update(key).digest("base64url").slice(0, ETAG_LENGTH)}"`;
 /** Raised when a body looks different for the same question. */
-const BODY_FORMAT = 1;
+const BODY_FORMAT = 2;
 /** If-None-Match: a list of tags, of which weak ones count as well. A star is answered in full: it asks whether there is anything. */
 const matches = (header: string, etag: string) =>
 	header.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag);

@@ -66,6 +66,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/runs/:id/events",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "followRun",
 				summary: "Follow a run: text/event-stream, replayed after Last-Event-ID, closed after the final state",
@@ -95,6 +96,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/events",
 		{
+			config: { access: ["train"] },
 			schema: {
 				operationId: "followRuns",
 				summary: "Follow several runs on one connection: text/event-stream, closed once all of them are final",
@@ -147,6 +149,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		const end = () => ended.abort();
 		raw.on("close", end).on("error", end);
 		closing.signal.addEventListener("abort", end, { once: true });
+		const unwatch = request.key && app.keys.watch(request.key, end);
 		let isWhole = false;
 		try {
 			raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...HEADERS });
@@ -156,6 +159,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			if (!ended.signal.aborted) request.log.warn({ err: error }, "event stream");
 		} finally {
 			open--;
+			unwatch?.();
 			closing.signal.removeEventListener("abort", end);
 			// A clean end tells the client that there is nothing more; whoever is cut off comes back.
 			if (isWhole) raw.end();

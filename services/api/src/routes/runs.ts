@@ -2,8 +2,10 @@ import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type
 import { refit } from "../experiments/refit.js";
 import { ApiError } from "../http/errors.js";
 import { IdParams, MaybeNumber, problems } from "../http/schemas.js";
+import { isMachineThere } from "../machines/reading.js";
 import { AT_ONE_MOMENT } from "../plugins/prisma.js";
 import { finite } from "../views/job.js";
+import { metricGroupsOf, protocolOf } from "../views/measures.js";
 import { bestMetrics, checkpointInclude, checkpointView, RunView, runSummary, summaryInclude } from "../views/run.js";
 
 const MOST_LOG_LINES = 200;
@@ -40,14 +42,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		return {
 			...runSummary(run, metrics.get(id) ?? {}),
 			dataset: { id: dataset.id, name: dataset.name },
-			protocol: { maskTest: experiment.maskTest, cutoffs: experiment.cutoffs, hash: experiment.protocolHash },
+			protocol: protocolOf(experiment),
+			users: run.valuesUsers,
+			groups: metricGroupsOf(run),
+			machine: job.machine,
+			lacksMachine: job.state === "QUEUED" && !(await isMachineThere(app, job.machineClass)),
 			device: run.device,
 			torchVersion: run.torchVersion,
 			codeVersion: run.codeVersion,
 			parameters: run.parameters === null ? null : Number(run.parameters),
 			parametersSha256: run.parametersSha256,
 			peakMemoryBytes: run.peakMemoryBytes === null ? null : Number(run.peakMemoryBytes),
-			stopReason: run.stopReason,
 			lease: job.lease,
 			crashes: job.crashes,
 			cancelRequested: job.cancelRequestedAt !== null,
@@ -63,13 +68,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
 	app.get(
 		"/runs/:id",
-		{ schema: { ...one, operationId: "getRun", summary: "One run", response: { 200: RunView, ...problems } } },
+		{
+			config: { access: ["train"] },
+			schema: { ...one, operationId: "getRun", summary: "One run", response: { 200: RunView, ...problems } },
+		},
 		async (request) => view(request.params.id),
 	);
 
 	app.get(
 		"/runs/:id/metrics",
 		{
+			config: { access: ["train"] },
 			schema: {
 				...one,
 				operationId: "getRunMetrics",
@@ -100,6 +109,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.post(
 		"/runs/:id/cancel",
 		{
+			config: { access: ["train"] },
 			schema: {
 				...one,
 				operationId: "cancelRun",
@@ -118,6 +128,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.post(
 		"/runs/:id/refit",
 		{
+			config: { access: ["train"] },
 			schema: {
 				...one,
 				operationId: "refitRun",

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
-import { digestOf, isLost, type Stored, storeAndQueue } from "../datasets/dataset-store.js";
+import { digestOf, isLost, type Stored, sentNow, storeAndQueue } from "../datasets/dataset-store.js";
 import { completeRule } from "../datasets/import-rule.js";
 import { problems } from "../http/schemas.js";
 import { DatasetView, datasetInclude, datasetView } from "../views/dataset.js";
@@ -18,16 +18,18 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	}
 
 	async function made(): Promise<Stored> {
+		const sent = await sentNow(app);
 		const files = await app.trainer.stageSample();
 		const roles = files.map(({ role }) => role);
 		const rule = completeRule({}, roles);
 		digest = digestOf(files, rule);
-		return storeAndQueue(app, NAME, rule, files);
+		return storeAndQueue(app, NAME, rule, files, sent);
 	}
 
 	app.post(
 		"/datasets/sample",
 		{
+			config: { access: ["data"] },
 			schema: {
 				operationId: "importSample",
 				summary: "Import the built-in sample; 200 with the one there is, if it is whole",

@@ -61,20 +61,19 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
 	/** The interests with what describes them. Throws when the model has none, or not these. */
 	async function described(steer: Static<typeof Weights>, user: string, deployment: string) {
-		const { ref, answered, datasetId, deployed } = await place(app, { deployment });
+		const { ref, answered, datasetId, sources, deployed } = await place(app, { deployment });
 		const { interests } = await app.recommender.describeInterests({
 			checkpoint: ref,
 			who: { $case: "user", value: user },
 			n: 1,
 			excludeSeen: true,
-			...historyOf(deployed, deployed && (await app.live.of(deployed, user))),
+			...historyOf(deployed, deployed && (await app.live.of(deployed, user)), app.erasures.of(sources, user)),
 		});
 		if (interests.length === 0) {
-			const able = (await app.catalogue.models()).filter(({ capabilities }) => capabilities.includes("interests"));
-			const names = able.map(({ name }) => name).join(", ");
+			const able = await app.catalogue.able("interests");
 			throw new ApiError(
 				"steering_unsupported",
-				`${answered.model} has no interests to steer by; these models have: ${names || "none"}.`,
+				`${answered.model} has no interests to steer by; these models have: ${able}.`,
 			);
 		}
 		const wrong = (index: number, message: string): Problem => ({
@@ -104,6 +103,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.put(
 		"/users/:id/steering",
 		{
+			config: { access: ["serve"], audit: "counted" },
 			schema: {
 				...shared,
 				operationId: "keepSteering",
@@ -157,6 +157,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/users/:id/steering",
 		{
+			config: { access: ["serve", "train"] },
 			schema: {
 				...shared,
 				operationId: "getSteering",
@@ -174,6 +175,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.delete(
 		"/users/:id/steering",
 		{
+			config: { access: ["serve"], audit: "counted" },
 			schema: {
 				...shared,
 				operationId: "deleteSteering",

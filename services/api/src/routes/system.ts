@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { type Found, PARTS } from "../artifacts/disk-usage.js";
 import { Named, Nullable, problems, Time, Uuid } from "../http/schemas.js";
 import type { Measured } from "../plugins/disk.js";
+import { Scope } from "../views/key.js";
 
 const Bytes = Type.Integer({ minimum: 0 });
 const Totals = Type.Object(
@@ -55,10 +56,16 @@ const Details = Type.Object(
 	{ title: "DiskUse" },
 );
 
+const InUse = Type.Object(
+	{ name: Type.String(), scope: Scope, expiresAt: Nullable(Time) },
+	{ title: "KeyInUse", description: "The key that this was asked with." },
+);
+
 const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/system",
 		{
+			config: { access: "any" },
 			schema: {
 				operationId: "getSystem",
 				summary: "What runs here, and how much of the disk it takes",
@@ -69,8 +76,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 							version: Nullable(Type.String()),
 							queue: Type.String(),
 							authentication: Type.Boolean(),
+							key: Nullable(InUse),
 							device: Nullable(Type.String()),
 							torchVersion: Nullable(Type.String()),
+							recommenders: Type.Array(
+								Type.Object({ address: Type.String(), up: Type.Boolean() }, { title: "RecommenderInUse" }),
+								{ description: "Those that this process asks, and whether each answered a moment ago." },
+							),
 							disk: Nullable(Totals),
 						},
 						{ title: "System" },
@@ -79,15 +91,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				},
 			},
 		},
-		async () => {
+		async ({ key }) => {
 			// What only the trainer knows is null while it is away.
 			const [trainer, disk] = await Promise.all([app.catalogue.system().catch(() => null), app.disk.glance()]);
 			return {
 				version: trainer?.codeVersion ?? null,
 				queue: app.queue.backend,
-				authentication: app.config.apiKeys.length > 0,
+				authentication: app.keys.areNeeded,
+				key: key && { name: key.by, scope: key.scope, expiresAt: key.expiresAt?.toISOString() ?? null },
 				device: trainer?.device ?? null,
 				torchVersion: trainer?.torchVersion ?? null,
+				recommenders: app.recommender.endpoints.map(({ address, isUp }) => ({ address, up: isUp })),
 				disk: disk && totalsOf(disk),
 			};
 		},
@@ -96,6 +110,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/system/disk",
 		{
+			config: { access: ["data", "train"] },
 			schema: {
 				operationId: "getDiskUse",
 				summary: "Disk use by dataset, experiment and run, the largest first, and what nobody names",
@@ -120,6 +135,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.delete(
 		"/system/orphans",
 		{
+			config: { access: ["admin"] },
 			schema: {
 				operationId: "deleteOrphans",
 				summary: "Delete what no row names and nobody is making",

@@ -1,11 +1,16 @@
-import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
+import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import type { FastifyInstance } from "fastify";
 import { ApiError } from "../http/errors.js";
-import { countedPage, Id, Nullable, pageQuery, problems, Text, Time } from "../http/schemas.js";
+import { countedPage, Id, pageQuery, problems, Text, Time } from "../http/schemas.js";
+import { isId } from "../http/validation.js";
+import type { Deployed } from "../plugins/deployments.js";
 import { historyOf } from "../plugins/live.js";
+import { feedItems } from "../serving/history.js";
 import { labelOf } from "../serving/label.js";
 import { place, vocabularyOf } from "../serving/place.js";
 import { knownRow } from "../serving/recommend.js";
-import { cursorOf, placeOf, someUsers, usersByPrefix } from "../serving/search.js";
+import { LONGEST_CURSOR, someUsers, usersByPrefix } from "../serving/search.js";
+import type { Vocabulary } from "../serving/vocabulary.js";
 import { Answered, Item, Label, N, querySource, ScoredItem, Shares, scored, titled } from "../views/recommendation.js";
 
 const MOST_TOP_ITEMS = 100;
@@ -14,6 +19,7 @@ const User = Type.Object(
 	{
 		id: Type.String(),
 		interactions: Type.Integer({ description: "Of the training part; of a held-out user what is folded in." }),
+		inDataset: Type.Boolean({ description: "False for who is known by the deployment's feed alone." }),
 	},
 	{ title: "KnownUser" },
 );
@@ -63,32 +69,26 @@ const Interests = Type.Object(
 	{ title: "UserInterests" },
 );
 
-const Interaction = Type.Object(
-	{
-		...Item.properties,
-		at: Nullable(Time),
-		part: Type.Enum(["train", "valid", "test", "fold_in"], {
-			description: "fold_in: of a user held out by a strong split, what models are given.",
-		}),
-	},
-	{ title: "Interaction" },
-);
-const History = Type.Object(
-	{ user: Type.String(), checkpoint: Answered, ...countedPage(Interaction).properties },
-	{ title: "UserHistory" },
-);
-
 const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/users",
 		{
+			config: { access: ["serve", "train"] },
 			schema: {
 				operationId: "listUsers",
-				summary: "Users by the beginning of the id, or some by chance",
+				summary:
+					"Users by the beginning of the id, those that only the deployment's feed knows among them; or some by chance",
 				tags: ["recommendations"],
 				querystring: pageQuery({
 					q: Type.Optional(Text(512, "The beginning of an id.")),
-					random: Type.Boolean({ default: false, description: "Some by chance, other ones each time." }),
+					random: Type.Boolean({ default: false, description: "Some of the dataset by chance, other ones each time." }),
+					cursor: Type.Optional(
+						Type.String({
+							minLength: 1,
+							maxLength: LONGEST_CURSOR,
+							description: "`nextCursor` of the page before.",
+						}),
+					),
 					...querySource,
 				}),
 				response: { 200: countedPage(User), ...problems },
@@ -96,64 +96,36 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request) => {
 			const { q = "", random, limit, cursor, ...asked } = request.query;
-			const vocabulary = await vocabularyOf(app, await place(app, asked));
+			const found = await place(app, asked);
+			const vocabulary = await vocabularyOf(app, found);
 			const { users, interactions } = vocabulary;
-			if (random && cursor !== undefined) {
+			const erased = await app.erasures.rowsOf(found.sources, users);
+			const shown = (ids: string[]) =>
+				ids.map((id) => {
+					const row = users.indexOf(id);
+					const inDataset = row >= 0 && !erased.has(row);
+					return { id, interactions: inDataset ? (interactions[row] as number) : 0, inDataset };
+				});
+			if (random) {
+				if (cursor === undefined) {
+					const { ids, total } = someUsers(vocabulary, erased, q, limit);
+					return { items: shown(ids), total, nextCursor: null };
+				}
 				const message = "has no place beside random: each answer is another one";
 				throw new ApiError("invalid_request", `/query/cursor ${message}.`, [
 					{ pointer: "/query/cursor", code: "not_allowed", message },
 				]);
 			}
-			const found = random ? someUsers(vocabulary, q, limit) : usersByPrefix(vocabulary, q, { limit, cursor });
-			return {
-				items: found.positions.map((row) => ({ id: users.id(row), interactions: interactions[row] as number })),
-				total: found.total,
-				nextCursor: found.next,
-			};
-		},
-	);
-
-	app.get(
-		"/users/:id/history",
-		{
-			schema: {
-				operationId: "getHistory",
-				summary: "What the served dataset holds of a user, newest first, with the part that each is in",
-				tags: ["recommendations"],
-				params: Type.Object({ id: Id }, { additionalProperties: false }),
-				querystring: pageQuery(querySource),
-				response: { 200: History, ...problems },
-			},
-		},
-		async (request) => {
-			const { limit, cursor, ...asked } = request.query;
-			const found = await place(app, asked);
-			const start = cursor === undefined ? 0 : placeOf(cursor);
-			const user = request.params.id;
-			const { interactions, total } = await app.recommender.readHistory({
-				checkpoint: found.ref,
-				user,
-				start,
-				n: limit,
-			});
-			const end = start + interactions.length;
-			return {
-				user,
-				checkpoint: found.answered,
-				items: interactions.map(({ atMs, part, ...item }) => ({
-					...titled(item),
-					at: atMs === undefined ? null : new Date(atMs).toISOString(),
-					part: part as Static<typeof Interaction>["part"],
-				})),
-				total,
-				nextCursor: end < total ? cursorOf(end) : null,
-			};
+			const others = found.deployed ? await knownByFeed(app, found.deployed, vocabulary, erased, q) : [];
+			const { ids, total, next } = usersByPrefix(vocabulary, erased, q, others, { limit, cursor });
+			return { items: shown(ids), total, nextCursor: next };
 		},
 	);
 
 	app.get(
 		"/users/:id",
 		{
+			config: { access: ["serve", "train"] },
 			schema: {
 				operationId: "getUser",
 				summary: "What is known of a user: from the dataset, and from the deployment's feed since",
@@ -168,8 +140,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const found = await place(app, request.query);
 			const vocabulary = await vocabularyOf(app, found);
 			const moved = found.deployed && (await app.live.of(found.deployed, id));
-			const row = moved ? vocabulary.users.indexOf(id) : knownRow(vocabulary, id);
-			const titles = new Map(found.deployed?.newItems.map((item) => [item.id, item.title]));
+			const erased = app.erasures.of(found.sources, id);
+			const isOfFeed = moved !== null && (erased !== null || vocabulary.users.indexOf(id) < 0);
+			const row = isOfFeed ? -1 : knownRow(vocabulary, id, erased);
+			const named = feedItems(vocabulary, found.deployed);
 			const rows = moved?.rows ?? [];
 			return {
 				id,
@@ -179,11 +153,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				live: rows
 					.slice(-MOST_LIVE)
 					.reverse()
-					.map(({ item, at }) => {
-						const column = vocabulary.items.ids.indexOf(item);
-						const shown = column < 0 ? { id: item, title: titles.get(item) ?? null } : vocabulary.titled(column);
-						return { ...shown, at: new Date(at).toISOString(), known: column >= 0 };
-					}),
+					.map(({ item, at }) => ({ ...named(item), at: new Date(at).toISOString() })),
 				liveTotal: rows.length,
 			};
 		},
@@ -192,6 +162,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	app.get(
 		"/users/:id/interests",
 		{
+			config: { access: ["serve", "train"] },
 			schema: {
 				operationId: "getInterests",
 				summary: "A user's interests with their top items and the history that formed them",
@@ -214,7 +185,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				who: { $case: "user", value: request.params.id },
 				n: Math.min(MOST_TOP_ITEMS, n + hidden.size),
 				excludeSeen: true,
-				...historyOf(deployed, moved),
+				...historyOf(deployed, moved, app.erasures.of(found.sources, request.params.id)),
 			});
 			const shown = <T extends { id: string }>(items: T[]) => items.filter(({ id }) => !hidden.has(id)).slice(0, n);
 			return {
@@ -238,3 +209,21 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	);
 };
 export default routes;
+
+/** People of a deployment's feed whose id begins so, and whom its dataset does not hold; whoever has just this id among them. */
+async function knownByFeed(
+	app: FastifyInstance,
+	deployed: Deployed,
+	{ users }: Vocabulary,
+	erased: ReadonlySet<number>,
+	q: string,
+): Promise<string[]> {
+	const isOther = (id: string) => {
+		const row = users.indexOf(id);
+		return row < 0 || erased.has(row);
+	};
+	const found = new Set(app.live.people(deployed, q).filter(isOther));
+	// Not all who have moved are in memory.
+	if (isId(q) && isOther(q) && !found.has(q) && (await app.live.of(deployed, q))) found.add(q);
+	return [...found];
+}

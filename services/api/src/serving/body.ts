@@ -8,16 +8,16 @@ const SHARE_DIGITS = 1e6;
 export function itemsText(vocabulary: Vocabulary, list: List, places?: readonly number[]): string {
 	const count = places?.length ?? list.items.length;
 	const interests = list.items.length > 0 ? list.shares.length / list.items.length : 0;
+	const hasLinear = list.linear.length > 0;
 	let text = "[";
 	for (let at = 0; at < count; at++) {
 		const place = places ? (places[at] as number) : at;
 		if (at > 0) text += ",";
 		text += `{${vocabulary.fragment(list.items[place] as number)},"score":${list.scores[place]},"interestShares":[`;
 		for (let k = 0; k < interests; k++) {
-			const share = list.shares[place * interests + k] as number;
-			text += (k > 0 ? "," : "") + Math.round(share * SHARE_DIGITS) / SHARE_DIGITS;
+			text += (k > 0 ? "," : "") + rounded(list.shares[place * interests + k] as number);
 		}
-		text += '],"because":[';
+		text += hasLinear ? `],"linearShare":${rounded(list.linear[place] as number)},"because":[` : '],"because":[';
 		for (let reason = 0; reason < REASONS; reason++) {
 			const column = list.because[place * REASONS + reason];
 			if (column === undefined || column === NOTHING) break;
@@ -27,6 +27,8 @@ export function itemsText(vocabulary: Vocabulary, list: List, places?: readonly 
 	}
 	return `${text}]`;
 }
+
+const rounded = (share: number) => Math.round(share * SHARE_DIGITS) / SHARE_DIGITS;
 
 /** Further members of an object, each with a comma before it; what is undefined is left out. */
 export function membersText(members: Record<string, unknown>): string {

@@ -2,6 +2,7 @@
 // their list.
 import type { FastifyInstance } from "fastify";
 import type { DescribeInterestsResponse } from "../generated/proto/recommender/v1/recommender.js";
+import { printOf } from "../outcomes/print.js";
 import type { Deployed } from "../plugins/deployments.js";
 import { historyOf, type Moved } from "../plugins/live.js";
 import { membersText } from "./body.js";
@@ -53,7 +54,7 @@ export async function withFresh(
 	// Of who is answered what everybody is, nothing is known.
 	const tags = answer.tier === "popular" ? [] : await tagsOf(app, place, vocabulary, question, moved);
 	if (tags.length === 0) return say(answer.items, 0, "no_tags");
-	const items = JSON.parse(answer.items) as object[];
+	const items = JSON.parse(answer.items) as { id: string }[];
 	const room = Math.min(question.fresh ?? 0, items.length === 0 ? question.n : question.n - 1);
 	const chosen = choose(freshItems(place.deployed, vocabulary), tags, room, question, moved);
 	if (chosen.length === 0) return say(answer.items, 0, "no_items");
@@ -62,7 +63,9 @@ export async function withFresh(
 		// Evenly spread, and never in the place of the first.
 		items.splice(Math.floor(((index + 1) * total) / (chosen.length + 1)), 0, item);
 	}
-	return say(JSON.stringify(items.slice(0, total)), chosen.length);
+	const mixed = items.slice(0, total);
+	const shown = () => mixed.map(({ id }) => printOf(id));
+	return { ...say(JSON.stringify(mixed), chosen.length), shown };
 }
 
 /** The newest that may be answered, as they appear in a list. */
@@ -72,7 +75,7 @@ function choose(fresh: readonly FreshItem[], tags: string[], most: number, quest
 	const leftOut = new Set([...exclude, ...without, ...joining, ...met]);
 	const named = candidates && new Set(candidates);
 	const has = ({ compared }: FreshItem) => ({ test: (tag: string) => compared.has(caseless(tag)) });
-	const chosen: object[] = [];
+	const chosen: ({ id: string } & Record<string, unknown>)[] = [];
 	for (const item of fresh) {
 		if (chosen.length === most) break;
 		const { test } = has(item);
@@ -88,17 +91,18 @@ function choose(fresh: readonly FreshItem[], tags: string[], most: number, quest
 /** Of the person's strongest interests; of their history where the model has none. */
 async function tagsOf(
 	app: FastifyInstance,
-	{ ref, deployed }: Place,
+	{ ref, deployed, sources }: Place,
 	vocabulary: Vocabulary,
 	{ who }: Question,
 	moved: Moved | null,
 ): Promise<string[]> {
+	const erased = "user" in who ? app.erasures.of(sources, who.user) : null;
 	const described = await app.recommender.describeInterests({
 		checkpoint: ref,
 		who: "user" in who ? { $case: "user", value: who.user } : { $case: "history", value: { items: who.items } },
 		n: DESCRIBED_BY,
 		excludeSeen: true,
-		...historyOf(deployed, moved),
+		...historyOf(deployed, moved, erased),
 	});
 	return tellingOf(vocabulary, described);
 }

@@ -51,6 +51,11 @@ export class IdTable {
 		return [this.rankOf(first), this.rankOf(Buffer.concat([first, Buffer.from([0xff])]))];
 	}
 
+	/** The rank of the first id that stands behind `id`, whether that is one of these or not. */
+	rankAfter(id: string): number {
+		return this.rankOf(Buffer.from(`${id}\0`));
+	}
+
 	/** The position of the id with this rank. */
 	at(rank: number): number {
 		return this.sorted ? (this.sorted[rank] as number) : rank;

@@ -1,5 +1,5 @@
 // The lists of users of one checkpoint, in a few large arrays: an object for each recommendation would take ten times as much.
-import { type List, REASONS } from "./packed-list.js";
+import { type List, partOf, REASONS } from "./packed-list.js";
 
 /** Lists whose memory is taken at once. */
 const SLAB = 256;
@@ -27,6 +27,7 @@ export class ListTable {
 		readonly users: number,
 		readonly depth: number,
 		readonly interests: number,
+		readonly hasLinear: boolean,
 		readonly budget: number,
 	) {
 		const whole = Math.max(0, Math.floor((budget - users * 4) / (this.listBytes + 14)));
@@ -64,12 +65,7 @@ export class ListTable {
 		const slab = this.slabs[Math.floor(slot / SLAB)] as Slab;
 		const first = (slot % SLAB) * this.depth;
 		const end = first + (this.counts[slot] as number);
-		return {
-			items: slab.items.subarray(first, end),
-			scores: slab.scores.subarray(first, end),
-			shares: slab.shares.subarray(first * this.interests, end * this.interests),
-			because: slab.because.subarray(first * REASONS, end * REASONS),
-		};
+		return partOf(slab, this.interests, first, end);
 	}
 
 	/** Keeps a list of at most `depth`, in the place of the one longest unused when there is no room. */
@@ -114,11 +110,12 @@ export class ListTable {
 		slab.scores.set(list.scores, first);
 		slab.shares.set(list.shares, first * this.interests);
 		slab.because.set(list.because, first * REASONS);
+		if (this.hasLinear) slab.linear.set(list.linear, first);
 		this.counts[slot] = list.items.length;
 	}
 
 	private get listBytes(): number {
-		return this.depth * (8 + 4 * this.interests + 4 * REASONS);
+		return this.depth * (8 + 4 * (this.interests + REASONS + Number(this.hasLinear)));
 	}
 
 	private free(): number {
@@ -139,6 +136,7 @@ export class ListTable {
 			scores: new Float32Array(entries),
 			shares: new Float32Array(entries * this.interests),
 			because: new Uint32Array(entries * REASONS),
+			linear: new Float32Array(this.hasLinear ? entries : 0),
 		});
 		this.bytes += (entries / this.depth) * this.listBytes;
 	}

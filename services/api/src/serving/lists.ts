@@ -4,7 +4,7 @@ import type { FastifyBaseLogger } from "fastify";
 import type { RankListsRequest, RankListsResponse } from "../generated/proto/recommender/v1/recommender.js";
 import type { RecommenderClient } from "../plugins/recommender.js";
 import { ListTable } from "./list-table.js";
-import { type List, REASONS, unpacked } from "./packed-list.js";
+import { type List, partOf, unpacked } from "./packed-list.js";
 
 /** Users whose lists are asked for at once when they have just asked themselves. */
 const MOST_WANTED = 64;
@@ -56,7 +56,10 @@ export class Lists {
 		if (budget === this.budget || this.closing.signal.aborted) return;
 		this.budget = budget;
 		const before = this.table;
-		if (before) this.table = before.copiedTo(new ListTable(this.users, this.depth, before.interests, budget));
+		if (before) {
+			const { interests, hasLinear } = before;
+			this.table = before.copiedTo(new ListTable(this.users, this.depth, interests, hasLinear, budget));
+		}
 		if (this.isWarm && this.table && this.table.size < this.users && !this.table.isFull) {
 			this.isWarm = false;
 			void this.warm();
@@ -93,16 +96,18 @@ export class Lists {
 		this.wanted.clear();
 	}
 
-	/** Gives each list as it comes, until `take` wants no more. */
+	/** Gives each list as it comes, until `take` wants no more; some twice where the recommender was lost in the middle. */
 	private async stream(request: RankListsRequest, take: (row: number, list: List) => boolean): Promise<void> {
 		const silent = new AbortController();
 		const timer = setTimeout(() => silent.abort(), SILENCE_MS);
 		try {
 			const signal = AbortSignal.any([this.closing.signal, silent.signal]);
-			for await (const message of this.recommender.rankLists(request, signal)) {
-				timer.refresh();
-				for (const [row, list] of listsOf(message)) if (!take(row, list)) return;
-			}
+			await this.recommender.rankLists(request, signal, async (messages) => {
+				for await (const message of messages) {
+					timer.refresh();
+					for (const [row, list] of listsOf(message)) if (!take(row, list)) return;
+				}
+			});
 		} finally {
 			clearTimeout(timer);
 		}
@@ -110,9 +115,10 @@ export class Lists {
 
 	private keep(row: number, list: List, why: "asked" | "warmed"): void {
 		if (this.budget === 0 || this.closing.signal.aborted) return;
-		// An empty list does not tell how many interests there are.
+		// An empty list does not tell what the model has.
 		if (!this.table && list.items.length === 0) return;
-		this.table ??= new ListTable(this.users, this.depth, list.shares.length / list.items.length, this.budget);
+		const interests = list.shares.length / list.items.length;
+		this.table ??= new ListTable(this.users, this.depth, interests, list.linear.length > 0, this.budget);
 		if (why === "asked") this.table.put(row, list);
 		else if (!this.table.has(row)) this.table.putOldest(row, list);
 	}
@@ -164,15 +170,7 @@ function* listsOf({ rows, counts, lists }: RankListsResponse): Generator<[row: n
 	let first = 0;
 	for (const [place, row] of rows.entries()) {
 		const end = first + (counts[place] as number);
-		yield [
-			row,
-			{
-				items: all.items.subarray(first, end),
-				scores: all.scores.subarray(first, end),
-				shares: all.shares.subarray(first * interests, end * interests),
-				because: all.because.subarray(first * REASONS, end * REASONS),
-			},
-		];
+		yield [row, partOf(all, interests, first, end)];
 		first = end;
 	}
 }

@@ -14,10 +14,13 @@ export async function place(app: FastifyInstance, asked: { deployment: string; c
 				`Nothing is deployed as ${deployment}; PUT /deployments/${deployment} deploys a checkpoint.`,
 			);
 		}
-		const { ref, checkpoint: answered, datasetId, catalogue } = deployed;
-		return { ref, answered, datasetId, catalogue, deployed };
+		const { ref, checkpoint: answered, datasetId, catalogue, sources } = deployed;
+		return { ref, answered, datasetId, catalogue, sources, deployed };
 	}
-	const row = await app.prisma.checkpoint.findUnique({ where: { id }, include: { run: true } });
+	const row = await app.prisma.checkpoint.findUnique({
+		where: { id },
+		include: { run: { include: { dataset: true } } },
+	});
 	if (!row) throw new ApiError("not_found", "There is no checkpoint with this id.");
 	const { key, sha256, runId, epoch, run } = row;
 	return {
@@ -25,6 +28,7 @@ export async function place(app: FastifyInstance, asked: { deployment: string; c
 		answered: { id, runId, model: run.model, epoch },
 		datasetId: run.datasetId,
 		catalogue: catalogueOf(run),
+		sources: app.deployments.sourcesOf(run.dataset),
 		deployed: null,
 	};
 }

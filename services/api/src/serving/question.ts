@@ -1,4 +1,5 @@
 // What is asked about recommendations, of which checkpoint, and what is answered.
+import type { Source } from "../feeds/erasures.js";
 import type { Fallback } from "../http/schemas.js";
 import type { Deployed } from "../plugins/deployments.js";
 import type { Answered, Filter, Weights } from "../views/recommendation.js";
@@ -10,6 +11,8 @@ export interface Place {
 	answered: Answered;
 	datasetId: string;
 	catalogue: string;
+	/** Feeds whose erased people the dataset may hold still. */
+	sources: readonly Source[];
 	deployed: Deployed | null;
 }
 
@@ -40,6 +43,8 @@ export interface Answer {
 	/** Members that only some answers have, each with a comma before it. */
 	members: string;
 	interests: number;
+	/** Prints of its items in their order, for who records it. */
+	shown: () => number[];
 	/** The model's own part, for what was computed. */
 	computeSeconds?: number;
 }

@@ -27,7 +27,8 @@ export async function recommend(app: FastifyInstance, place: Place, question: Qu
 	const served = deployed && (await app.serving.of(deployed));
 	const vocabulary = served?.vocabulary ?? (await app.serving.vocabulary(place.catalogue, place.ref));
 	const moved = deployed && "user" in question.who ? await app.live.of(deployed, question.who.user) : null;
-	const answer = await answered(app, place, { served, vocabulary, moved }, question);
+	const erased = "user" in question.who ? app.erasures.of(place.sources, question.who.user) : null;
+	const answer = await answered(app, place, { served, vocabulary, moved, erased }, question);
 	return question.fresh ? withFresh(app, place, vocabulary, question, moved, answer) : answer;
 }
 
@@ -36,13 +37,15 @@ interface Known {
 	vocabulary: Vocabulary;
 	/** What the person has done since the dataset. */
 	moved: Moved | null;
+	/** By which erasure the dataset knows the person no more. */
+	erased: number | null;
 }
 
 async function answered(app: FastifyInstance, place: Place, known: Known, question: Question): Promise<Answer> {
 	const { deployed } = place;
-	const { served, vocabulary, moved } = known;
+	const { served, vocabulary, moved, erased } = known;
 	try {
-		const row = "user" in question.who && !moved ? rowOf(deployed, vocabulary, question.who.user) : null;
+		const row = "user" in question.who && !moved ? rowOf(deployed, vocabulary, question.who.user, erased) : null;
 		const kept = deployed && "user" in question.who ? await app.steering.of(deployed, question.who.user) : null;
 		if (served && row !== null && !asksForMore(question) && !kept) {
 			const list = served.lists.get(row);
@@ -59,14 +62,19 @@ async function answered(app: FastifyInstance, place: Place, known: Known, questi
 }
 
 /** Null where the recommender may know more: with a feed, who was met too late for training counts too. Throws unknown_user. */
-function rowOf(deployed: Place["deployed"], vocabulary: Vocabulary, user: string): number | null {
-	if (deployed?.feed && vocabulary.users.indexOf(user) < 0) return null;
-	return knownRow(vocabulary, user);
+function rowOf(
+	deployed: Place["deployed"],
+	vocabulary: Vocabulary,
+	user: string,
+	erased: number | null,
+): number | null {
+	if (deployed?.feed && (erased !== null || vocabulary.users.indexOf(user) < 0)) return null;
+	return knownRow(vocabulary, user, erased);
 }
 
 /** Throws unknown_user. */
-export function knownRow(vocabulary: Vocabulary, user: string): number {
-	const row = vocabulary.users.indexOf(user);
+export function knownRow(vocabulary: Vocabulary, user: string, erased: number | null): number {
+	const row = erased === null ? vocabulary.users.indexOf(user) : -1;
 	if (row >= 0) return row;
 	throw new ApiError(
 		"unknown_user",
@@ -89,7 +97,8 @@ export function fromList(
 	// A list shorter than it may be holds all there is.
 	if (places.length < n && list.items.length >= lists.depth) return null;
 	const interests = list.items.length > 0 ? list.shares.length / list.items.length : 0;
-	return { tier: "list", items: itemsText(vocabulary, list, places), members, interests };
+	const shown = () => places.map((place) => vocabulary.print(list.items[place] as number));
+	return { tier: "list", items: itemsText(vocabulary, list, places), members, interests, shown };
 }
 
 function popular({ vocabulary, served, moved }: Known, question: Question): Answer {
@@ -111,8 +120,10 @@ function popular({ vocabulary, served, moved }: Known, question: Question): Answ
 		scores: Float32Array.from(items, (column) => vocabulary.items.popularity[column] as number),
 		shares: new Float32Array(),
 		because: new Uint32Array(),
+		linear: new Float32Array(),
 	};
-	return { tier: "popular", items: itemsText(vocabulary, list), members, interests: 0 };
+	const shown = () => items.map((column) => vocabulary.print(column));
+	return { tier: "popular", items: itemsText(vocabulary, list), members, interests: 0, shown };
 }
 
 const morePopular = ({ items: { popularity } }: Vocabulary, a: number, b: number) =>
@@ -140,7 +151,7 @@ export function conditions(
 async function live(
 	app: FastifyInstance,
 	place: Place,
-	{ served, vocabulary, moved }: Known,
+	{ served, vocabulary, moved, erased }: Known,
 	question: Question,
 	kept: Applied | null,
 ): Promise<Answer> {
@@ -166,7 +177,7 @@ async function live(
 			preview: question.preview,
 			hidden: served?.hidden,
 			packed: true,
-			...historyOf(place.deployed, moved),
+			...historyOf(place.deployed, moved, erased),
 		}),
 	);
 	const change = ({ item, interest }: { item: number; interest: number }) => ({ ...vocabulary.titled(item), interest });
@@ -195,11 +206,13 @@ async function live(
 		);
 		return `{"interest":${interest},"label":${JSON.stringify(label)},"items":${textOf(vocabulary, list)}}`;
 	});
+	const list = response.list && unpacked(response.list);
 	return {
 		tier: "live",
-		items: textOf(vocabulary, response.list),
+		items: list ? itemsText(vocabulary, list) : "[]",
 		members: members + (question.shelves ? `,"shelves":[${shelves.join(",")}]` : ""),
 		interests: response.interests,
+		shown: () => Array.from(list?.items ?? [], (column) => vocabulary.print(column)),
 		computeSeconds: response.computeSeconds,
 	};
 }

@@ -4,7 +4,6 @@ import { ApiError } from "../http/errors.js";
 import type { IdTable } from "./id-table.js";
 import { type Vocabulary, wordsOf } from "./vocabulary.js";
 
-/** Where a page ended: the last rank or place of what was looked through. */
 export interface Found {
 	positions: number[];
 	/** Of all pages. */
@@ -15,19 +14,50 @@ export interface Found {
 const AT_ONCE = 20_000;
 type Page = { limit: number; cursor?: string };
 
-/** Users whose id begins with `prefix`, in the order of their ids. */
-export function usersByPrefix({ users }: Vocabulary, prefix: string, page: Page): Found {
-	return byRank(users, users.withPrefix(prefix), page);
+/**
+ * Users whose id begins with `prefix`, in the order of their ids: those of the dataset but for the `erased` rows, and `others` whose ids
+ * begin so, too.
+ */
+export function usersByPrefix(
+	{ users }: Vocabulary,
+	erased: ReadonlySet<number>,
+	prefix: string,
+	others: string[],
+	{ limit, cursor }: Page,
+): { ids: string[]; total: number; next: string | null } {
+	const [from, to] = users.withPrefix(prefix);
+	const after = cursor === undefined ? null : idOf(cursor);
+	const rest = others.map((id) => Buffer.from(id)).filter((id) => after === null || id.compare(Buffer.from(after)) > 0);
+	const start = after === null ? from : Math.min(to, Math.max(from, users.rankAfter(after)));
+	const own: string[] = [];
+	for (let rank = start; rank < to && own.length <= limit; rank++)
+		if (!erased.has(users.at(rank))) own.push(users.id(users.at(rank)));
+	const some = rest.sort(Buffer.compare).slice(0, limit + 1);
+	const all = [...own.map((id) => Buffer.from(id)), ...some].sort(Buffer.compare).map(String);
+	const ids = all.slice(0, limit);
+	const total = to - from - count(users, erased, prefix) + others.length;
+	return { ids, total, next: all.length > limit ? cursorAfter(ids.at(-1) as string) : null };
 }
 
-/** Some of those by chance, each at most once. */
-export function someUsers({ users }: Vocabulary, prefix: string, limit: number): Found {
+/** Some of those of the dataset by chance, each at most once. */
+export function someUsers(
+	{ users }: Vocabulary,
+	erased: ReadonlySet<number>,
+	prefix: string,
+	limit: number,
+): { ids: string[]; total: number } {
 	const [from, to] = users.withPrefix(prefix);
+	const total = to - from - count(users, erased, prefix);
 	const chosen = new Set<number>();
-	const count = Math.min(limit, to - from);
-	while (chosen.size < count) chosen.add(from + Math.floor(Math.random() * (to - from)));
-	return { positions: Array.from(chosen, (rank) => users.at(rank)), total: to - from, next: null };
+	while (chosen.size < Math.min(limit, total)) {
+		const row = users.at(from + Math.floor(Math.random() * (to - from)));
+		if (!erased.has(row)) chosen.add(row);
+	}
+	return { ids: Array.from(chosen, (row) => users.id(row)), total };
 }
+
+const count = (users: IdTable, rows: ReadonlySet<number>, prefix: string) =>
+	Array.from(rows).filter((row) => users.id(row).startsWith(prefix)).length;
 
 /** Items whose id begins with `text` or whose title has all its words, each as the beginning of a word; the most popular first. */
 export async function itemsBy(
@@ -64,13 +94,6 @@ function hasTag({ items: { tagStarts, tagIndices } }: Vocabulary, column: number
 	return tagIndices.subarray(tagStarts[column], tagStarts[column + 1]).includes(tag);
 }
 
-function byRank(ids: IdTable, [from, to]: [number, number], { limit, cursor }: Page): Found {
-	const start = Math.max(from, cursor === undefined ? from : placeOf(cursor));
-	const end = Math.min(to, start + limit);
-	const positions = Array.from({ length: Math.max(0, end - start) }, (_, index) => ids.at(start + index));
-	return { positions, total: to - from, next: end < to ? cursorOf(end) : null };
-}
-
 /** Of a list that has places: how many come before. */
 export const cursorOf = (place: number) => Buffer.from(`${place}`).toString("base64url");
 
@@ -78,7 +101,22 @@ export const cursorOf = (place: number) => Buffer.from(`${place}`).toString("bas
 export function placeOf(cursor: string): number {
 	const text = Buffer.from(cursor, "base64url").toString();
 	if (/^\d{1,12}$/.test(text)) return Number(text);
-	throw new ApiError("invalid_cursor", "Take the cursor from nextCursor of the page before.", [
+	throw notOurs();
+}
+
+/** Of an id in a cursor: people may come and go between two pages. */
+export const LONGEST_CURSOR = 700;
+const AFTER = "after ";
+const cursorAfter = (id: string) => Buffer.from(AFTER + id).toString("base64url");
+
+/** Throws invalid_cursor. */
+function idOf(cursor: string): string {
+	const text = Buffer.from(cursor, "base64url").toString();
+	if (text.startsWith(AFTER)) return text.slice(AFTER.length);
+	throw notOurs();
+}
+
+const notOurs = () =>
+	new ApiError("invalid_cursor", "Take the cursor from nextCursor of the page before.", [
 		{ pointer: "/query/cursor", code: "invalid_cursor", message: "is not one that this list gave out" },
 	]);
-}

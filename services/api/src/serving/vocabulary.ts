@@ -1,5 +1,6 @@
 // What columns and rows of a checkpoint stand for: ids, titles, tags and popularity of its dataset, read once and kept.
 import type { ReadCatalogueResponse } from "../generated/proto/recommender/v1/recommender.js";
+import { printOf } from "../outcomes/print.js";
 import type { Filter } from "../views/recommendation.js";
 import { IdTable } from "./id-table.js";
 
@@ -28,6 +29,8 @@ export class Vocabulary {
 	readonly byPopularity: Uint32Array;
 	private readonly tagOf: Map<string, number>;
 	private readonly tagCounts: Uint32Array;
+	/** Of each item, 0 where nobody has asked. */
+	private readonly prints: Int32Array;
 
 	private constructor(
 		readonly items: Items,
@@ -37,6 +40,7 @@ export class Vocabulary {
 		readonly tags: string[],
 	) {
 		this.byPopularity = ordered(items.popularity);
+		this.prints = new Int32Array(items.ids.length);
 		this.tagOf = new Map(tags.map((tag, index) => [caseless(tag), index]));
 		this.tagCounts = new Uint32Array(tags.length);
 		for (const tag of items.tagIndices) this.tagCounts[tag] = (this.tagCounts[tag] as number) + 1;
@@ -85,6 +89,15 @@ export class Vocabulary {
 	fragment(column: number): string {
 		const { id, title } = this.titled(column);
 		return `"id":${JSON.stringify(id)},"title":${JSON.stringify(title)}`;
+	}
+
+	/** Of the item, as answers are recorded. */
+	print(column: number): number {
+		const known = this.prints[column] as number;
+		if (known !== 0) return known;
+		const print = printOf(this.items.ids.id(column));
+		this.prints[column] = print;
+		return print;
 	}
 
 	tagsOf(column: number): string[] {

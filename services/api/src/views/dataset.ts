@@ -1,9 +1,8 @@
 import { type Static, Type } from "@fastify/type-provider-typebox";
-import type { StoredFile } from "../datasets/dataset-store.js";
 import type { Prisma } from "../generated/prisma/client.js";
 import type { DatasetStatistics } from "../generated/proto/trainer/v1/trainer.js";
-import { JobError, Nullable, State, Time, Uuid } from "../http/schemas.js";
-import { errorOf } from "./job.js";
+import { Nullable, Time, Uuid } from "../http/schemas.js";
+import { importFields, importJob, importView, toldFields, toldView } from "./import.js";
 
 const Bin = Type.Object({ low: Type.Integer(), high: Type.Integer(), count: Type.Integer() }, { title: "Bin" });
 const Bins = Type.Array(Bin);
@@ -33,6 +32,7 @@ const Statistics = Type.Object(
 		belowThreshold: Type.Integer(),
 		outsideWindow: Type.Integer({ description: "Rows before since or not before until." }),
 		coldDropped: Type.Integer(),
+		outsideCore: Type.Integer({ description: "Interactions of users or items with fewer than kCore." }),
 		titledItems: Type.Integer(),
 		taggedItems: Type.Integer(),
 		tags: Type.Integer({ description: "How many different ones the items have." }),
@@ -42,17 +42,6 @@ const Statistics = Type.Object(
 	},
 	{ title: "DatasetStatistics" },
 );
-export const ImportProblem = Type.Object(
-	{
-		code: Type.String(),
-		file: Type.String(),
-		line: Type.Integer({ description: "From 1; of Parquet and JSON arrays the row. 0: of the whole file." }),
-		column: Type.String(),
-		message: Type.String(),
-	},
-	{ title: "ImportProblem" },
-);
-
 const OfFeed = Type.Object(
 	{
 		name: Type.String(),
@@ -69,26 +58,11 @@ export const DatasetView = Type.Object(
 		id: Uuid,
 		name: Type.String(),
 		digest: Type.String(),
-		rule: Type.Record(Type.String(), Type.Unknown()),
-		files: Type.Array(
-			Type.Object(
-				{ role: Type.String(), name: Type.String(), bytes: Type.Integer(), sha256: Type.String() },
-				{ title: "DatasetFile" },
-			),
-		),
-		state: State,
-		error: JobError,
-		progress: Nullable(
-			Type.Object(
-				{ stage: Type.String(), fraction: Type.Number(), rowsRead: Type.Integer() },
-				{ title: "ImportProgress" },
-			),
-		),
+		...importFields,
 		splitDigest: Nullable(Type.String()),
 		createdAt: Time,
 		statistics: Nullable(Statistics),
-		problemsTotal: Type.Integer(),
-		problems: Type.Array(ImportProblem),
+		...toldFields,
 		experiments: Type.Integer({ description: "How many experiments are on it." }),
 		feed: Nullable(OfFeed),
 	},
@@ -96,46 +70,37 @@ export const DatasetView = Type.Object(
 );
 
 export const datasetInclude = {
-	job: { include: { events: { where: { type: "progress" }, orderBy: { seq: "desc" }, take: 1 } } },
+	job: importJob,
 	_count: { select: { experiments: true } },
 } as const satisfies Prisma.DatasetInclude;
 type Row = Prisma.DatasetGetPayload<{ include: typeof datasetInclude }>;
 type View = Static<typeof DatasetView>;
 
 export function datasetView(row: Row): View {
-	const statistics = row.statistics === null ? null : statisticsOf(row.statistics as unknown as Stored);
-	const problems = row.problems as View["problems"];
+	const stored = row.statistics as unknown as Stored | null;
+	const told = toldView({ ...row, problemsTotal: Math.max(row.problemsTotal, stored?.problemsTotal ?? 0) });
 	return {
 		id: row.id,
 		name: row.name,
 		digest: row.digest,
-		rule: row.rule as Record<string, unknown>,
-		files: (row.files as unknown as StoredFile[]).map(({ role, displayName, bytes, sha256 }) => ({
-			role,
-			name: displayName,
-			bytes,
-			sha256,
-		})),
-		state: row.job.state,
-		error: errorOf(row.job),
-		progress: row.job.state === "RUNNING" ? ((row.job.events[0]?.data as View["progress"]) ?? null) : null,
+		...importView(row),
 		splitDigest: row.splitDigest,
 		createdAt: row.createdAt.toISOString(),
-		statistics,
-		problemsTotal: Math.max(row.problemsTotal, statistics?.problemsTotal ?? 0, problems.length),
-		problems,
+		statistics: stored && { ...statisticsOf(stored), problemsTotal: told.problemsTotal },
+		...told,
 		experiments: row._count.experiments,
 		feed: row.feed as OfFeed | null,
 	};
 }
 
-type Stored = Partial<Pick<DatasetStatistics, "taggedItems" | "tags" | "outsideWindow" | "foldIn" | "times">> &
-	Omit<DatasetStatistics, "taggedItems" | "tags" | "outsideWindow" | "foldIn" | "times">;
+type Later = "taggedItems" | "tags" | "outsideWindow" | "outsideCore" | "foldIn" | "times";
+type Stored = Partial<Pick<DatasetStatistics, Later>> & Omit<DatasetStatistics, Later>;
 
-/** Imports of earlier versions kept no tags and no times. */
+/** Imports of earlier versions kept no tags and no times, and did not count who is outside the core. */
 function statisticsOf(stored: Stored): NonNullable<View["statistics"]> {
-	const { taggedItems = 0, tags = 0, outsideWindow = 0, foldIn = 0, times, ...others } = stored;
-	return { ...others, taggedItems, tags, outsideWindow, foldIn, times: times ? timesOf(times) : null };
+	const { taggedItems = 0, tags = 0, outsideWindow = 0, outsideCore = 0, foldIn = 0, times, ...others } = stored;
+	const later = { taggedItems, tags, outsideWindow, outsideCore, foldIn };
+	return { ...others, ...later, times: times ? timesOf(times) : null };
 }
 
 const timeOf = (ms: number) => new Date(ms).toISOString();

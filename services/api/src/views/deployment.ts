@@ -1,10 +1,15 @@
 // How deployments and what they served before appear in answers.
 import { type Static, Type } from "@fastify/type-provider-typebox";
+import type { FastifyInstance } from "fastify";
 import type { DeploymentHistory, Prisma } from "../generated/prisma/client.js";
-import { Fallback, MaybeNumber, Nullable, Time, Uuid } from "../http/schemas.js";
+import { ApiError } from "../http/errors.js";
+import { Fallback, MaybeNumber, Nullable, Text, Time, Uuid, UuidOf } from "../http/schemas.js";
+import type { Transaction } from "../plugins/prisma.js";
+import { Verdict } from "../refreshes/verdict.js";
 import { Item } from "./recommendation.js";
 import { CheckpointView, checkpointInclude, checkpointView } from "./run.js";
 
+export const Reason = Text(500, "Kept in the history.");
 const Served = Type.Object(
 	{
 		checkpointId: Nullable(Uuid),
@@ -16,6 +21,16 @@ const Served = Type.Object(
 		deployedAt: Time,
 		until: Nullable(Time),
 		removed: Type.Boolean(),
+		by: Nullable(
+			Type.String({
+				description:
+					"Who: `key 1` for the first of API_KEYS, `key shop` for the key of this name, `refresh`; null where no key is asked for, or by an earlier version.",
+			}),
+		),
+		cause: Type.Enum(["deploy", "refresh", "rollback"], { type: "string" }),
+		reason: Nullable(Type.String()),
+		refreshId: Nullable(UuidOf("The refresh that switched to it.")),
+		numbers: Nullable(Verdict),
 	},
 	{ title: "ServedCheckpoint", description: "What a deployment has served." },
 );
@@ -31,6 +46,7 @@ export const DeploymentView = Type.Object(
 		capabilities: Type.Array(Type.String()),
 		fallback: Fallback,
 		feed: Nullable(Type.String({ description: "Whose rows join people's histories." })),
+		renews: Type.Boolean({ description: "By a rule: GET /deployments/{name}/refresh." }),
 		hidden: Type.Integer({ description: "Number of items that are never answered." }),
 		leavesOut: Nullable(
 			Type.Object(
@@ -91,7 +107,7 @@ export const ServingView = Type.Object(
 	{ title: "Serving", description: "Of the process that answered, which forgets it when it ends." },
 );
 
-export const deploymentInclude = {
+const deploymentInclude = {
 	checkpoint: { include: checkpointInclude },
 	feed: { select: { name: true } },
 } as const satisfies Prisma.DeploymentInclude;
@@ -99,22 +115,30 @@ type Row = Prisma.DeploymentGetPayload<{ include: typeof deploymentInclude }>;
 
 /** Of the rows of one name, newest first. */
 export const historyView = (rows: DeploymentHistory[]): Static<typeof History> =>
-	rows.map(({ checkpointId, runId, model, epoch, experimentName, datasetName, deployedAt, removedAt }, index) => ({
-		checkpointId,
-		runId,
-		model,
-		epoch,
-		experiment: experimentName,
-		dataset: datasetName,
-		deployedAt: deployedAt.toISOString(),
-		until: (removedAt ?? rows[index - 1]?.deployedAt)?.toISOString() ?? null,
-		removed: removedAt !== null,
-	}));
+	rows.map(
+		({ checkpointId, runId, model, epoch, experimentName, datasetName, deployedAt, removedAt, ...row }, index) => ({
+			checkpointId,
+			runId,
+			model,
+			epoch,
+			experiment: experimentName,
+			dataset: datasetName,
+			deployedAt: deployedAt.toISOString(),
+			until: (removedAt ?? rows[index - 1]?.deployedAt)?.toISOString() ?? null,
+			removed: removedAt !== null,
+			by: row.by,
+			cause: row.cause as "deploy" | "refresh" | "rollback",
+			reason: row.reason,
+			refreshId: row.refreshId,
+			numbers: row.numbers as Verdict | null,
+		}),
+	);
 
-export const deploymentView = (
+const deploymentView = (
 	{ name, checkpoint, deployedAt, fallback, feed, hidden, leavesOut }: Row,
 	history: DeploymentHistory[],
 	capabilities: string[],
+	renews: boolean,
 ): Static<typeof DeploymentView> => ({
 	name,
 	checkpoint: checkpointView(checkpoint),
@@ -122,7 +146,43 @@ export const deploymentView = (
 	capabilities,
 	fallback: fallback as Fallback,
 	feed: feed?.name ?? null,
+	renews,
 	hidden: hidden.length,
 	leavesOut: leavesOut as Static<typeof DeploymentView>["leavesOut"],
 	history: historyView(history),
 });
+
+const MOST_HISTORY = 100;
+export const noDeployment = () => new ApiError("not_found", "There is no deployment with this name.");
+
+export const historyOf = (prisma: Transaction, deploymentName: string) =>
+	prisma.deploymentHistory.findMany({ where: { deploymentName }, orderBy: { id: "desc" }, take: MOST_HISTORY });
+
+/** All, or those of these names. */
+export async function deployments(app: FastifyInstance, names?: string[]): Promise<Static<typeof DeploymentView>[]> {
+	const rows = await app.prisma.deployment.findMany({
+		...(names && { where: { name: { in: names } } }),
+		include: deploymentInclude,
+		orderBy: { name: "asc" },
+	});
+	const models = await app.catalogue.models().catch(() => []);
+	const ruled = await app.prisma.refreshRule.findMany({
+		where: { deploymentName: { in: rows.map(({ name }) => name) } },
+		select: { deploymentName: true },
+	});
+	const renewing = new Set(ruled.map(({ deploymentName }) => deploymentName));
+	const found: Static<typeof DeploymentView>[] = [];
+	for (const row of rows) {
+		const { capabilities = [] } = models.find((model) => model.name === row.checkpoint.run.model) ?? {};
+		const history = await historyOf(app.prisma, row.name);
+		found.push(deploymentView(row, history, capabilities, renewing.has(row.name)));
+	}
+	return found;
+}
+
+/** Throws not_found. */
+export async function deploymentOf(app: FastifyInstance, name: string): Promise<Static<typeof DeploymentView>> {
+	const [found] = await deployments(app, [name]);
+	if (!found) throw noDeployment();
+	return found;
+}

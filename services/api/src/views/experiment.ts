@@ -3,29 +3,25 @@ import { type Static, Type } from "@fastify/type-provider-typebox";
 import { type KeepRule, KeepView } from "../experiments/keep-rule.js";
 import { Prisma } from "../generated/prisma/client.js";
 import { ApiError } from "../http/errors.js";
-import { MaybeNumber, Named, Nullable, Protocol, State, Time, Uuid } from "../http/schemas.js";
+import { Named, Nullable, Protocol, State, Time, Uuid } from "../http/schemas.js";
 import { isFinal } from "../plugins/jobs.js";
 import type { Transaction } from "../plugins/prisma.js";
-import { finite } from "./job.js";
+import { IS_PRUNED, PRUNED } from "../searches/trial-state.js";
+import { protocolOf } from "./measures.js";
 import { bestMetrics, RunSummary, runSummary, summaryInclude } from "./run.js";
+import { SearchView, searchesOf } from "./search.js";
+import { meansOf, SeedMean } from "./seed-means.js";
 
-const Mean = Type.Object(
-	{
-		mean: MaybeNumber,
-		deviation: MaybeNumber,
-		n: Type.Integer({ description: "Seeds that have the metric." }),
-	},
-	{ title: "SeedMean", description: "Mean and sample deviation over seeds." },
-);
 const Group = Type.Object(
 	{
 		model: Type.String(),
 		config: Type.Record(Type.String(), Type.Unknown()),
 		configHash: Type.String(),
+		processes: Type.Integer({ description: "That train each of its runs together." }),
 		seeds: Type.Array(Type.Integer(), { description: "All that there are, their runs final or not." }),
 		seedsIn: Type.Integer({ description: "How many of them have SUCCEEDED." }),
 		seedsOpen: Type.Integer({ description: "How many of them may still come." }),
-		metrics: Type.Record(Type.String(), Mean, {
+		metrics: Type.Record(Type.String(), SeedMean, {
 			description: "Mean and sample deviation over the seeds that have the metric.",
 		}),
 	},
@@ -64,6 +60,7 @@ export const WholeExperiment = Type.Object(
 		refits: Type.Array(RunSummary, {
 			description: "Runs on all interactions. They are not in runs, groups, counts, progress, state and best.",
 		}),
+		searches: Type.Array(SearchView, { description: "Their trials are among the runs." }),
 	},
 	{ title: "ExperimentDetail" },
 );
@@ -103,7 +100,7 @@ export async function experimentViews(prisma: Transaction, rows: Row[]): Promise
 			avg(CASE WHEN j.finished_at IS NOT NULL THEN 1 ELSE least(1, (r.epoch + r.epoch_fraction) / coalesce(r.max_epochs, 1e9)) END)::float8 AS progress,
 			array_agg(DISTINCT r.model) AS models,
 			(array_agg(jsonb_build_object('runId', r.id, 'model', r.model, 'value', r.best_value) ORDER BY r.best_value DESC)
-				FILTER (WHERE r.best_value IS NOT NULL AND r.best_value <> 'NaN'))[1] AS best
+				FILTER (WHERE r.best_value IS NOT NULL AND r.best_value <> 'NaN' AND NOT ${IS_PRUNED}))[1] AS best
 		FROM runs r JOIN jobs j ON j.id = r.id
 		WHERE r.experiment_id = ANY(${ids}::uuid[]) AND r.refit_of_id IS NULL GROUP BY r.experiment_id`;
 	const byId = new Map(aggregates.map((aggregate) => [aggregate.experiment_id, aggregate]));
@@ -116,7 +113,7 @@ export async function experimentViews(prisma: Transaction, rows: Row[]): Promise
 			dataset: row.dataset,
 			state: aggregate?.state ?? "SUCCEEDED",
 			createdAt: row.createdAt.toISOString(),
-			protocol: { maskTest: row.maskTest, cutoffs: row.cutoffs, hash: row.protocolHash },
+			protocol: protocolOf(row),
 			refit: row.refit,
 			keep: { checkpoints: row.keepCheckpoints as KeepRule["checkpoints"], runs: row.keepRuns },
 			spec: row.spec as Record<string, unknown>,
@@ -144,34 +141,41 @@ export async function wholeExperiment(prisma: Transaction, id: string): Promise<
 	);
 	const all = rows.map((run) => runSummary(run, metrics.get(run.id) ?? {}));
 	const runs = all.filter((run) => run.vouchedBy === null);
-	return { ...view, runs, groups: groupsOf(runs), refits: all.filter((run) => run.vouchedBy !== null) };
+	const refits = all.filter((run) => run.vouchedBy !== null);
+	return { ...view, runs, groups: groupsOf(runs), refits, searches: await searchesOf(prisma, id) };
 }
 
-/** Runs that differ only in their seed, with mean and sample deviation of each metric. */
+/**
+ * Runs that differ only in their seed, with mean and sample deviation of each metric. A trial counts once it has its configuration; one
+ * that came upon what another run of the experiment does already is no further seed. Of such twins the one that was tested counts, or else
+ * one that may yet be; the first of equals.
+ */
 export function groupsOf(runs: RunView[]): Static<typeof Group>[] {
-	const groups = new Map<string, RunView[]>();
-	for (const run of runs) groups.set(run.configHash, [...(groups.get(run.configHash) ?? []), run]);
-	return [...groups.values()].map((members) => {
-		const [{ model, config, configHash }] = members as [RunView];
-		const names = [...new Set(members.flatMap((run) => Object.keys(run.metrics)))].sort();
-		const metrics = names.map((name) => {
-			const values = members.map((run) => run.metrics[name]).filter((value) => typeof value === "number");
-			return [name, { ...meanAndDeviation(values), n: values.length }];
-		});
+	const groups = new Map<string, Map<number, RunView>>();
+	for (const run of runs.filter(({ trial }) => trial === null || trial.chosen !== null)) {
+		const bySeed = groups.get(run.configHash) ?? new Map<number, RunView>();
+		groups.set(run.configHash, bySeed);
+		const twin = bySeed.get(run.seed);
+		if (!twin || prospectOf(run) > prospectOf(twin)) bySeed.set(run.seed, run);
+	}
+	return [...groups.values()].map((bySeed) => {
+		const members = [...bySeed.values()];
+		const [{ model, config, configHash, processes }] = members as [RunView];
 		return {
 			model,
 			config,
 			configHash,
+			processes,
 			seeds: members.map((run) => run.seed),
 			seedsIn: members.filter((run) => run.state === "SUCCEEDED").length,
 			seedsOpen: members.filter((run) => !isFinal(run.state)).length,
-			metrics: Object.fromEntries(metrics),
+			metrics: meansOf(members.map(({ metrics }) => metrics)),
 		};
 	});
 }
 
-export function meanAndDeviation(values: number[]): { mean: number | null; deviation: number | null } {
-	const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-	const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-	return { mean: finite(mean), deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null };
+/** Of a test of the run: 2 where there is one, 1 where there may be, 0 where there never will. */
+function prospectOf({ state, stopReason }: RunView): number {
+	if (state === "SUCCEEDED" && stopReason !== PRUNED) return 2;
+	return isFinal(state) ? 0 : 1;
 }

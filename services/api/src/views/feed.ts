@@ -24,6 +24,7 @@ export const FeedInteraction = Type.Object(
 		at: Time,
 		value: MaybeNumber,
 		id: Nullable(Type.String()),
+		recommendationId: Nullable(Type.String({ description: "The answer it was sent with." })),
 	},
 	{ title: "FeedInteraction" },
 );
@@ -41,6 +42,7 @@ export const ReceivedView = Type.Object(
 		added: Type.Integer(),
 		known: Type.Integer({ description: "That were there before, or earlier among these." }),
 		refused: Type.Integer(),
+		erased: Type.Integer({ description: "Of people who were erased after the request began; they are left out." }),
 		problems: Type.Array(RowProblem, { description: "Of the first 100 rows that were refused." }),
 	},
 	{ title: "ReceivedInteractions" },

@@ -46,6 +46,11 @@ export const Filter = Type.Object(
 	},
 );
 
+export const Recorded = Type.Boolean({
+	default: true,
+	description: "false: shown to nobody it is for, as in a test or a preview; it counts in no outcome.",
+});
+
 const deployment = { ...DeploymentName, default: "default" } as typeof DeploymentName;
 /** Which checkpoint answers: the deployment's, or one by its id. */
 const ASKED = "Asks this one instead of what is deployed.";
@@ -63,6 +68,7 @@ export const plain = {
 	filter: Type.Optional(Filter),
 	fallback: Type.Optional(Fallback),
 	fresh: Fresh,
+	record: Recorded,
 };
 /** What only the model itself can answer. */
 export const steered = {
@@ -91,11 +97,24 @@ export const scored = (item: { id: string; title: string; score: number }) => ({
 export const Shares = Type.Array(Type.Number(), {
 	description: "Share of each interest, sums to 1 but for rounding; empty without interests.",
 });
+/** What has a part in an item's score. */
+export const rankedShares = {
+	interestShares: {
+		...Shares,
+		description: "Share of each interest; with linearShare they sum to 1 but for rounding. Empty without interests.",
+	} as typeof Shares,
+	linearShare: Type.Optional(
+		Type.Number({
+			description:
+				"Share of the model's linear path: the item goes with what the person has. Absent where the model has none, or did not answer.",
+		}),
+	),
+};
 const Ranked = Type.Object(
 	{
 		...Item.properties,
 		score: Type.Number(),
-		interestShares: Shares,
+		...rankedShares,
 		because: Type.Array(Item, { description: "What of the history it is for." }),
 		fresh: Type.Optional(Type.Literal(true, { description: "A new item that no model knows: its score is 0." })),
 		tags: Type.Optional(
@@ -130,6 +149,11 @@ const Steering = Type.Object(
 const list = {
 	items: Type.Array(Ranked),
 	answeredBy: AnsweredBy,
+	recommendationId: Nullable(
+		Type.String({
+			description: "Sent along with what the person does with it, it is an outcome. null: not recorded.",
+		}),
+	),
 	unknownItems: Type.Optional(Type.Array(Type.String())),
 	unknownTags: Type.Optional(Type.Array(Type.String())),
 	steering: Type.Optional(Steering),

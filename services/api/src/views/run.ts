@@ -1,5 +1,6 @@
 // How runs and checkpoints appear in answers.
 import { type Static, Type } from "@fastify/type-provider-typebox";
+import { EstimateView, estimateView } from "../estimates/estimate.js";
 import type { Prisma } from "../generated/prisma/client.js";
 import {
 	JobError,
@@ -14,6 +15,18 @@ import {
 	UuidOf,
 } from "../http/schemas.js";
 import { errorOf, finite } from "./job.js";
+import { MetricGroup } from "./measures.js";
+
+const RunTrial = Type.Object(
+	{
+		search: Uuid,
+		number: Type.Integer({ description: "From 0." }),
+		chosen: Nullable(
+			Type.Record(Type.String(), Type.Unknown(), { description: "What was proposed when it was its turn, by field." }),
+		),
+	},
+	{ title: "RunTrial" },
+);
 
 export const RunSummary = Type.Object(
 	{
@@ -21,8 +34,9 @@ export const RunSummary = Type.Object(
 		experimentId: Uuid,
 		model: Type.String(),
 		seed: Type.Integer(),
-		config: Type.Record(Type.String(), Type.Unknown()),
+		config: Type.Record(Type.String(), Type.Unknown(), { description: "Empty of a trial whose turn has not come." }),
 		configHash: Type.String(),
+		processes: Type.Integer({ description: "That train it together." }),
 		state: State,
 		epoch: Type.Integer(),
 		maxEpochs: Nullable(Type.Integer()),
@@ -59,10 +73,20 @@ export const RunSummary = Type.Object(
 				{ title: "RefitOfRun", description: "Its latest refit: the same on all interactions, for deploying." },
 			),
 		),
+		trial: Nullable(RunTrial),
+		stopReason: Nullable(
+			Type.String({ description: "Why its training ended; pruned: a trial that fell out, and was not tested." }),
+		),
 		error: JobError,
 		startedAt: Nullable(Time),
 		finishedAt: Nullable(Time),
 		trainSeconds: MaybeNumber,
+		estimate: Nullable(EstimateView),
+		class: Nullable(
+			Type.String({
+				description: "Of the machines that may take it: as asked for, or picked by its estimate. null: any.",
+			}),
+		),
 		/** Of the best epoch: valid.recall@20, test.recall@20, ... */
 		metrics: MetricValues,
 	},
@@ -92,13 +116,23 @@ export const RunView = Type.Object(
 		...RunSummary.properties,
 		dataset: Named,
 		protocol: Protocol,
+		users: Nullable(
+			Type.Integer({
+				description:
+					"Who was measured by the test; 0: nobody has an item in it. null: it has not been tested, or by an earlier version.",
+			}),
+		),
+		groups: Type.Array(MetricGroup, { description: "Of the test." }),
+		machine: Nullable(Type.String({ description: "Which works at it, or did so last." })),
+		lacksMachine: Type.Boolean({
+			description: "It is QUEUED, and no machine that may take it is there and takes work.",
+		}),
 		device: Nullable(Type.String()),
 		torchVersion: Nullable(Type.String()),
 		codeVersion: Nullable(Type.String()),
 		parameters: Nullable(Type.Integer()),
 		parametersSha256: Nullable(Type.String()),
 		peakMemoryBytes: Nullable(Type.Integer()),
-		stopReason: Nullable(Type.String()),
 		lease: Type.Integer(),
 		crashes: Type.Integer(),
 		cancelRequested: Type.Boolean(),
@@ -120,6 +154,14 @@ export type BestMetrics = Record<string, number>;
 
 const iso = (date: Date | null) => date?.toISOString() ?? null;
 
+/** Of a trial: nobody knows yet what it will be. */
+const isUndecided = ({ searchId, chosen }: RunRow) => searchId !== null && chosen === null;
+
+function trialOf({ searchId, trial, chosen }: RunRow): Static<typeof RunTrial> | null {
+	if (searchId === null || trial === null) return null;
+	return { search: searchId, number: trial, chosen: chosen as Record<string, unknown> | null };
+}
+
 function chosenBy(run: RunRow, bestValue: number | null): "validation" | "last_epoch" | "steps" | null {
 	const { epoch, bestEpoch, refitOfId } = run;
 	if (bestEpoch === null) return null;
@@ -139,8 +181,9 @@ export function runSummary(run: RunRow, metrics: BestMetrics): Static<typeof Run
 		experimentId: run.experimentId,
 		model: run.model,
 		seed: run.seed,
-		config: run.config as Record<string, unknown>,
+		config: isUndecided(run) ? {} : (run.config as Record<string, unknown>),
 		configHash: run.configHash,
+		processes: run.processes,
 		state: job.state,
 		epoch: run.epoch,
 		maxEpochs: run.maxEpochs,
@@ -152,10 +195,14 @@ export function runSummary(run: RunRow, metrics: BestMetrics): Static<typeof Run
 		chosenBy: chosenBy(run, bestValue),
 		vouchedBy: run.refitOfId,
 		refit: latest ? { id: latest.id, state: latest.job.state } : null,
+		trial: trialOf(run),
+		stopReason: run.stopReason,
 		error: errorOf(job),
 		startedAt: iso(job.startedAt),
 		finishedAt: iso(job.finishedAt),
 		trainSeconds: finite(run.trainSeconds),
+		estimate: estimateView(run),
+		class: job.machineClass,
 		metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, finite(value)])),
 	};
 }

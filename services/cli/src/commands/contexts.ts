@@ -17,7 +17,8 @@ export const login = (line: Argv) =>
 				.positional("url", { type: "string", demandOption: true, describe: "As https://valence.example.org" })
 				.positional("key", {
 					type: "string",
-					describe: "One of its API_KEYS; VALENCE_API_KEY keeps it out of the shell's history",
+					describe:
+						"Its key: of API_KEYS, or made with valence keys; VALENCE_API_KEY keeps it out of the shell's history",
 				})
 				.option("name", { type: "string", requiresArg: true, describe: "Of the context; its host without it" })
 				.example("$0 login https://valence.example.org $KEY --name shop", "then $0 runs asks the shop's service"),

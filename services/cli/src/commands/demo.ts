@@ -1,4 +1,4 @@
-// valence demo: the main job on a generated sample.
+// valence demo: the main job on a generated sample; or, with --live, the sample as a stream that keeps coming.
 import type { Argv } from "yargs";
 import { pathOf } from "../arguments.js";
 import { wrongUsage } from "../failure.js";
@@ -9,6 +9,12 @@ export const demo = (line: Argv) =>
 		"See it all on a generated sample: import, train, compare, deploy, recommend",
 		(yargs) =>
 			yargs
+				.option("live", {
+					type: "boolean",
+					conflicts: "data",
+					describe:
+						"The sample as a stream instead: people are answered by what they just did, refreshes renew the model",
+				})
 				.option("data", {
 					type: "string",
 					requiresArg: true,
@@ -36,8 +42,12 @@ export const demo = (line: Argv) =>
 					describe: "Write the figures into this file",
 				})
 				.example("$0 demo", "a minute or two; it removes all it made")
-				.example("$0 demo --keep", "and the dashboard stays open"),
-		async (options) => (await import("../demo.js")).play(options),
+				.example("$0 demo --keep", "and the dashboard stays open")
+				.example("$0 demo --live", "feeds, live answers and refreshes, one of which is refused"),
+		async (options) => {
+			if (options.live) await (await import("../demo/live.js")).playLive(options);
+			else await (await import("../demo/tour.js")).playTour(options);
+		},
 	);
 
 function seedOf(text: string): number {

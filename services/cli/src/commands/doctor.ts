@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { connect, Problem } from "@valence/client";
-import { artifactsOf } from "@valence/supervisor/artifacts";
+import { artifactsOf, cacheOf, isObjectStore } from "@valence/supervisor/artifacts";
 import { ownerOf } from "@valence/supervisor/home/lock";
 import { API, DEFAULT_HOME, PYTHON, ROOT } from "@valence/supervisor/paths";
 import { isFree } from "@valence/supervisor/ports";
@@ -152,7 +152,8 @@ const CHECKS: (() => Finding | Promise<Finding>)[] = [
 			: ok("memory", `${size(total)}, ${size(free)} free`);
 	},
 	() => {
-		const artifacts = artifactsOf(DEFAULT_HOME, process.env);
+		const named = artifactsOf(DEFAULT_HOME, process.env);
+		const artifacts = isObjectStore(named) ? cacheOf(DEFAULT_HOME, process.env) : named;
 		const { bavail, bsize } = statfsSync(nearest(artifacts));
 		const free = bavail * bsize;
 		return free < LEAST_DISK

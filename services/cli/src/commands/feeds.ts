@@ -1,33 +1,34 @@
-// valence feeds: the feeds there are. valence feed: sends a file of JSON lines to one, or takes it as a dataset.
-import { existsSync, openAsBlob, statSync } from "node:fs";
-import type { Client, ReceivedInteractions } from "@valence/client";
-import { bold, dim, progress, say, size, step, table } from "@valence/supervisor/terminal";
+// valence feeds: the feeds there are. valence feed ...: what one holds, and what goes into it and out of it.
+import { dim, say, size, table } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
-import { sayDataset } from "../answers.js";
-import { pathOf } from "../arguments.js";
-import { STATUS, wrongUsage } from "../failure.js";
-import { short } from "../finding.js";
-import { problemsOf, untilImported } from "../importing.js";
 import { remoteOptions, withService } from "../service.js";
 import { ago } from "../times.js";
+import { erase, items, make, remove, show } from "./feed-contents.js";
+import { importInto } from "./feed-import.js";
+import { push, snapshot } from "./feed-rows.js";
 
-const MOST_SHOWN = 10;
-
-export const feeds = (line: Argv) =>
+const list = (usage: string) => (line: Argv) =>
 	line.command(
-		"feeds",
+		usage,
 		"List feeds, newest first",
-		(yargs) => remoteOptions(yargs).example("$0 feeds", "what keeps coming, and how new it is"),
+		(yargs) =>
+			remoteOptions(yargs).example(
+				`$0 ${usage === "list" ? "feed list" : usage}`,
+				"what keeps coming, and how new it is",
+			),
 		(options) =>
 			withService(options, async (api) => {
 				const page = await api.get("/feeds", { query: { limit: 200 } });
-				if (page.items.length === 0) say("  There is no feed yet; valence feed push NAME FILE.ndjson makes one.");
+				if (page.items.length === 0)
+					say(
+						"  There is no feed yet; valence feed push NAME FILE.ndjson or valence feed import NAME FILE.csv makes one.",
+					);
 				else
 					table(
 						["feed", "interactions", "users", "items", "newest", "size"],
 						page.items.map(({ name, interactions, users, items, newest, bytes }) => [
 							name,
-							...[interactions, users, items].map((count) => count.toLocaleString("en")),
+							...[interactions, users, items].map((some) => some.toLocaleString("en")),
 							...[newest === null ? "–" : ago(newest), size(bytes)],
 						]),
 						{ left: [0] },
@@ -37,71 +38,16 @@ export const feeds = (line: Argv) =>
 			}),
 	);
 
+export const feeds = list("feeds");
+/** Of `valence feed`, in the order of its help. */
+export const FEED = [list("list"), show, make, push, importInto, snapshot, items, erase, remove];
+
 export const feed = (line: Argv) =>
-	line.command(
-		"feed <what> <name> [file]",
-		"Send interactions to a feed, or take it as a dataset",
-		(yargs) =>
-			remoteOptions(yargs)
-				.positional("what", {
-					choices: ["push", "snapshot"] as const,
-					demandOption: true,
-					describe: "push sends a file of JSON lines; snapshot makes a dataset of what is there now",
-				})
-				.positional("name", {
-					type: "string",
-					demandOption: true,
-					describe: "Of the feed; push makes one that is not there",
-				})
-				.positional("file", {
-					type: "string",
-					describe: 'To push: {"user": "u1", "item": "i1"} a line, with at, value and id where known',
-				})
-				.example("$0 feed push shop today.ndjson", "what was sent before counts once")
-				.example("$0 feed snapshot shop", "a dataset to train on"),
-		({ what, name, file, ...options }) => {
-			if (what === "push" && file === undefined)
-				throw wrongUsage("a file is needed, for example: valence feed push shop today.ndjson");
-			if (what === "snapshot" && file !== undefined) throw wrongUsage("snapshot takes no file");
-			const path = file === undefined ? "" : pathOf(file);
-			if (what === "push" && !existsSync(path)) throw wrongUsage(`${path} is not there`);
-			return withService(options, (api) => (what === "push" ? push(api, name, path) : snapshot(api, name)));
-		},
+	line.command("feed", "What a feed holds, and what goes into it and out of it", (yargs) =>
+		FEED.reduce<Argv>((more, register) => register(more), yargs)
+			.example("$0 feed push shop today.ndjson", "what was sent before counts once")
+			.example("$0 feed import shop orders.csv", "tables of any kind, as for valence import")
+			.example("$0 feed snapshot shop --split temporal", "a dataset to train on, tested on what came last")
+			.example("$0 feed erase shop u1", "a person leaves it with everything they did")
+			.demandCommand(1, 1, "What about the feed? valence feed --help lists what there is."),
 	);
-
-async function push(api: Client, name: string, path: string): Promise<ReceivedInteractions> {
-	await api.put("/feeds/{name}", { path: { name } });
-	const received = await step(`Send ${size(statSync(path).size)}`, async () => send(api, name, await openAsBlob(path)));
-	const { added, known, refused, problems } = received;
-	const told = [`${added.toLocaleString("en")} new`, `${known.toLocaleString("en")} known before`];
-	say(
-		`\n  ${bold(name)}: ${[...told, ...(refused > 0 ? [`${refused.toLocaleString("en")} refused`] : [])].join(", ")}`,
-	);
-	for (const { position, field, message } of problems.slice(0, MOST_SHOWN))
-		say(`  line ${position}: ${[field, message].filter(Boolean).join(" ")}`);
-	if (refused > MOST_SHOWN) say(`  and ${(refused - MOST_SHOWN).toLocaleString("en")} more`);
-	if (refused > 0) process.exitCode = STATUS.failed;
-	else say(`\n  Next: ${bold(`valence feed snapshot ${name}`)}`);
-	return received;
-}
-
-/** As it lies there, however large. */
-async function send(api: Client, name: string, lines: Blob): Promise<ReceivedInteractions> {
-	const { data } = await api.fetcher.POST("/feeds/{name}/interactions", {
-		params: { path: { name } },
-		body: lines as never,
-		bodySerializer: (body: unknown) => body,
-		headers: { "content-type": "application/x-ndjson" },
-	});
-	return data as ReceivedInteractions;
-}
-
-async function snapshot(api: Client, name: string) {
-	const begun = await step("Take a snapshot", () => api.post("/feeds/{name}/snapshots", { path: { name }, body: {} }));
-	const dataset = await untilImported(api, begun, begun.state === "SUCCEEDED" ? undefined : progress());
-	say(`\n  ${bold(dataset.name)} ${dim(short(dataset.id))}\n`);
-	sayDataset(dataset);
-	for (const problem of problemsOf(dataset)) say(problem);
-	say(`\n  Next: ${bold("valence train valid popularity --watch")}`);
-	return dataset;
-}

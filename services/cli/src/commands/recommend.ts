@@ -3,12 +3,20 @@ import { type Client, Problem } from "@valence/client";
 import { bold, dim, say, table } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { sayList, titleOf } from "../answers.js";
-import { countOf, listOf } from "../arguments.js";
+import { countOf, listOf, perhaps } from "../arguments.js";
 import { Failure, STATUS, wrongUsage } from "../failure.js";
 import { remoteOptions, withService } from "../service.js";
 
 const MOST = 1000;
+const MOST_FRESH = 20;
 const EXAMPLES = 3;
+/** Why an answer has no new item. */
+const NONE = {
+	no_feed: "nothing is served with a feed; valence deploy RUN --feed NAME does",
+	no_tags: "no tag tells what they like",
+	no_items: "none has a tag of what they like",
+	no_room: "the list has no room beside the first",
+};
 const n = {
 	type: "string",
 	requiresArg: true,
@@ -29,7 +37,7 @@ export const recommend = (line: Argv) =>
 		"Recommend items to a user, or to somebody who likes some items",
 		(yargs) =>
 			remoteOptions(yargs)
-				.positional("user", { type: "string", describe: "An id of the dataset" })
+				.positional("user", { type: "string", describe: "An id of the dataset, or of the deployment's feed" })
 				.option("items", {
 					type: "string",
 					requiresArg: true,
@@ -38,11 +46,19 @@ export const recommend = (line: Argv) =>
 				})
 				.option("n", n)
 				.option("seen", { type: "boolean", describe: "Also what the user has already" })
+				.option("fresh", {
+					type: "string",
+					requiresArg: true,
+					coerce: perhaps((text) => countOf("--fresh", text, MOST_FRESH)),
+					describe: `Mix in up to so many new items of the deployment's feed, which no model knows, at most ${MOST_FRESH}`,
+				})
 				.option("deployment", deployment)
 				.example("$0 recommend 42", "ten items for a user")
+				.example("$0 recommend 42 --fresh 3", "up to three of them so new that no model knows them")
 				.example("$0 recommend --items 1,260 -n 5", "for somebody who likes these two"),
 		(options) => {
 			const { user, items, n, deployment } = options;
+			const fresh = options.fresh === undefined ? {} : { fresh: options.fresh };
 			if ((user === undefined) === (items === undefined))
 				throw wrongUsage(
 					"a user or --items is needed, and not both: valence recommend 42, or valence recommend --items a,b",
@@ -50,19 +66,30 @@ export const recommend = (line: Argv) =>
 			return withService(options, async (api) => {
 				const answer =
 					items !== undefined
-						? await api.post("/recommendations", { body: { items, n, deployment } })
-						: await forUser(api, user as string, { n, deployment, excludeSeen: !options.seen });
+						? await api.post("/recommendations", { body: { items, n, deployment, record: false, ...fresh } })
+						: await forUser(api, user as string, {
+								n,
+								deployment,
+								excludeSeen: !options.seen,
+								record: false,
+								...fresh,
+							});
 				const who = user === undefined ? `somebody who likes ${items?.join(", ")}` : user;
 				const { model, epoch } = answer.checkpoint;
 				say(`  ${bold(who)} ${dim(`answered by ${model}, epoch ${epoch} (${answer.answeredBy})`)}\n`);
 				sayList(answer);
+				if (answer.fresh?.mixed === 0) say(`\n  No new item: ${NONE[answer.fresh.none ?? "no_room"]}`);
 				if (answer.unknownItems?.length) say(`\n  Not known here: ${answer.unknownItems.join(", ")}`);
 				return answer;
 			});
 		},
 	);
 
-async function forUser(api: Client, user: string, query: { n: number; deployment: string; excludeSeen: boolean }) {
+async function forUser(
+	api: Client,
+	user: string,
+	query: { n: number; deployment: string; excludeSeen: boolean; record: boolean; fresh?: number },
+) {
 	try {
 		return await api.get("/users/{id}/recommendations", { path: { id: user }, query });
 	} catch (error) {

@@ -1,16 +1,27 @@
 // valence runs: what was trained and is being trained; one run with all that is known of it.
-import type { Client, Experiment, Run, RunDetail } from "@valence/client";
-import { bold, dim, duration, facts, green, red, say, size, table } from "@valence/supervisor/terminal";
+import {
+	type Client,
+	type Experiment,
+	isPruned,
+	type MetricDefinition,
+	type Run,
+	type RunDetail,
+	standing,
+} from "@valence/client";
+import { bold, count, dim, duration, facts, green, red, say, size, table } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { countOf } from "../arguments.js";
+import { memoryWords, timeWords } from "../estimates.js";
 import { Failure } from "../failure.js";
 import { findDataset, findRun, short } from "../finding.js";
-import { titleOf } from "../metrics.js";
+import { namesOf, titleOf } from "../metrics.js";
 import { remoteOptions, withService } from "../service.js";
 import { ago } from "../times.js";
 
 const MOST = 1000;
 const LOG_LINES = 10;
+/** Metrics beside each other. */
+const MOST_OF_GROUPS = 6;
 
 export const runs = (line: Argv) =>
 	line.command(
@@ -25,6 +36,10 @@ export const runs = (line: Argv) =>
 					describe: "Only of this dataset; with latest, best or a model: the newest without it",
 				})
 				.option("model", { type: "string", requiresArg: true, describe: "Only of this model" })
+				.option("trials", {
+					type: "boolean",
+					describe: "Every trial of a search; its best one and those that run without it",
+				})
 				.option("limit", {
 					type: "string",
 					requiresArg: true,
@@ -33,19 +48,26 @@ export const runs = (line: Argv) =>
 					describe: "How many",
 				})
 				.example("$0 runs", "what there is")
+				.example("$0 runs --trials", "with every trial of searches")
 				.example("$0 runs best", "all about the best one"),
 		(options) =>
 			withService(options, async (api) => {
 				if (options.run !== undefined) {
 					const { id } = await findRun(api, options.run, options.on);
 					const run = await api.get("/runs/{id}", { path: { id } });
-					sayRun(run);
+					sayRun(run, (await api.get("/metric-definitions")).items);
 					return run;
 				}
 				const dataset = options.on === undefined ? undefined : (await findDataset(api, options.on)).id;
-				const found = await listed(api, dataset, options.model, options.limit);
-				if (found.length === 0) say("  Nothing has been trained yet; valence train MODEL does.");
-				else sayRuns(found);
+				const { found, folded } = await listed(api, dataset, { ...options, trials: options.trials || options.json });
+				if (found.length === 0 && folded.runs === 0) say("  Nothing has been trained yet; valence train MODEL does.");
+				else if (found.length > 0) sayRuns(found);
+				if (folded.runs > 0)
+					say(
+						dim(
+							`\n  ${count(folded.runs, "more trial")} of searches: --trials lists them, valence search ${folded.of} shows one`,
+						),
+					);
 				return { items: found.map(({ run }) => run) };
 			}),
 	);
@@ -55,30 +77,42 @@ interface Listed {
 	experiment: Experiment;
 }
 
-async function listed(
-	api: Client,
-	dataset: string | undefined,
-	model: string | undefined,
-	limit: number,
-): Promise<Listed[]> {
+interface Wanted {
+	model?: string | undefined;
+	trials?: boolean | undefined;
+	limit: number;
+}
+
+/** The runs, and how many trials are left out of them, of which experiment first. */
+async function listed(api: Client, dataset: string | undefined, { model, trials, limit }: Wanted) {
 	const found: Listed[] = [];
+	const folded = { runs: 0, of: "" };
 	const query = { limit: 200, ...(dataset && { dataset }), ...(model && { model }) };
 	for await (const experiment of api.each("/experiments", { query })) {
 		if (found.length >= limit) break;
-		const { runs } = await api.get("/experiments/{id}", { path: { id: experiment.id } });
-		for (const run of runs) if (model === undefined || run.model === model) found.push({ run, experiment });
+		const whole = await api.get("/experiments/{id}", { path: { id: experiment.id } });
+		const runs = whole.runs.filter((run) => model === undefined || run.model === model);
+		const seen = new Set(standing(whole).map(({ id }) => id));
+		const shown = runs.filter(({ id, state }) => trials || seen.has(id) || state === "RUNNING");
+		if (shown.length < runs.length) folded.of ||= short(whole.id);
+		folded.runs += runs.length - shown.length;
+		for (const run of shown) found.push({ run, experiment });
 	}
-	return found.slice(0, limit);
+	return { found: found.slice(0, limit), folded };
 }
 
 function sayRuns(found: Listed[]): void {
 	const metricOf = ({ protocol }: Experiment) => `recall@${protocol.cutoffs[0]}`;
 	const cutoffs = new Set(found.map(({ experiment }) => metricOf(experiment)));
 	const name = cutoffs.size === 1 ? titleOf([...cutoffs][0] as string) : "Recall";
+	const hasTrials = found.some(({ run }) => run.trial !== null);
+	const first = ["run", "model", "seed", ...(hasTrials ? ["trial"] : []), "dataset", "state"];
 	table(
-		["run", "model", "seed", "dataset", "state", "epoch", `valid ${name}`, `test ${name}`, "time", "when"],
+		[...first, "epoch", `valid ${name}`, `test ${name}`, "time", "when"],
 		found.map(({ run, experiment }) => [
-			...[short(run.id), run.model, String(run.seed), experiment.dataset.name, stateOf(run)],
+			...[short(run.id), run.model, String(run.seed)],
+			...(hasTrials ? [String(run.trial?.number ?? "")] : []),
+			...[experiment.dataset.name, stateOf(run)],
 			run.epoch === 0 ? "–" : `${run.epoch}${run.bestEpoch === null ? "" : ` (best ${run.bestEpoch})`}`,
 			run.bestValue?.toFixed(4) ?? "–",
 			run.metrics[`test.${metricOf(experiment)}`]?.toFixed(4) ?? "–",
@@ -86,9 +120,9 @@ function sayRuns(found: Listed[]): void {
 			ago(run.finishedAt ?? run.startedAt ?? experiment.createdAt),
 		]),
 		{
-			left: [0, 1, 3, 4],
+			left: [0, 1, first.length - 2, first.length - 1],
 			paint: (text, row, column) => {
-				if (column !== 4) return text;
+				if (column !== first.length - 1) return text;
 				const { state } = (found[row] as Listed).run;
 				return state === "SUCCEEDED" ? green(text) : state === "FAILED" ? red(text) : text;
 			},
@@ -96,12 +130,14 @@ function sayRuns(found: Listed[]): void {
 	);
 }
 
-const stateOf = (run: Run) =>
-	run.state === "RUNNING" ? `running ${Math.round(run.progress * 100)} %` : run.state.toLowerCase();
+function stateOf(run: Run): string {
+	if (run.state === "RUNNING") return `running ${Math.round(run.progress * 100)} %`;
+	return isPruned(run) ? "pruned" : run.state.toLowerCase();
+}
 
-function sayRun(run: RunDetail): void {
-	say(`  ${bold(`${run.model} seed ${run.seed}`)} ${dim(run.id)}\n`);
-	const { trainSeconds, peakMemoryBytes, parameters } = run;
+function sayRun(run: RunDetail, known: MetricDefinition[]): void {
+	say(`  ${bold(`${run.model} ${run.trial ? `trial ${run.trial.number}` : `seed ${run.seed}`}`)} ${dim(run.id)}\n`);
+	const { trainSeconds, peakMemoryBytes, parameters, estimate } = run;
 	facts([
 		["state", `${stateOf(run)}${run.error ? `: ${run.error.message}` : ""}`],
 		["dataset", run.dataset.name],
@@ -109,32 +145,69 @@ function sayRun(run: RunDetail): void {
 			"epochs",
 			`${run.epoch}${run.bestEpoch === null ? "" : `, best ${run.bestEpoch}`}${run.stopReason ? `, ${run.stopReason}` : ""}`,
 		],
-		["time", trainSeconds === null ? "–" : duration(trainSeconds)],
-		["device", [run.device, run.torchVersion && `torch ${run.torchVersion}`].filter(Boolean).join(", ") || "–"],
-		["memory", peakMemoryBytes === null ? "–" : size(peakMemoryBytes)],
+		["time", beside(trainSeconds === null ? "–" : duration(trainSeconds), timeWords(estimate))],
+		["machine", machineOf(run)],
+		[
+			"device",
+			[run.device, run.torchVersion && `torch ${run.torchVersion}`, run.processes > 1 && `${run.processes} processes`]
+				.filter(Boolean)
+				.join(", ") || "–",
+		],
+		["memory", beside(peakMemoryBytes === null ? "–" : size(peakMemoryBytes), memoryWords(estimate))],
 		["parameters", parameters === null ? "–" : parameters.toLocaleString("en")],
 	]);
+	if (run.trial)
+		facts([["trial", `${run.trial.number} of a search; valence search ${short(run.experimentId)} shows it`]]);
 	if (run.vouchedBy) facts([["refit of", `${short(run.vouchedBy)}, which was tested and vouches for it`]]);
 	if (run.refit) facts([["refit", `${short(run.refit.id)}, ${run.refit.state.toLowerCase()}`]]);
 	say();
-	facts(Object.entries(run.config).map(([field, value]) => [field, JSON.stringify(value)]));
-	const metrics = Object.entries(run.metrics);
-	if (metrics.length > 0) {
-		say();
-		facts(
-			metrics
-				.sort()
-				.reverse()
-				.map(([name, value]) => [
-					name.startsWith("test.") ? `test ${titleOf(name)}` : titleOf(name),
-					value?.toFixed(4) ?? "–",
-				]),
-		);
-	}
+	const fields = Object.entries(run.config);
+	if (fields.length > 0) facts(fields.map(([field, value]) => [field, JSON.stringify(value)]));
+	else if (run.trial) say(dim("  What it tries is chosen once its turn has come."));
+	sayMetrics(run, known);
 	for (const { epoch, isBest, bytes } of run.checkpoints)
 		say(`  checkpoint of epoch ${epoch}${isBest ? " (best)" : ""}, ${size(bytes)}`);
 	if (run.state === "FAILED" || run.state === "RUNNING")
 		for (const { message } of run.log.slice(-LOG_LINES)) say(dim(`  ${message}`));
 	if (run.state === "SUCCEEDED") say(`\n  Next: ${bold(`valence deploy ${short(run.id)}`)}`);
 	if (run.checkpoints.length === 0 && run.state === "SUCCEEDED") throw new Failure("its checkpoints have been removed");
+}
+
+/** What it took, and what was said before. */
+const beside = (took: string, said: string | undefined) => (said ? `${took}, estimated ${said}` : took);
+
+function machineOf({ class: machineClass, machine, lacksMachine }: RunDetail): string {
+	const needed = machineClass === null ? "" : ` of class ${machineClass}`;
+	if (lacksMachine) return `waits: no machine${needed} is there that takes work`;
+	return `${machine ?? "–"}${machine && needed && `,${needed}`}`;
+}
+
+function sayMetrics({ metrics, protocol, users, groups }: RunDetail, known: MetricDefinition[]): void {
+	if (Object.keys(metrics).length === 0) return;
+	const ranked = [...namesOf(protocol, "test"), ...namesOf(protocol, "valid")].filter((name) => name in metrics);
+	const others = Object.keys(metrics).filter((name) => !ranked.includes(name));
+	say();
+	facts(
+		[...ranked, ...others.sort().reverse()].map((name) => [
+			name.startsWith("test.") ? `test ${titleOf(name, known)}` : titleOf(name, known),
+			metrics[name]?.toFixed(4) ?? "–",
+		]),
+	);
+	if (users !== null) facts([["measured", `${users.toLocaleString("en")} users`]]);
+	if (groups.length === 0) return;
+	const [cutoff] = protocol.cutoffs;
+	const names = protocol.metrics
+		.map((name) => `${name}@${cutoff}`)
+		.filter((name) => groups.some((group) => name in group.metrics))
+		.slice(0, MOST_OF_GROUPS);
+	say();
+	table(
+		["test by", "", "interactions", "users", ...names.map((name) => titleOf(name, known))],
+		groups.map(({ by, group, from, to, users, metrics }) => [
+			...[by === "activity" ? "activity of users" : "popularity of items", group],
+			...[from === to ? String(from) : `${from} to ${to}`, users.toLocaleString("en")],
+			...names.map((name) => metrics[name]?.toFixed(4) ?? "–"),
+		]),
+		{ left: [0, 1] },
+	);
 }

@@ -1,20 +1,25 @@
 // valence train MODEL...: an experiment on a dataset, followed to its end when that is wanted.
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client, ExperimentDetail, Model, NewExperiment, Run } from "@valence/client";
+import { type Client, type ExperimentDetail, type Run, standing } from "@valence/client";
 import { bold, count, dim, say } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
-import { listOf, pairOf, readValue, seedsOf } from "../arguments.js";
+import { countOf, listOf, MOST_SEED, perhaps, seedsOf } from "../arguments.js";
 import { Board } from "../board.js";
 import { sayComparison } from "../comparison.js";
-import { Failure, STATUS, wrongUsage } from "../failure.js";
+import { launchWords } from "../estimates.js";
+import { Failure, STATUS } from "../failure.js";
 import { findDataset, short } from "../finding.js";
+import { requestsOf } from "../model-requests.js";
 import { refitDone } from "../refitting.js";
+import { SPACE_FORMS } from "../search-space.js";
+import { saySearch } from "../searching.js";
 import { remoteOptions, withService } from "../service.js";
 import { watchExperiment } from "../watching.js";
 
 /** The sweeper of a worker comes by more often. */
 const REFIT_MS = 120_000;
-type ModelRequest = NewExperiment["models"][number];
+const MOST_TRIALS = 1_000;
+const MOST_PROCESSES = 16;
 
 export const train = (line: Argv) =>
 	line.command(
@@ -45,8 +50,52 @@ export const train = (line: Argv) =>
 					nargs: 1,
 					describe: "FIELD=A,B,...: a run for every value, and for every combination of several",
 				})
+				.option("search", {
+					type: "string",
+					requiresArg: true,
+					coerce: perhaps((text) => countOf("--search", text, MOST_TRIALS)),
+					describe: "How many configurations to try of what --space names, each after what came of those before",
+				})
+				.option("space", {
+					type: "string",
+					array: true,
+					nargs: 1,
+					describe: `What is tried of a field, as FIELD=${SPACE_FORMS}`,
+				})
+				.option("strategy", {
+					choices: ["tpe", "random"] as const,
+					describe: "Of a search: by what is known of earlier trials, or each by itself [tpe]",
+				})
+				.option("prune", {
+					choices: ["halving"] as const,
+					describe: "Stop trials of a search early that fall behind: successive halving",
+				})
+				.option("search-seed", {
+					type: "string",
+					requiresArg: true,
+					coerce: perhaps((text) => countOf("--search-seed", text, MOST_SEED, 0)),
+					describe: "Of what a search draws [1]",
+				})
+				.implies({ search: "space", space: "search", strategy: "search", prune: "search", "search-seed": "search" })
 				.option("seeds", { type: "string", requiresArg: true, default: "1", coerce: seedsOf, describe: "As 1,2,5-8" })
+				.option("processes", {
+					type: "string",
+					requiresArg: true,
+					coerce: perhaps((text) => countOf("--processes", text, MOST_PROCESSES)),
+					describe: "How many processes train each run together; only of models with data-parallel [1]",
+				})
+				.option("metrics", {
+					type: "string",
+					requiresArg: true,
+					coerce: perhaps(listOf),
+					describe: "What is measured, as recall,ndcg,mrr; valence metrics lists them [recall,ndcg]",
+				})
 				.option("name", { type: "string", requiresArg: true, describe: "Of the experiment" })
+				.option("class", {
+					type: "string",
+					requiresArg: true,
+					describe: "Of the machines that may take the runs, as gpu; valence machines lists them [any]",
+				})
 				.option("refit", {
 					type: "boolean",
 					describe: "Then train the best one on validation and test, too: the one to deploy",
@@ -54,70 +103,49 @@ export const train = (line: Argv) =>
 				.option("watch", { type: "boolean", describe: "Stay until all is done, and compare" })
 				.example("$0 train valid popularity --watch", "on the newest dataset")
 				.example("$0 train valid --set k=8 --set learning_rate=0.005", "with fields of its own")
-				.example("$0 train valid ease --seeds 1-5 --on movies", "five seeds each, and their mean"),
+				.example("$0 train valid --search 30 --space tau=0.05..0.5:log --space k=2,4,8", "thirty trials of a search")
+				.example("$0 train valid ease --seeds 1-5 --on movies", "five seeds each, and their mean")
+				.example("$0 train valid --metrics recall,ndcg,mrr,coverage", "measured by more than recall and NDCG"),
 		(options) =>
 			withService(options, async (api, { url }) => {
 				const { items } = await api.get("/models");
-				const models = requestsOf(options.models, items, options.set ?? [], options.grid ?? []);
+				const models = requestsOf(options.models, items, {
+					set: options.set,
+					grid: options.grid,
+					search:
+						options.search === undefined ? undefined : { ...options, trials: options.search, seed: options.searchSeed },
+					processes: options.processes,
+				});
 				const dataset = await findDataset(api, options.on);
 				const name = options.name && { name: options.name };
 				const refit = options.refit && { refit: true };
-				const body = { ...name, dataset: dataset.id, models, seeds: options.seeds, ...refit };
+				const machineClass = options.class !== undefined && { class: options.class };
+				const protocol = options.metrics && { protocol: { metrics: options.metrics } };
+				const body = {
+					...name,
+					dataset: dataset.id,
+					models,
+					seeds: options.seeds,
+					...protocol,
+					...refit,
+					...machineClass,
+				};
 				const begun = await api.post("/experiments", { body });
 				say(
 					`  ${bold(begun.name)} ${dim(short(begun.id))}: ${count(begun.runs.length, "run")} on ${dataset.name}  ${dim(`${url}/ui/`)}`,
 				);
+				const estimated = launchWords(begun.runs);
+				if (estimated) say(dim(`  ${estimated}`));
 				const held = (dataset.rule.split as { kind?: string } | undefined)?.kind === "strong";
 				if (held) say(dim("  measured on users held out of the training, by what of theirs is folded in"));
 				if (!options.watch) {
-					say(
-						`\n  Next: ${bold("valence runs")} shows them, ${bold(`valence compare ${short(begun.id)}`)} compares them`,
-					);
+					const [show, how] = begun.searches.length > 0 ? ["search", "shows the search"] : ["compare", "compares them"];
+					say(`\n  Next: ${bold("valence runs")} shows them, ${bold(`valence ${show} ${short(begun.id)}`)} ${how}`);
 					return begun;
 				}
 				return follow(api, begun);
 			}),
 	);
-
-/** Every model of the request with its fields; throws for what no model has. */
-export function requestsOf(names: string[], known: Model[], set: string[], grid: string[]): ModelRequest[] {
-	const models = [...new Set(names)].map((name) => {
-		const model = known.find((one) => one.name === name);
-		if (!model) throw wrongUsage(`there is no model ${name}; there are ${known.map((one) => one.name).join(", ")}`);
-		return model;
-	});
-	const of = (option: string, texts: string[], read: (text: string) => unknown) => {
-		const found = new Map<string, Record<string, unknown>>(models.map(({ name }) => [name, {}]));
-		for (const text of texts) {
-			const [place, value] = pairOf(option, text);
-			const [one, field] = place.includes(".") ? (place.split(/\.(.*)/) as [string, string]) : [null, place];
-			const having = models.filter(
-				(model) => (one === null || model.name === one) && Object.hasOwn(model.configSchema.properties, field),
-			);
-			if (having.length === 0) throw wrongUsage(`${option} ${text}: ${nobodyHas(models, one, field)}`);
-			for (const { name } of having) (found.get(name) as Record<string, unknown>)[field] = read(value);
-		}
-		return found;
-	};
-	const params = of("--set", set, readValue);
-	const values = of("--grid", grid, (text) => listOf(text).map(readValue));
-	return models.map(({ name }) => ({
-		model: name,
-		...(Object.keys(params.get(name) ?? {}).length > 0 && { params: params.get(name) }),
-		...(Object.keys(values.get(name) ?? {}).length > 0 && { grid: values.get(name) as Record<string, unknown[]> }),
-	})) as ModelRequest[];
-}
-
-function nobodyHas(models: Model[], one: string | null, field: string): string {
-	const asked = one === null ? models : models.filter(({ name }) => name === one);
-	if (asked.length === 0) return `${one} is not trained here`;
-	return asked
-		.map(
-			(model) =>
-				`${model.name} has no field ${field}; it has ${Object.keys(model.configSchema.properties).join(", ") || "none"}`,
-		)
-		.join("\n");
-}
 
 /** To its end; throws when a run came to nothing. */
 async function follow(api: Client, begun: ExperimentDetail): Promise<ExperimentDetail> {
@@ -128,8 +156,11 @@ async function follow(api: Client, begun: ExperimentDetail): Promise<ExperimentD
 		process.exit(STATUS.interrupted);
 	});
 	const done = await watchExperiment(api, begun, board);
-	sayComparison([done]);
-	const failed = done.runs.filter(({ state }) => state !== "SUCCEEDED").length;
+	await sayComparison(api, [{ ...done, runs: standing(done) }]);
+	for (const search of done.searches) await saySearch(api, search, done);
+	// A trial that fails is told to the search, which goes on without it.
+	const failed = done.runs.filter(({ state, trial }) => state !== "SUCCEEDED" && trial === null).length;
+	if (done.searches.some(({ best }) => best === null)) throw new Failure("a search has no complete trial");
 	if (failed > 0)
 		throw new Failure(`${count(failed, "run")} of ${done.runs.length} came to nothing; valence runs RUN says why`);
 	const refitted = done.refit ? await refitDone(api, await refitOf(api, done.id)) : null;

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Client, Dataset, NewExperiment, Run } from "@valence/client";
 import type { Want } from "./plan.js";
-import type { Recipe } from "./recipe.js";
+import { isUnder, type Recipe } from "./recipe.js";
 
 export interface Launched {
 	/** The run of each want, in the order of the wants. */
@@ -73,15 +73,14 @@ async function earlierRuns(
 ): Promise<Earlier> {
 	const found: Earlier = { runs: [], experimentOf: new Map(), protocolHash: null };
 	for await (const listed of api.each("/experiments", { query: { dataset, limit: 200 } })) {
-		const { maskTest, cutoffs, hash } = listed.protocol;
-		if (!isDeepStrictEqual({ maskTest, cutoffs }, protocol)) continue;
+		if (!isUnder(listed.protocol, protocol)) continue;
 		if (!listed.models.some((model) => models.includes(model))) continue;
 		const { runs } = await api.get("/experiments/{id}", { path: { id: listed.id } });
 		for (const run of runs) {
 			found.runs.push(run);
 			found.experimentOf.set(run.id, listed.id);
 		}
-		found.protocolHash = hash;
+		found.protocolHash = listed.protocol.hash;
 	}
 	return found;
 }
@@ -96,7 +95,10 @@ type Standing =
 const OPEN = ["QUEUED", "RUNNING"];
 
 const isSame = (want: Want, run: Run) =>
-	run.model === want.model && run.seed === want.seed && isDeepStrictEqual(run.config, want.config);
+	run.model === want.model &&
+	run.seed === want.seed &&
+	run.processes === 1 &&
+	isDeepStrictEqual(run.config, want.config);
 
 /** `runs` are of the same dataset and protocol, newest first. */
 export function standingOf(want: Want, runs: Run[]): Standing {

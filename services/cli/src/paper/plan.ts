@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Model } from "@valence/client";
 import { measures } from "../metrics.js";
-import type { Params, Recipe, Row, Setting } from "./recipe.js";
+import type { Effort, Params, Recipe, Row, Setting } from "./recipe.js";
 
 export interface Point {
 	/** The values of the row's grid that make this point. */
@@ -15,6 +15,9 @@ export interface PlannedRow {
 	label: string;
 	model: string;
 	source: string;
+	setting: Effort;
+	/** The label of the row that it is tested against. */
+	against: string | null;
 	/** One of a closed form, which gives the same numbers with every seed. */
 	seeds: number[];
 	points: Point[];
@@ -39,7 +42,7 @@ export function selectRows(recipe: Recipe, models: string[] | null): Recipe {
 
 /** Throws for a metric that no run will have; nothing needs to be running to know that. */
 export function checkMetrics({ name, metrics, protocol }: Recipe): void {
-	const missing = metrics.filter((metric) => !measures(metric, protocol.cutoffs));
+	const missing = metrics.filter((metric) => !measures(metric, protocol));
 	if (missing.length > 0)
 		throw new Error(`${name} shows ${missing.join(", ")}, which the service does not measure yet`);
 }
@@ -56,16 +59,18 @@ export function plan(recipe: Recipe, settings: Map<string, Setting>, models: Mod
 	}
 	const rows = recipe.rows.flatMap((row) => {
 		const model = byName.get(row.model);
-		return model ? [planRow(row, model, recipe.seeds, settings.get(row.model), problems)] : [];
+		return model ? [planRow(row, model, recipe, settings.get(row.model), problems)] : [];
 	});
 	if (problems.size > 0) throw new Error([...problems].join("\n"));
 	return rows;
 }
 
+const NO_SETTING: Effort = { kind: "default", trials: null };
+
 function planRow(
 	row: Row,
 	model: Model,
-	seeds: number[],
+	{ seeds, layout }: Recipe,
 	setting: Setting | undefined,
 	problems: Set<string>,
 ): PlannedRow {
@@ -79,7 +84,19 @@ function planRow(
 	});
 	const source = setting?.source ?? "the model's defaults";
 	const needed = model.capabilities.includes("closed_form") ? seeds.slice(0, 1) : seeds;
-	return { label: row.label ?? model.title, model: row.model, source, seeds: needed, points };
+	const known = row.setting ?? setting?.setting ?? NO_SETTING;
+	// A series shows every value and chooses none.
+	const isSearched = layout === "table" && Object.keys(row.grid).length > 0;
+	const effort: Effort = isSearched ? { kind: "searched", trials: points.length } : known;
+	return {
+		label: row.label ?? model.title,
+		model: row.model,
+		source,
+		setting: effort,
+		against: row.against,
+		seeds: needed,
+		points,
+	};
 }
 
 /** Every run the rows need, once: rows may share one. */

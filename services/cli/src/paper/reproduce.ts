@@ -7,9 +7,10 @@ import { dim, say, step } from "@valence/supervisor/terminal";
 import type { Board } from "../board.js";
 import { importFolder, writeSample } from "../import-folder.js";
 import { watch } from "../watching.js";
+import { withCases } from "./case.js";
 import { clearQueue, launch } from "./launching.js";
 import { plan, wants } from "./plan.js";
-import type { Recipe, Setting } from "./recipe.js";
+import { caseOf, type Recipe, type Setting } from "./recipe.js";
 import { fits, machineOf, type Results, type Reused, rowsOf, runsOfFiles } from "./results.js";
 
 export interface Task {
@@ -27,11 +28,14 @@ export interface Task {
 export async function reproduce(api: Client, task: Task): Promise<Results> {
 	const { recipe, settings, folder, own, url, reuse, board } = task;
 	const { items: models } = await api.get("/models");
+	const { items: known } = await api.get("/metric-definitions");
 	const rows = plan(recipe, settings, models);
 	if (!existsSync(folder)) await writeSample(folder);
 	const dataset = await step(`Import ${folder}`, () => importFolder(api, folder));
 	const all = wants(rows);
-	const reused = reuse === null ? [] : runsOfFiles(reuse, dataset, recipe);
+	const asksForCase = caseOf(recipe);
+	// Of a user only a checkpoint can be asked, which files do not hold.
+	const reused = reuse === null || asksForCase ? [] : runsOfFiles(reuse, dataset, recipe);
 	const wanted = all.filter((want) => !reused.some((one) => fits(one, want)));
 	const launched = await launch(api, recipe, dataset, wanted);
 	if (own) {
@@ -45,22 +49,27 @@ export async function reproduce(api: Client, task: Task): Promise<Results> {
 	say(
 		`  ${all.length} runs: ${fresh} new${old ? `, ${launched.done} done before, ${launched.open} under way` : ""}${kept ? `, ${kept} of results files` : ""}`,
 	);
-	const metric = `valid.recall@${recipe.protocol.cutoffs[0]}`;
+	const watched = `valid.recall@${recipe.protocol.cutoffs[0]}`;
 	const names = new Map(launched.runs.map((run, index) => [run.id, wanted[index]?.name ?? run.model]));
-	const runs = await watch(api, { ...launched, names, metric }, board);
+	const runs = await watch(api, { ...launched, names, metric: watched }, board);
 	const whole: RunDetail[] = [];
 	for (const run of runs) whole.push(await api.get("/runs/{id}", { path: { id: run.id } }));
 	const hash = oneProtocol(launched.protocolHash, reused);
+	const found = rowsOf(rows, whole, machineOf(await api.get("/system"), url), reused);
+	const [metric = ""] = recipe.metrics;
 	const { users = 0, items = 0, interactions = 0 } = dataset.statistics ?? {};
 	return {
 		recipe: recipe.name,
 		title: recipe.title,
 		layout: recipe.layout,
 		metrics: recipe.metrics,
+		definitions: known
+			.filter(({ name }) => recipe.protocol.metrics.includes(name))
+			.map(({ name, title, better }) => ({ name, title, better })),
 		seeds: recipe.seeds,
 		dataset: { name: dataset.name, users, items, interactions, splitDigest: dataset.splitDigest ?? "" },
 		protocol: { ...recipe.protocol, hash },
-		rows: rowsOf(rows, whole, machineOf(await api.get("/system"), url), reused),
+		rows: asksForCase ? await withCases(api, found, { layout: asksForCase, metric, dataset: dataset.name }) : found,
 	};
 }
 

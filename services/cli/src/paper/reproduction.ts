@@ -16,6 +16,7 @@ import { findFolder, reproduce } from "./reproduce.js";
 import { readResults, withEarlierRows } from "./results.js";
 import { failuresOf } from "./sheets.js";
 import { print, writeResults } from "./tables.js";
+import { withTests } from "./testing.js";
 
 export interface Options {
 	recipe: string;
@@ -69,9 +70,16 @@ export class Reproduction {
 		say(dim(`  dashboard ${url}/ui/${service ? `  (${service.from})` : ""}`));
 		const broke = this.stack?.broken.then((error) => Promise.reject(error));
 		const task = { recipe, settings, folder, own: service === null, url, reuse: reuse ? out : null, board: this.board };
-		const work = reproduce(connect(url, service?.key), task);
-		const results = await (broke ? Promise.race([work, broke]) : work);
-		const all = withEarlierRows(results, readResults(out, whole.name, results.dataset.name), whole);
+		const api = connect(url, service?.key);
+		const work = reproduce(api, task).then(async (results) => {
+			const all = withEarlierRows(results, readResults(out, whole.name, results.dataset.name), whole);
+			// What took hours is kept before anything else is asked of the service.
+			writeResults(out, all);
+			return { results, all: await withTests(api, all) };
+		});
+		const { results, all } = await (broke ? Promise.race([work, broke]) : work);
+		// Nothing was tested only because we are stopping.
+		if (this.stopping) await new Promise(() => undefined);
 		print(all);
 		const kept = all.rows.length - results.rows.length;
 		if (kept > 0) say(dim(`  kept from the file that was there: ${kept} of the rows`));

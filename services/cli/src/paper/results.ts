@@ -3,9 +3,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { Dataset, Protocol, RunDetail, System } from "@valence/client";
+import type { Dataset, Protocol, RunDetail, System, TestedInterests } from "@valence/client";
+import type { Known } from "../metrics.js";
+import type { Against } from "../verdicts.js";
 import type { PlannedRow } from "./plan.js";
-import type { Params, Recipe } from "./recipe.js";
+import { type Effort, isUnder, type Params, type Recipe } from "./recipe.js";
 
 export interface RunResult {
 	id: string;
@@ -31,27 +33,77 @@ export interface PointResult {
 	/** Why a seed has no run here. */
 	failures: string[];
 }
+/** What a row's first run says of the user. */
+export interface CaseResult {
+	run: string;
+	user: string;
+	/** Why it is this user, in words. */
+	chosen: string;
+	/** What was measured of them: recall@20, ... */
+	values: Record<string, number | null>;
+	answer: Omit<TestedInterests, "user" | "checkpoint" | "maskTest">;
+}
 export interface RowResult {
 	label: string;
 	model: string;
 	source: string;
+	/** Files of earlier versions have none. */
+	setting?: Effort;
+	/** The label of the row that it is tested against, where the recipe names one. */
+	against?: string;
 	points: PointResult[];
+	/** Where the recipe is about a user. */
+	case?: CaseResult;
+}
+/** Of the comparison of a row with the one that it is tested against. */
+export interface Pair {
+	row: string;
+	against: string;
+	/** Its id on the service. */
+	comparison: string;
+	users: number;
+	/** Tests that p values were corrected for. */
+	family: number;
+	draws: number;
+	differences: ({ metric: string } & Against)[];
+}
+/** Of the comparison of all rows. */
+export interface Tested {
+	/** Its id on the service. */
+	comparison: string;
+	/** The row that the others were compared with; null: each with each. */
+	baseline: string | null;
+	/** Metrics whose best row is shown to be better than the second. */
+	shown: string[];
+	/** Metrics whose best and second row were not compared with each other. */
+	undecided: string[];
+	users: number;
+	/** Tests that p values were corrected for. */
+	family: number;
+	draws: number;
 }
 export interface Results {
 	recipe: string;
 	title: string;
 	layout: Recipe["layout"];
 	metrics: string[];
+	/** What is to be known of them; files of earlier versions have none. */
+	definitions?: Known[];
 	seeds: number[];
 	dataset: { name: string; users: number; items: number; interactions: number; splitDigest: string };
 	protocol: Protocol;
 	rows: RowResult[];
+	tested?: Tested;
+	/** Where rows are tested against one row each, in place of `tested`. */
+	pairs?: (Pair | { row: string; against: string; untested: string })[];
+	/** Why nothing was tested. */
+	untested?: string;
 }
 
 /** The rows of a plan with the runs they asked for: those of the service at hand, which `machine` computes, and those of
  * earlier results. */
 export function rowsOf(planned: PlannedRow[], runs: RunDetail[], machine: string, reused: Reused[] = []): RowResult[] {
-	return planned.map(({ label, model, source, seeds, points }) => {
+	return planned.map(({ label, model, source, setting, against, seeds, points }) => {
 		const filled = points.map(({ chosen, config }) => {
 			const mine = runs.filter(
 				(run) => run.model === model && seeds.includes(run.seed) && isDeepStrictEqual(run.config, config),
@@ -69,7 +121,7 @@ export function rowsOf(planned: PlannedRow[], runs: RunDetail[], machine: string
 					.map((run) => `seed ${run.seed} ${run.state.toLowerCase()}${run.error ? `: ${run.error.message}` : ""}`),
 			};
 		});
-		return { label, model, source, points: filled };
+		return { label, model, source, setting, ...(against !== null && { against }), points: filled };
 	});
 }
 
@@ -98,7 +150,8 @@ export function withEarlierRows(results: Results, earlier: Results | null, recip
 	const placeOf = ({ model, label }: RowResult) =>
 		recipe.rows.findIndex((row) => row.model === model && (row.label ?? label) === label);
 	const taken = new Set(results.rows.map(placeOf));
-	const kept = earlier.rows.filter((row) => placeOf(row) >= 0 && !taken.has(placeOf(row)));
+	const user = results.rows[0]?.case?.user;
+	const kept = earlier.rows.filter((row) => placeOf(row) >= 0 && !taken.has(placeOf(row)) && row.case?.user === user);
 	return { ...results, rows: [...results.rows, ...kept].sort((a, b) => placeOf(a) - placeOf(b)) };
 }
 
@@ -119,9 +172,8 @@ export function runsOfFiles(folder: string, dataset: Dataset, recipe: Recipe): R
 	for (const name of filesOf(folder, dataset.name)) {
 		const results = readResults(folder, name, dataset.name);
 		if (!results || results.dataset.splitDigest !== dataset.splitDigest) continue;
-		const { maskTest, cutoffs, hash } = results.protocol;
-		if (!isDeepStrictEqual({ maskTest, cutoffs }, recipe.protocol)) continue;
-		for (const one of runsOf(results.rows, hash))
+		if (!isUnder(results.protocol, recipe.protocol)) continue;
+		for (const one of runsOf(results.rows, results.protocol.hash))
 			if (recipe.metrics.every((metric) => typeof one.run.metrics[metric] === "number")) found.push(one);
 	}
 	const finished = ({ run }: Reused) => run.finishedAt ?? "";

@@ -2,18 +2,22 @@
 // the lines under it that say under which rules, on what and where its numbers came about.
 import { type Figure, ranks, summarise } from "../figures.js";
 import { titleOf } from "../metrics.js";
+import { type Against, amountOf } from "../verdicts.js";
 import type { PointResult, Results, RowResult, RunResult } from "./results.js";
 
 export interface Cell {
 	figure: Figure | null;
 	/** 1 is set in bold, 2 underlined. */
 	rank: 1 | 2 | null;
+	/** Whether the best is shown to be better than the second. */
+	isShown: boolean;
 }
 export interface Sheet {
 	title: string;
 	corner: string;
 	columns: string[];
-	lines: { label: string; cells: Cell[]; cost: Cost | null }[];
+	/** setting: how much went into it, in words; null where that is not known, or the lines are no settings. */
+	lines: { label: string; cells: Cell[]; setting: string | null; cost: Cost | null }[];
 }
 /** Of one run: the mean time, the most memory. */
 export interface Cost {
@@ -23,40 +27,46 @@ export interface Cost {
 
 export function sheetsOf(results: Results): Sheet[] {
 	const title = `${results.title} on ${results.dataset.name}`;
-	return results.layout === "table" ? [tableOf(results, title)] : seriesOf(results, results.layout.series, title);
+	const { layout } = results;
+	if (typeof layout === "object" && "series" in layout) return seriesOf(results, layout.series, title);
+	return [tableOf(results, title)];
 }
 
-function tableOf({ rows, metrics }: Results, title: string): Sheet {
+function tableOf({ rows, metrics, definitions, tested, pairs }: Results, title: string): Sheet {
 	const points = rows.map((row) => chosenPoint(row.points));
 	const figures = metrics.map((metric) => points.map((point) => figureOf(point.runs, metric)));
-	const places = metrics.map((metric, column) => ranks(figures[column] ?? [], metric));
+	// Rows that stand against one other each are no contest of all.
+	const places = metrics.map((metric, column) => (pairs ? [] : ranks(figures[column] ?? [], metric, definitions)));
 	return {
 		title,
 		corner: "Model",
-		columns: metrics.map(titleOf),
+		columns: metrics.map((metric) => titleOf(metric, definitions)),
 		lines: rows.map((row, line) => ({
 			label: labelOf(row, points[line] as PointResult),
-			cells: metrics.map((_, column) => ({
-				figure: figures[column]?.[line] ?? null,
-				rank: places[column]?.[line] ?? null,
-			})),
+			cells: metrics.map((metric, column) => {
+				const rank = places[column]?.[line] ?? null;
+				const isShown = rank === 1 && tested?.shown.includes(metric) === true;
+				return { figure: figures[column]?.[line] ?? null, rank, isShown };
+			}),
+			setting: settingOf(row),
 			cost: costOf(points[line] as PointResult),
 		})),
 	};
 }
 
-function seriesOf({ rows, metrics }: Results, field: string, title: string): Sheet[] {
+function seriesOf({ rows, metrics, definitions }: Results, field: string, title: string): Sheet[] {
 	const values = [...new Set(rows.flatMap((row) => row.points.map((point) => point.chosen[field])))];
 	return metrics.map((metric) => ({
-		title: `${title}: ${titleOf(metric)}`,
+		title: `${title}: ${titleOf(metric, definitions)}`,
 		corner: field,
 		columns: values.map(String),
 		lines: rows.map((row) => ({
 			label: row.label,
 			cells: values.map((value) => {
 				const point = row.points.find((one) => one.chosen[field] === value);
-				return { figure: point ? figureOf(point.runs, metric) : null, rank: null };
+				return { figure: point ? figureOf(point.runs, metric) : null, rank: null, isShown: false };
 			}),
+			setting: null,
 			cost: null,
 		})),
 	}));
@@ -65,6 +75,11 @@ function seriesOf({ rows, metrics }: Results, field: string, title: string): She
 function labelOf(row: RowResult, point: PointResult): string {
 	const chosen = Object.entries(point.chosen).map(([field, value]) => `${field} ${value}`);
 	return chosen.length === 0 ? row.label : `${row.label} (${chosen.join(", ")})`;
+}
+
+export function settingOf({ setting }: RowResult): string | null {
+	if (!setting) return null;
+	return setting.trials === null ? setting.kind : `${setting.kind} (${setting.trials})`;
 }
 
 export function costOf({ runs }: PointResult): Cost {
@@ -91,6 +106,7 @@ export function proofOf(results: Results): string[] {
 		`Protocol ${protocol.hash}: full ranking, ${protocol.maskTest} items masked at test, cut-offs ${protocol.cutoffs.join(" and ")}, best epoch by validation.`,
 		`Dataset ${dataset.name}: ${count(dataset.users)} users, ${count(dataset.items)} items, ${count(dataset.interactions)} interactions, split ${dataset.splitDigest}.`,
 		seedsLine(results),
+		...testsLines(results),
 		...machines.map((machine) =>
 			machines.length === 1
 				? `Machine: ${machine}.`
@@ -98,6 +114,47 @@ export function proofOf(results: Results): string[] {
 		),
 	];
 }
+
+/** What a star means, or why there is none. */
+function testsLines({ layout, rows, tested, untested, pairs, definitions }: Results): string[] {
+	if (layout !== "table" || rows.length < 2) return [];
+	if (pairs) return pairsLines(pairs, definitions);
+	if (!tested) return [`No row is marked: ${untested ?? "no differences were tested"}.`];
+	const { baseline, users, family, draws, undecided } = tested;
+	const count = (value: number) => value.toLocaleString("en");
+	const whom =
+		baseline === null
+			? "each row against each other"
+			: `${baseline} against every other row, as each against each would be too many`;
+	const titles = undecided.map((metric) => titleOf(metric, definitions)).join(", ");
+	return [
+		`* The best is better than the second: p < 0.05 by sign flips over ${count(users)} users (${count(draws)} draws), after Holm over the ${count(family)} tests of ${whom}; with several seeds their interval holds no 0.`,
+		...(undecided.length > 0 ? [`Not tested, as neither of the two is ${baseline}: ${titles}.`] : []),
+	];
+}
+
+function pairsLines(pairs: NonNullable<Results["pairs"]>, definitions: Results["definitions"]): string[] {
+	const count = (value: number) => value.toLocaleString("en");
+	const told = pairs.map((pair) => {
+		const head = `${pair.row}, against ${pair.against}`;
+		if ("untested" in pair) return `${head}: not tested, ${pair.untested}.`;
+		const parts = pair.differences.map(
+			({ metric, ...against }) => `${titleOf(metric, definitions)} ${amountOf(against)}, ${outcomeOf(against)}`,
+		);
+		return `${head}: ${parts.join("; ")}.`;
+	});
+	const tested = pairs.flatMap((pair) => ("untested" in pair ? [] : [pair]));
+	const [first] = tested;
+	if (!first) return told;
+	const families = [...new Set(tested.map(({ family }) => count(family)))].join(" or ");
+	return [
+		...told,
+		`Rows that stand against the same one are tested together: sign flips over ${count(first.users)} users (${count(first.draws)} draws), after Holm over their ${families} tests. Better or worse needs p < 0.05 and, with several seeds, an interval without 0. Intervals are 95 %.`,
+	];
+}
+
+const outcomeOf = ({ verdict, isUnsettled }: Against) =>
+	verdict !== "undecided" ? verdict : isUnsettled ? "other seeds may turn it round" : "no difference is shown";
 
 /** A closed form needs one seed, and rows kept from an earlier command may have others. */
 function seedsLine(results: Results): string {

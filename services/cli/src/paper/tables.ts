@@ -2,34 +2,59 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { bold, dim, duration, say, table, underlined } from "@valence/supervisor/terminal";
 import { decimals } from "../figures.js";
+import { csvTable, inLatex, inMarkdown, LATEX, latexTable, MARKDOWN, markdownTable, marked } from "../markup.js";
+import { caseCsv, caseLatex, caseMarkdown, printCase } from "./case-tables.js";
+import { caseOf } from "./recipe.js";
 import { type Results, stemOf } from "./results.js";
-import { type Cell, costOf, failuresOf, figureOf, machinesOf, proofOf, type Sheet, sheetsOf } from "./sheets.js";
+import {
+	type Cell,
+	chosenPoint,
+	costOf,
+	failuresOf,
+	figureOf,
+	machinesOf,
+	proofOf,
+	type Sheet,
+	settingOf,
+	sheetsOf,
+} from "./sheets.js";
 
 const WRITERS = {
 	md: markdownOf,
 	csv: csvOf,
 	tex: latexOf,
-	json: (results: Results) => `${JSON.stringify(results, null, 2)}\n`,
+	json: jsonOf,
 };
+const CASE_WRITERS = { md: caseMarkdown, csv: caseCsv, tex: caseLatex, json: jsonOf };
 
 /** Returns the path without its ending. */
 export function writeResults(folder: string, results: Results): string {
 	mkdirSync(folder, { recursive: true });
 	const path = stemOf(folder, results.recipe, results.dataset.name);
-	for (const [ending, write] of Object.entries(WRITERS)) {
+	for (const [ending, write] of Object.entries(caseOf(results) ? CASE_WRITERS : WRITERS)) {
 		writeFileSync(`${path}.${ending}.part`, write(results));
 		renameSync(`${path}.${ending}.part`, `${path}.${ending}`);
 	}
 	return path;
 }
 
+function jsonOf(results: Results): string {
+	return `${JSON.stringify(results, null, 2)}\n`;
+}
+
 export function print(results: Results): void {
+	if (caseOf(results)) {
+		printCase(results);
+		return;
+	}
 	for (const sheet of sheetsOf(results)) {
 		say(`\n${bold(sheet.title)}\n`);
 		const rankOf = (row: number, column: number) => sheet.lines[row]?.cells[column - 1]?.rank;
+		const isMarked = sheet.lines.some(({ cells }) => cells.some(({ isShown }) => isShown));
+		const starOf = (isShown: boolean) => (isMarked ? (isShown ? " *" : "  ") : "");
 		table(
 			headerOf(sheet),
-			rowsOf(sheet, ({ figure }) => decimals(figure)),
+			rowsOf(sheet, ({ figure, isShown }) => `${decimals(figure)}${starOf(isShown)}`),
 			{ paint: (text, row, column) => ranked(text, rankOf(row, column)) },
 		);
 	}
@@ -39,67 +64,79 @@ export function print(results: Results): void {
 }
 
 export function markdownOf(results: Results): string {
-	const escaped = (text: string) => text.replace(/[\\|*_<>`[\]]/g, "\\$&").replace(/\s*\n\s*/g, " ");
-	const cellOf = ({ figure, rank }: Cell) => marked(decimals(figure), rank, ["**", "**"], ["<u>", "</u>"]);
+	const cellOf = ({ figure, ...mark }: Cell) => marked(decimals(figure), mark, MARKDOWN);
 	const sheets = sheetsOf(results).map((sheet) => {
-		const header = headerOf(sheet).map(escaped);
-		const rule = header.map((_, column) => (column === 0 ? "---" : "---:"));
-		const rows = rowsOf({ ...sheet, lines: sheet.lines.map((one) => ({ ...one, label: escaped(one.label) })) }, cellOf);
-		const lines = [header, rule, ...rows].map((row) => `| ${row.join(" | ")} |`);
-		return `## ${escaped(sheet.title)}\n\n${lines.join("\n")}`;
+		const lines = sheet.lines.map((one) => ({ ...one, label: inMarkdown(one.label) }));
+		const text = markdownTable(headerOf(sheet).map(inMarkdown), rowsOf({ ...sheet, lines }, cellOf));
+		return `## ${inMarkdown(sheet.title)}\n\n${text}`;
 	});
 	return `${sheets.join("\n\n")}\n\n${notesOf(results)
-		.map((note) => `- ${escaped(note)}`)
+		.map((note) => `- ${inMarkdown(note)}`)
 		.join("\n")}\n`;
 }
 
 /** Needs the package booktabs. What proves the numbers stands above as comments. */
 export function latexOf(results: Results): string {
-	const cellOf = ({ figure, rank }: Cell) =>
-		marked(decimals(figure, " $\\pm$ ").replace("–", "--"), rank, ["\\textbf{", "}"], ["\\underline{", "}"]);
-	const tables = sheetsOf(results).map(({ title, corner, columns, lines }) =>
-		[
-			"\\begin{table}",
-			`  \\caption{${inLatex(title)}}`,
-			`  \\begin{tabular}{l${"r".repeat(columns.length)}}`,
-			"    \\toprule",
-			`    ${[corner, ...columns].map(inLatex).join(" & ")} \\\\`,
-			"    \\midrule",
-			...lines.map(({ label, cells }) => `    ${[inLatex(label), ...cells.map(cellOf)].join(" & ")} \\\\`),
-			"    \\bottomrule",
-			"  \\end{tabular}",
-			"\\end{table}",
-			"",
-		].join("\n"),
-	);
+	const cellOf = ({ figure, ...mark }: Cell) => marked(decimals(figure, " $\\pm$ ").replace("–", "--"), mark, LATEX);
+	const tables = sheetsOf(results).map((sheet) => {
+		const { title, corner, columns, lines } = sheet;
+		return latexTable(
+			inLatex(title),
+			[corner, ...columns, ...(hasSettings(sheet) ? ["setting"] : [])].map(inLatex),
+			lines.map((line) => [inLatex(line.label), ...line.cells.map(cellOf), ...settingsOf(sheet, line)]),
+		);
+	});
 	const comments = notesOf(results).map((note) => `% ${note.replace(/\s*\n\s*/g, " ")}\n`);
 	return `${comments.join("")}${tables.join("\n")}`;
 }
 
+/** Of a row beside the one that it stands against. */
+const TOLD = ["difference", "p", "verdict"];
+
 /** For further work (RFC 4180): one line a row and point, numbers unrounded. */
-export function csvOf({ metrics, rows, dataset, protocol }: Results): string {
+export function csvOf(results: Results): string {
+	const { metrics, rows, dataset, protocol, tested, pairs } = results;
 	const fields = [...new Set(rows.flatMap((row) => row.points.flatMap((point) => Object.keys(point.chosen))))];
-	const figures = metrics.flatMap((metric) => [metric, `${metric} deviation`]);
-	const proof = ["seconds", "peak_memory_bytes", "dataset", "split", "protocol", "machine"];
-	const lines = rows.flatMap(({ label, model, points }) =>
-		points.map((point) => {
+	const figures = metrics.flatMap((metric) => [
+		...[metric, `${metric} deviation`],
+		...(tested ? [`${metric} marked`] : []),
+		...(pairs ? TOLD.map((name) => `${metric} ${name}`) : []),
+	]);
+	const proof = ["setting", "seconds", "peak_memory_bytes", "dataset", "split", "protocol", "machine"];
+	const shown = sheetsOf(results)[0]?.lines ?? [];
+	const lines = rows.flatMap((row, line) => {
+		const { label, model, against, points } = row;
+		const pair = pairs?.find((one) => one.row === label && "differences" in one);
+		const differences = pair && "differences" in pair ? pair.differences : [];
+		return points.map((point) => {
 			const { seconds, bytes } = costOf(point);
+			const isChosen = point === chosenPoint(points);
 			return [
-				...[label, model, ...fields.map((field) => point.chosen[field]), point.runs.length],
-				...metrics.flatMap((metric) => {
+				...[label, model, ...(pairs ? [against] : []), ...fields.map((field) => point.chosen[field])],
+				point.runs.length,
+				...metrics.flatMap((metric, column) => {
 					const figure = figureOf(point.runs, metric);
-					return [figure?.mean, figure?.deviation];
+					const mark = isChosen && shown[line]?.cells[column]?.isShown ? "*" : "";
+					const told = differences.find((one) => one.metric === metric);
+					return [
+						...[figure?.mean, figure?.deviation, ...(tested ? [mark] : [])],
+						...(pairs ? [told?.difference, told?.p, told?.verdict] : []),
+					];
 				}),
-				...[seconds, bytes, dataset.name, dataset.splitDigest, protocol.hash, machinesOf([point]).join("; ")],
+				...[
+					settingOf(row),
+					seconds,
+					bytes,
+					dataset.name,
+					dataset.splitDigest,
+					protocol.hash,
+					machinesOf([point]).join("; "),
+				],
 			];
-		}),
-	);
-	const quoted = (value: unknown) => {
-		const text = value === null || value === undefined ? "" : String(value);
-		return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-	};
-	const header = ["row", "model", ...fields, "runs", ...figures, ...proof];
-	return [header, ...lines].map((line) => `${line.map(quoted).join(",")}\r\n`).join("");
+		});
+	});
+	const header = ["row", "model", ...(pairs ? ["against"] : []), ...fields, "runs", ...figures, ...proof];
+	return csvTable([header, ...lines]);
 }
 
 const notesOf = (results: Results) => [
@@ -107,18 +144,22 @@ const notesOf = (results: Results) => [
 	...failuresOf(results).map((failure) => `Missing: ${failure}.`),
 ];
 
+const hasSettings = ({ lines }: Sheet) => lines.some((line) => line.setting !== null);
+const settingsOf = (sheet: Sheet, { setting }: Sheet["lines"][number]) => (hasSettings(sheet) ? [setting ?? "–"] : []);
 const hasCosts = ({ lines }: Sheet) => lines.some((line) => line.cost);
 const headerOf = (sheet: Sheet) => [
 	sheet.corner,
 	...sheet.columns,
+	...(hasSettings(sheet) ? ["setting"] : []),
 	...(hasCosts(sheet) ? ["time a run", "peak memory"] : []),
 ];
 
 const rowsOf = (sheet: Sheet, text: (cell: Cell) => string) =>
-	sheet.lines.map(({ label, cells, cost }) => [
-		label,
-		...cells.map(text),
-		...(hasCosts(sheet) ? [time(cost?.seconds ?? null), memory(cost?.bytes ?? null)] : []),
+	sheet.lines.map((line) => [
+		line.label,
+		...line.cells.map(text),
+		...settingsOf(sheet, line),
+		...(hasCosts(sheet) ? [time(line.cost?.seconds ?? null), memory(line.cost?.bytes ?? null)] : []),
 	]);
 
 const time = (seconds: number | null) => (seconds === null ? "–" : duration(seconds));
@@ -126,17 +167,3 @@ const memory = (bytes: number | null) => (bytes === null ? "–" : `${(bytes / 2
 
 const ranked = (text: string, rank: Cell["rank"] | undefined) =>
 	rank === 1 ? bold(text) : rank === 2 ? underlined(text) : text;
-
-type Mark = [before: string, after: string];
-const marked = (text: string, rank: Cell["rank"], first: Mark, second: Mark) => {
-	const [before, after] = rank === 1 ? first : rank === 2 ? second : ["", ""];
-	return `${before}${text}${after}`;
-};
-
-const SPECIAL: Record<string, string> = {
-	"\\": "\\textbackslash{}",
-	"~": "\\textasciitilde{}",
-	"^": "\\textasciicircum{}",
-};
-const inLatex = (text: string) =>
-	text.replace(/[\\~^]|[&%$#_{}]/g, (character) => SPECIAL[character] ?? `\\${character}`).replace(/\s*\n\s*/g, " ");

@@ -1,10 +1,12 @@
 import { Alert, Anchor, Badge, Group, Text } from "@mantine/core";
 import type { Recommendations } from "@valence/client";
 import { Link } from "react-router";
+import { freshSentence } from "../feed-words";
 import { TIERS } from "../traffic";
 
 /** Who answered and how, and what of the question was not known. */
 export function AnsweredBy({ answer }: { answer: Recommendations }) {
+	const fresh = freshSentence(answer.fresh);
 	const { checkpoint, answeredBy, unknownItems = [], unknownTags = [] } = answer;
 	return (
 		<>
@@ -25,6 +27,11 @@ export function AnsweredBy({ answer }: { answer: Recommendations }) {
 				>
 					{answeredBy}
 				</Badge>
+				{fresh !== null && (
+					<Text size="xs" c="dimmed" role="status">
+						{fresh}
+					</Text>
+				)}
 			</Group>
 			{unknownItems.length > 0 && <Alert color="yellow">Not known and left out: {unknownItems.join(", ")}</Alert>}
 			{unknownTags.length > 0 && <Alert color="yellow">No item has the tag {unknownTags.join(", ")}</Alert>}

@@ -1,5 +1,5 @@
 import { Badge, Code, Group, Text, TextInput } from "@mantine/core";
-import type { RunDetail } from "@valence/client";
+import { isPruned, type RunDetail } from "@valence/client";
 import { useState } from "react";
 import { isName, NAME_RULE, toServe } from "../deploying";
 import { bytes, when } from "../format";
@@ -7,12 +7,14 @@ import { useDeployments } from "../serving-queries";
 import { DataTable } from "./data-table";
 import { DeployButton, ServedNow } from "./deploy-button";
 import { Panel } from "./facts";
+import { useFeedChoice } from "./feed-choice";
 import { RefitFirst } from "./refit-first";
 
 /** What a run has saved, and the way to put it into service. */
 export function Checkpoints({ run }: { run: RunDetail }) {
 	const deployments = useDeployments();
 	const [name, setName] = useState("default");
+	const { feed, field } = useFeedChoice(name, run.dataset.id);
 	const servingAs = (id: string) => (deployments.data ?? []).filter((one) => one.checkpoint.id === id);
 	if (run.checkpoints.length === 0) {
 		return (
@@ -52,11 +54,12 @@ export function Checkpoints({ run }: { run: RunDetail }) {
 					A name takes {NAME_RULE}.
 				</Text>
 			)}
-			{run.state === "SUCCEEDED" && run.vouchedBy === null && best && (
-				<Group my="xs">
-					<RefitFirst run={run} checkpoint={best} name={name} />
-				</Group>
-			)}
+			<Group my="xs" align="end">
+				{field}
+				{run.state === "SUCCEEDED" && !isPruned(run) && run.vouchedBy === null && best && (
+					<RefitFirst run={run} checkpoint={best} name={name} feed={feed} />
+				)}
+			</Group>
 			<DataTable
 				label="Checkpoints"
 				rows={run.checkpoints}
@@ -97,6 +100,7 @@ export function Checkpoints({ run }: { run: RunDetail }) {
 								variant={one.isBest && one.vouchedBy !== null ? "filled" : "default"}
 								name={name}
 								checkpoint={one}
+								feed={feed}
 							/>
 						),
 					},

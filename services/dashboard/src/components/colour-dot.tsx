@@ -1,8 +1,9 @@
 import { Box } from "@mantine/core";
+import type { LINEAR } from "@valence/client";
 import { cssColourOf, isDashed } from "../colours";
 
-/** The colour of a line or an interest; hollow where the line is dashed. */
-export const ColourDot = ({ index }: { index: number }) => (
+/** The colour of a line or of a cause; hollow where the line is dashed. */
+export const ColourDot = ({ index }: { index: number | typeof LINEAR }) => (
 	<Box
 		component="span"
 		className="dot"

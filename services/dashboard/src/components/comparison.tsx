@@ -28,11 +28,11 @@ export function Comparison({ runs, remove }: { runs: RunDetail[]; remove: (id: s
 					title="These numbers do not compare"
 					role="alert"
 				>
-					The runs were measured under {protocols.size} different protocols: another split, other masked items or other
-					cut-offs. Launch them in one experiment, or evaluate their checkpoints under one rule.
+					The runs were measured under {protocols.size} different protocols: another split, other masked items, other
+					metrics or other cut-offs. Launch them in one experiment, or evaluate their checkpoints under one rule.
 				</Alert>
 			)}
-			<MetricCharts lines={lines} cutoff={runs[0]?.protocol.cutoffs[0] ?? 20} />
+			<MetricCharts lines={lines} protocol={runs[0]?.protocol} />
 			<Legend lines={lines} />
 			<RunMetrics compared={compared} isComparable={protocols.size === 1} remove={remove} />
 			<ConfigDifferences compared={compared} />

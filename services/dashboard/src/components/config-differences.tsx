@@ -1,9 +1,8 @@
 import { Group, Switch, Table, Text, Title } from "@mantine/core";
-import type { RunDetail } from "@valence/client";
+import { plain, type RunDetail } from "@valence/client";
 import { useState } from "react";
 import type { Compared } from "../compared";
 import { differingFields } from "../config-fields";
-import { plain } from "../format";
 import { ColourDot } from "./colour-dot";
 
 const OF_RUNS: [string, (run: RunDetail) => string][] = [
@@ -13,6 +12,7 @@ const OF_RUNS: [string, (run: RunDetail) => string][] = [
 	["Protocol", (run) => run.protocol.hash.slice(0, 10)],
 	["Model", (run) => run.model],
 	["Seed", (run) => String(run.seed)],
+	["Processes", (run) => String(run.processes)],
 ];
 
 /** A column a run, a row a field: those that differ are marked, the rest is shown on demand. */

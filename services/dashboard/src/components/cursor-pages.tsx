@@ -30,3 +30,22 @@ export function CursorPages({ page: { total, nextCursor }, names: [one, several]
 		</Group>
 	);
 }
+
+/** The way through what comes newest first, and is not counted. */
+export function NewestFirstPages({ nextCursor }: { nextCursor: string | null }) {
+	const { search, linkTo } = useAddress();
+	return (
+		<Group>
+			{search.has("cursor") && (
+				<Button size="xs" variant="default" component={Link} to={linkTo({ cursor: null })}>
+					Newest
+				</Button>
+			)}
+			{nextCursor && (
+				<Button size="xs" variant="default" component={Link} to={linkTo({ cursor: nextCursor })}>
+					Older
+				</Button>
+			)}
+		</Group>
+	);
+}

@@ -31,7 +31,11 @@ interface Props<T> {
 	keyOf: (row: T) => string;
 	/** Title of the column sorted by at first. */
 	sort?: string;
+	/** Whether the lowest comes first then. */
+	isAscending?: boolean;
 	pageSize?: number;
+	/** How many there are where the rows are only the first of them. */
+	total?: number;
 	/** Many numbers side by side: stays a table on a phone and scrolls, its first column held. */
 	scrolls?: boolean;
 	/** What the table is called where it is taken along; else it is not. */
@@ -39,8 +43,20 @@ interface Props<T> {
 }
 
 /** A table that sorts, pages, and becomes a list of cards on a phone. */
-export function DataTable<T>({ label, columns, rows, keyOf, sort, pageSize = 50, scrolls = false, takenAs }: Props<T>) {
-	const [by, setBy] = useState({ title: sort, descending: true });
+export function DataTable<T>({
+	label,
+	columns,
+	rows,
+	keyOf,
+	sort,
+	isAscending = false,
+	pageSize = 50,
+	total,
+	scrolls = false,
+	takenAs,
+}: Props<T>) {
+	const [pressed, setBy] = useState<{ title: string; descending: boolean }>();
+	const by = pressed ?? { title: sort, descending: !isAscending };
 	const [page, setPage] = useState(1);
 	const value = columns.find((column) => column.title === by.title)?.value;
 	const sorted = value ? sortRows(rows, value, by.descending) : rows;
@@ -101,7 +117,9 @@ export function DataTable<T>({ label, columns, rows, keyOf, sort, pageSize = 50,
 			{pages > 1 && (
 				<Group justify="space-between">
 					<Text size="sm" c="dimmed">
-						{count(first + 1)} to {count(Math.min(first + pageSize, rows.length))} of {count(rows.length)}
+						{count(first + 1)} to {count(Math.min(first + pageSize, rows.length))} of{" "}
+						{count(Math.max(total ?? 0, rows.length))}
+						{total !== undefined && total > rows.length && `; the first ${count(rows.length)} are here`}
 					</Text>
 					<Pagination
 						size="sm"

@@ -6,13 +6,15 @@ import { Link } from "react-router";
 import { api } from "../api";
 import { isFailedImport, splitTitle } from "../dataset-rule";
 import { count, percent, when } from "../format";
-import { feedPath } from "../links";
+import { ruleInWords } from "../in-words";
+import { feedPath, leaderboardPath } from "../links";
 import { isOpen, keys } from "../queries";
 import { CancelButton } from "./cancel-button";
 import { ConfirmButton } from "./confirm-button";
 import { DataTable } from "./data-table";
 import { ProblemAlert } from "./feedback";
 import { ImportAgain } from "./import-again";
+import { Warnings } from "./warnings";
 
 interface Props {
 	dataset: Dataset;
@@ -23,7 +25,7 @@ interface Props {
 }
 
 export function DatasetDetails({ dataset, onImported, onDeleted }: Props) {
-	const { statistics, progress, problems, problemsTotal, error, experiments, feed } = dataset;
+	const { statistics, progress, problems, problemsTotal, warnings, error, experiments, feed } = dataset;
 	const client = useQueryClient();
 	const discard = useMutation({
 		mutationFn: () =>
@@ -80,11 +82,12 @@ export function DatasetDetails({ dataset, onImported, onDeleted }: Props) {
 								cell: (one) => (one.line ? count(one.line) : "–"),
 							},
 							{ title: "Column", cell: (one) => one.column || "–" },
-							{ title: "Problem", cell: (one) => one.message },
+							{ title: "Problem", cell: (one) => ruleInWords(one.message) },
 						]}
 					/>
 				</>
 			)}
+			<Warnings of={warnings} />
 			{isFailedImport(dataset) && <ImportAgain failed={dataset} onImported={onImported} />}
 			{feed && (
 				<Text size="sm">
@@ -120,6 +123,11 @@ export function DatasetDetails({ dataset, onImported, onDeleted }: Props) {
 							onConfirm={() => discard.mutate()}
 						/>
 					)}
+					{experiments > 0 && (
+						<Button size="xs" variant="default" component={Link} to={leaderboardPath(dataset.id)}>
+							Leaderboard
+						</Button>
+					)}
 					{dataset.state === "SUCCEEDED" && (
 						<Button size="xs" variant="light" component={Link} to={`/experiments/new?dataset=${dataset.id}`}>
 							Train on it
@@ -150,6 +158,7 @@ function StatisticsView({ statistics, split }: { statistics: DatasetStatistics; 
 		["Rows skipped", count(statistics.rowsSkipped)],
 		["Below least rating", count(statistics.belowThreshold)],
 		["Outside the window", count(statistics.outsideWindow)],
+		["Outside the k-core", count(statistics.outsideCore)],
 		["Cold dropped", count(statistics.coldDropped)],
 	];
 	return (

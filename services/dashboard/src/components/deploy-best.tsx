@@ -1,4 +1,4 @@
-import { Button, Text } from "@mantine/core";
+import { Button, Group, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { ExperimentDetail } from "@valence/client";
 import { Link } from "react-router";
@@ -6,6 +6,7 @@ import { runToDeploy, toServe } from "../deploying";
 import { checkpointsQuery, isOpen } from "../queries";
 import { useDeployments } from "../serving-queries";
 import { DeployButton, ServedNow } from "./deploy-button";
+import { useFeedChoice } from "./feed-choice";
 import { RefitFirst } from "./refit-first";
 
 const NAME = "default";
@@ -15,6 +16,7 @@ export function DeployBest({ experiment }: { experiment: ExperimentDetail }) {
 	const forward = isOpen(experiment.state) ? null : runToDeploy(experiment);
 	const checkpoints = useQuery({ ...checkpointsQuery(forward?.run.id ?? ""), enabled: forward !== null });
 	const deployments = useDeployments();
+	const { feed, field } = useFeedChoice(NAME, experiment.dataset.id);
 	if (!forward || !checkpoints.data) return null;
 	const { run, isBest } = forward;
 	const checkpoint = toServe(checkpoints.data);
@@ -35,14 +37,18 @@ export function DeployBest({ experiment }: { experiment: ExperimentDetail }) {
 	return (
 		<>
 			<ServedNow name={NAME} />
-			{run.state === "SUCCEEDED" && <RefitFirst run={run} checkpoint={checkpoint} name={NAME} />}
-			<DeployButton
-				size="xs"
-				variant="default"
-				name={NAME}
-				checkpoint={checkpoint}
-				label={isBest ? "Deploy the best run" : "Deploy its run"}
-			/>
+			<Group align="end" gap="xs">
+				{field}
+				{run.state === "SUCCEEDED" && <RefitFirst run={run} checkpoint={checkpoint} name={NAME} feed={feed} />}
+				<DeployButton
+					size="xs"
+					variant="default"
+					name={NAME}
+					checkpoint={checkpoint}
+					feed={feed}
+					label={isBest ? "Deploy the best run" : "Deploy its run"}
+				/>
+			</Group>
 		</>
 	);
 }

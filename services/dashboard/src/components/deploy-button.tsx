@@ -4,7 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { Problem } from "@valence/client";
 import { useNavigate } from "react-router";
 import { api } from "../api";
-import { isName, replaced, type Servable, servableSentence } from "../deploying";
+import { isName, replaced, type Servable, servableSentence, withFeed } from "../deploying";
 import { inWords } from "../in-words";
 import { userPath } from "../links";
 import { keys } from "../queries";
@@ -15,6 +15,8 @@ interface Props extends ButtonProps {
 	/** The name that it is served under. */
 	name: string;
 	checkpoint: Servable & { id: string };
+	/** Whose rows join people's histories; as it is where nothing is said. */
+	feed?: string | null | undefined;
 	label?: string;
 	/** Does not lead to the Users page. */
 	stays?: boolean;
@@ -25,13 +27,15 @@ export function useDeploy(name: string, stays = false) {
 	const client = useQueryClient();
 	const navigate = useNavigate();
 	return useMutation({
-		mutationFn: (checkpoint: string) => api.put("/deployments/{name}", { path: { name }, body: { checkpoint } }),
+		mutationFn: ({ checkpoint, feed }: { checkpoint: string; feed?: string | null | undefined }) =>
+			api.put("/deployments/{name}", { path: { name }, body: { checkpoint, ...(feed !== undefined && { feed }) } }),
 		onSuccess: async (served) => {
 			notifications.show({
-				message: `${name} serves ${served.checkpoint.model}, epoch ${served.checkpoint.epoch}`,
+				message: `${name} serves ${served.checkpoint.model}, epoch ${served.checkpoint.epoch}${withFeed(served)}`,
 				color: "teal",
 			});
 			await client.invalidateQueries({ queryKey: keys.deployments });
+			await client.invalidateQueries({ queryKey: keys.users });
 			if (stays) return;
 			const somebody = await randomUser(name).catch(() => undefined);
 			const search = new URLSearchParams({ deployment: name });
@@ -45,22 +49,17 @@ export function useDeploy(name: string, stays = false) {
 }
 
 /** Puts a checkpoint into service. Asks where it replaces another model's or dataset's. */
-export function DeployButton({ name, checkpoint, label = "Deploy", stays = false, ...button }: Props) {
+export function DeployButton({ name, checkpoint, feed, label = "Deploy", stays = false, ...button }: Props) {
 	const deployments = useDeployments();
 	const now = deployments.data?.find((one) => one.name === name);
 	const deploy = useDeploy(name, stays);
 	const shared = { loading: deploy.isPending, disabled: !isName(name) || !deployments.data, ...button };
-	const asks = replaced(now, checkpoint);
+	const asks = replaced(now, checkpoint, feed);
+	const serve = () => deploy.mutate({ checkpoint: checkpoint.id, feed });
 	return asks ? (
-		<ConfirmButton
-			{...shared}
-			label={label}
-			{...asks}
-			confirmColor="indigo"
-			onConfirm={() => deploy.mutate(checkpoint.id)}
-		/>
+		<ConfirmButton {...shared} label={label} {...asks} confirmColor="indigo" onConfirm={serve} />
 	) : (
-		<Button {...shared} onClick={() => deploy.mutate(checkpoint.id)}>
+		<Button {...shared} onClick={serve}>
 			{label}
 		</Button>
 	);
@@ -80,7 +79,9 @@ export function ServedNow({ name }: { name: string }) {
 	const now = deployments.data.find((one) => one.name === name);
 	return (
 		<Text size="xs" c="dimmed" className="breaks">
-			{now ? `${name} serves ${servableSentence(now.checkpoint)} now.` : `Nothing is served as ${name || "that"} yet.`}
+			{now
+				? `${name} serves ${servableSentence(now.checkpoint)}${withFeed(now)} now.`
+				: `Nothing is served as ${name || "that"} yet.`}
 		</Text>
 	);
 }

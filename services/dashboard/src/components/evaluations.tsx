@@ -1,16 +1,20 @@
-import { Button, Group, Select, Stack, TagsInput, Text } from "@mantine/core";
+import { Anchor, Button, Group, Select, Stack, TagsInput, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { Evaluation, RunDetail } from "@valence/client";
 import { useState } from "react";
+import { Link } from "react-router";
 import { api } from "../api";
-import { byReading, count, duration, metric, metricTitle } from "../format";
+import { count, duration, metric, metricTitle } from "../format";
 import { inWords } from "../in-words";
-import { cutoffProblem, MASKS, maskOf } from "../protocol";
-import { isOpen, keys, useEvaluations } from "../queries";
+import { readingOrder } from "../measures";
+import { cutoffProblem, MASKS, maskOf, metricsProblem } from "../protocol";
+import { isOpen, keys, useEvaluations, useMetricDefinitions } from "../queries";
+import { useAddress } from "../use-address";
 import { CancelButton } from "./cancel-button";
 import { DataTable } from "./data-table";
 import { Panel } from "./facts";
 import { Loaded, ProblemAlert, StateBadge } from "./feedback";
+import { MetricsField } from "./metrics-field";
 
 /** Measures a checkpoint once more under another rule, and lists what was measured. */
 export function Evaluations({ run }: { run: RunDetail }) {
@@ -20,7 +24,8 @@ export function Evaluations({ run }: { run: RunDetail }) {
 	const [split, setSplit] = useState("test");
 	const [maskTest, setMaskTest] = useState(run.protocol.maskTest);
 	const [cutoffs, setCutoffs] = useState(run.protocol.cutoffs.map(String));
-	const problem = cutoffProblem(cutoffs);
+	const [metrics, setMetrics] = useState(run.protocol.metrics);
+	const cutoffsProblem = cutoffProblem(cutoffs);
 	const best = run.checkpoints.find((one) => one.isBest) ?? run.checkpoints[0];
 	const measure = useMutation({
 		mutationFn: () =>
@@ -31,6 +36,7 @@ export function Evaluations({ run }: { run: RunDetail }) {
 					split: split === "valid" ? "valid" : "test",
 					maskTest: maskOf(maskTest),
 					cutoffs: cutoffs.map(Number),
+					metrics,
 				},
 			}),
 		onSuccess: () => client.invalidateQueries({ queryKey: keys.evaluations(run.id) }),
@@ -71,8 +77,21 @@ export function Evaluations({ run }: { run: RunDetail }) {
 							onChange={(value) => setMaskTest(value ?? "train")}
 							allowDeselect={false}
 						/>
-						<TagsInput label="Cut-offs" size="xs" miw={160} value={cutoffs} onChange={setCutoffs} error={problem} />
-						<Button size="xs" disabled={problem !== null} loading={measure.isPending} onClick={() => measure.mutate()}>
+						<TagsInput
+							label="Cut-offs"
+							size="xs"
+							miw={160}
+							value={cutoffs}
+							onChange={setCutoffs}
+							error={cutoffsProblem}
+						/>
+						<MetricsField size="xs" value={metrics} onChange={setMetrics} />
+						<Button
+							size="xs"
+							disabled={cutoffsProblem !== null || metricsProblem(metrics) !== null}
+							loading={measure.isPending}
+							onClick={() => measure.mutate()}
+						>
 							Evaluate
 						</Button>
 					</Group>
@@ -94,10 +113,18 @@ export function Evaluations({ run }: { run: RunDetail }) {
 	);
 }
 
-const measured = ({ split, epoch, protocol }: Evaluation) =>
-	`${split}, epoch ${epoch}${split === "test" ? `, masks ${protocol.maskTest}` : ""}`;
+/** So many metrics still fit beside each other. */
+const WIDE = 8;
+/** What the address holds for the users of an evaluation, in place of others. */
+const usersOf = ({ id }: Evaluation) => ({ evaluation: id, sort: null, order: null, cursor: null, user: null });
+
+const measured = ({ split, epoch, protocol, datasetId }: Evaluation) =>
+	`${split}, epoch ${epoch}${split === "test" ? `, masks ${protocol.maskTest}` : ""}${datasetId ? ", another dataset" : ""}`;
 
 function EvaluationTable({ items, run }: { items: Evaluation[]; run: RunDetail }) {
+	const known = useMetricDefinitions();
+	const { linkTo } = useAddress();
+	const byReading = readingOrder(known);
 	const names = [...new Set(items.flatMap((one) => Object.keys(one.metrics ?? {})))].sort((a, b) =>
 		byReading(`test.${a}`, `test.${b}`),
 	);
@@ -105,6 +132,7 @@ function EvaluationTable({ items, run }: { items: Evaluation[]; run: RunDetail }
 		<DataTable
 			label="Evaluations"
 			takenAs={`Evaluations of ${run.model}, seed ${run.seed}`}
+			scrolls={names.length > WIDE}
 			rows={items}
 			keyOf={(one) => one.id}
 			columns={[
@@ -129,13 +157,25 @@ function EvaluationTable({ items, run }: { items: Evaluation[]; run: RunDetail }
 					),
 				},
 				...names.map((name) => ({
-					title: metricTitle(`.${name}`),
+					title: metricTitle(`.${name}`, known),
 					numeric: true,
 					value: (one: Evaluation) => one.metrics?.[name],
 					text: (one: Evaluation) => metric(one.metrics?.[name]),
 					cell: (one: Evaluation) => metric(one.metrics?.[name]),
 				})),
-				{ title: "Users", numeric: true, value: (one) => one.users, cell: (one) => count(one.users) },
+				{
+					title: "Users",
+					numeric: true,
+					value: (one) => one.users,
+					cell: (one) =>
+						one.users ? (
+							<Anchor component={Link} to={`${linkTo(usersOf(one))}#users`} size="sm" underline="always">
+								{count(one.users)}
+							</Anchor>
+						) : (
+							count(one.users)
+						),
+				},
 				{ title: "Time", numeric: true, cell: (one) => duration(one.seconds) },
 			]}
 		/>

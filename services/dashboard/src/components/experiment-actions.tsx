@@ -3,15 +3,20 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ExperimentDetail, Run } from "@valence/client";
 import { Link, useNavigate } from "react-router";
 import { api } from "../api";
-import { isOpen, keys } from "../queries";
+import { comparisonAsked, groupsAsked, MOST_GROUPS, tooManyPairs } from "../comparison-asked";
+import { leaderboardPath } from "../links";
+import { isOpen, keys, useMetricDefinitions } from "../queries";
 import { CancelButton } from "./cancel-button";
 import { ConfirmButton } from "./confirm-button";
 import { DeployBest } from "./deploy-best";
 import { ProblemAlert } from "./feedback";
+import { TestDifferences } from "./test-differences";
 
-/** Compare what is drawn, cancel what is open, delete what is over. */
+/** Compare what is drawn, test what is in, cancel what is open, delete what is over. */
 export function ExperimentActions({ experiment, drawn }: { experiment: ExperimentDetail; drawn: Run[] }) {
-	const { id, name, state } = experiment;
+	const { id, name, state, dataset, protocol } = experiment;
+	const known = useMetricDefinitions();
+	const testable = isOpen(state) ? [] : groupsAsked(experiment, known);
 	const client = useQueryClient();
 	const navigate = useNavigate();
 	const discard = useMutation({
@@ -32,6 +37,19 @@ export function ExperimentActions({ experiment, drawn }: { experiment: Experimen
 					to={`/compare?runs=${drawn.map((run) => run.id).join(",")}`}
 				>
 					Compare {drawn.length} runs
+				</Button>
+			)}
+			{testable.length > 1 && testable.length <= MOST_GROUPS && (
+				<TestDifferences
+					variant="default"
+					asked={comparisonAsked(testable)}
+					refusal={tooManyPairs(testable.length, protocol, known)}
+					way="Choose one to compare with on the leaderboard."
+				/>
+			)}
+			{!isOpen(state) && (
+				<Button size="xs" variant="default" component={Link} to={leaderboardPath(dataset.id, protocol.hash)}>
+					Leaderboard
 				</Button>
 			)}
 			{isOpen(state) ? (

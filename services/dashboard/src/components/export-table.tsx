@@ -5,6 +5,7 @@ import { Link } from "react-router";
 import { api } from "../api";
 import { wish } from "../exports";
 import { bytes, count, when } from "../format";
+import { inWords } from "../in-words";
 import { isOpen, keys } from "../queries";
 import { CancelButton } from "./cancel-button";
 import { ConfirmButton } from "./confirm-button";
@@ -86,7 +87,7 @@ function Progressing({ one }: { one: Export }) {
 			)}
 			{error && (
 				<Text size="xs" c="red">
-					{error.code}: {error.message}
+					{inWords(error).title}
 				</Text>
 			)}
 		</>

@@ -8,17 +8,21 @@ import { keys } from "../queries";
 import { DataTable } from "./data-table";
 import { Panel } from "./facts";
 import { Loaded, ProblemAlert } from "./feedback";
+import { ItemName } from "./item-name";
 import { SEARCH_MS } from "./search-field";
 
 /** What interactions are about, and whether it can be had. */
-export function FeedItems({ name }: { name: string }) {
+export function FeedItems({ name, total }: { name: string; total: number }) {
 	const client = useQueryClient();
 	const [id, setId] = useState("");
 	const [asked] = useDebouncedValue(id, SEARCH_MS);
 	const change = useMutation({
 		mutationFn: (item: { item: string; available: boolean }) =>
 			api.put("/feeds/{name}/items", { path: { name }, body: { items: [item] } }),
-		onSettled: () => client.invalidateQueries({ queryKey: [...keys.feed(name), "items"] }),
+		onSettled: async () => {
+			await client.invalidateQueries({ queryKey: [...keys.feed(name), "items"] });
+			await client.invalidateQueries({ queryKey: keys.users });
+		},
 	});
 	return (
 		<Panel title="Items">
@@ -42,11 +46,12 @@ export function FeedItems({ name }: { name: string }) {
 								rows={items}
 								keyOf={(item) => item.id}
 								pageSize={10}
+								total={total}
 								columns={[
 									{
 										title: "Item",
 										lead: true,
-										cell: (item) => <span className="breaks">{item.title ?? item.id}</span>,
+										cell: (item) => <ItemName item={item} />,
 									},
 									{ title: "Tags", cell: (item) => <span className="breaks">{item.tags.join(", ") || "–"}</span> },
 									{

@@ -5,24 +5,30 @@ import { useState } from "react";
 import { Link } from "react-router";
 import { api } from "../api";
 import { useFeedUsers } from "../feed-queries";
+import { erasureSentence } from "../feed-words";
 import { count, when } from "../format";
 import { datasetPath } from "../links";
 import { keys } from "../queries";
 import { ConfirmButton } from "./confirm-button";
 import { DataTable } from "./data-table";
 import { Panel } from "./facts";
+import { useSnapshots } from "./feed-uses";
 import { Loaded, ProblemAlert } from "./feedback";
 import { SEARCH_MS } from "./search-field";
 
 /** Who came last, or is looked for; and how somebody is erased. */
-export function FeedPeople({ name }: { name: string }) {
+export function FeedPeople({ name, total }: { name: string; total: number }) {
 	const client = useQueryClient();
+	const snapshots = useSnapshots(name);
 	const [id, setId] = useState("");
 	const [asked] = useDebouncedValue(id, SEARCH_MS);
 	const erase = useMutation({
 		mutationFn: (user: string) => api.delete("/feeds/{name}/users/{id}", { path: { name, id: user } }),
 		onSuccess: () => setId(""),
-		onSettled: () => client.invalidateQueries({ queryKey: keys.feed(name) }),
+		onSettled: async () => {
+			await client.invalidateQueries({ queryKey: keys.feed(name) });
+			await client.invalidateQueries({ queryKey: keys.users });
+		},
 	});
 	return (
 		<Panel title="Users">
@@ -64,6 +70,7 @@ export function FeedPeople({ name }: { name: string }) {
 								rows={users}
 								keyOf={(user) => user.id}
 								pageSize={10}
+								total={total}
 								columns={[
 									{ title: "User", lead: true, cell: (user) => <span className="breaks">{user.id}</span> },
 									{
@@ -88,7 +95,7 @@ export function FeedPeople({ name }: { name: string }) {
 												label="Erase"
 												aria-label={`Erase ${user.id}`}
 												question={`Erase ${user.id} with ${count(user.interactions)} interactions?`}
-												consequence="Nothing of this feed holds the person afterwards, and no next snapshot. This cannot be undone."
+												consequence={erasureSentence(snapshots)}
 												loading={erase.isPending && erase.variables === user.id}
 												onConfirm={() => erase.mutate(user.id)}
 											/>

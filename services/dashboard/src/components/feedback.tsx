@@ -3,7 +3,7 @@ import { ExclamationTriangleIcon } from "@radix-ui/react-icons";
 import type { UseQueryResult } from "@tanstack/react-query";
 import { type JobState, Problem } from "@valence/client";
 import type { ReactNode } from "react";
-import { type Failed, fieldOf, inWords } from "../in-words";
+import { type Failed, fieldOf, inWords, ruleInWords } from "../in-words";
 
 const COLOURS: Record<JobState, string> = {
 	QUEUED: "gray",
@@ -12,9 +12,18 @@ const COLOURS: Record<JobState, string> = {
 	FAILED: "red",
 	CANCELLED: "yellow",
 };
-export const StateBadge = ({ state }: { state: JobState }) => (
-	<Badge className="state" color={COLOURS[state]} variant="dot" size="sm" miw="max-content" tt="none" fw={500}>
-		{state.toLowerCase()}
+/** A trial that was pruned has succeeded, too. */
+export const StateBadge = ({ state, isPruned = false }: { state: JobState; isPruned?: boolean }) => (
+	<Badge
+		className="state"
+		color={isPruned ? "orange" : COLOURS[state]}
+		variant="dot"
+		size="sm"
+		miw="max-content"
+		tt="none"
+		fw={500}
+	>
+		{isPruned ? "pruned" : state.toLowerCase()}
 	</Badge>
 );
 
@@ -24,12 +33,13 @@ export function ProblemAlert({ error }: { error: Error | Failed | null }) {
 	const { message } = error;
 	const code = "code" in error ? error.code : "";
 	const { title, hint, namesFields } = inWords({ code, message });
+	const said = ruleInWords(message);
 	// What is said in other words already is not said again.
 	const fields =
-		error instanceof Problem && (namesFields || title === message)
+		error instanceof Problem && (namesFields || title === said)
 			? error.errors.filter((one) => one.message !== message)
 			: [];
-	const isSaid = title === message || hint?.includes(message);
+	const isSaid = title === said || hint?.includes(said);
 	return (
 		<Alert color="red" icon={<ExclamationTriangleIcon width={18} height={18} />} title={title} role="alert">
 			{hint && <Text size="sm">{hint}</Text>}

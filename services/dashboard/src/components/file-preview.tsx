@@ -1,10 +1,13 @@
 import { Alert, Badge, Box, Group, Menu, Select, Table, Text, UnstyledButton } from "@mantine/core";
 import { ChevronDownIcon } from "@radix-ui/react-icons";
 import type { PreviewedColumn, PreviewedFile } from "@valence/client";
-import { columnRoles, dialectSentence, ROLES } from "../import-wizard";
+import { columnRoles, dialectSentence, type ROLES } from "../import-wizard";
+import { ruleInWords } from "../in-words";
 
 interface Props {
 	file: PreviewedFile;
+	/** What it may hold. */
+	roles: typeof ROLES;
 	/** Absent where the file came in an archive, whose names say what its files are. */
 	onRole: ((role: string) => void) | undefined;
 	/** Null: as it was recognised. */
@@ -16,7 +19,7 @@ interface Props {
 const MOST_PROBLEMS = 5;
 
 /** The beginning of a file as it will be read; what a column is can be changed by pressing it. */
-export function FilePreview({ file, onRole, onColumn, problems }: Props) {
+export function FilePreview({ file, roles, onRole, onColumn, problems }: Props) {
 	return (
 		<Box component="section" aria-label={`Beginning of ${file.name}`}>
 			<Group justify="space-between" align="end" mb={6} gap="xs">
@@ -33,7 +36,7 @@ export function FilePreview({ file, onRole, onColumn, problems }: Props) {
 						size="xs"
 						w={230}
 						aria-label={`What ${file.name} holds`}
-						data={ROLES}
+						data={roles}
 						value={file.role}
 						onChange={(role) => role && onRole(role)}
 						allowDeselect={false}
@@ -45,7 +48,7 @@ export function FilePreview({ file, onRole, onColumn, problems }: Props) {
 					{problems.slice(0, MOST_PROBLEMS).map(({ line, message }) => (
 						<Text key={`${line} ${message}`} size="xs" className="breaks">
 							{line > 0 && `Line ${line}: `}
-							{message}
+							{ruleInWords(message)}
 						</Text>
 					))}
 					{problems.length > MOST_PROBLEMS && <Text size="xs">and {problems.length - MOST_PROBLEMS} more</Text>}

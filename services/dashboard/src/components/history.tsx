@@ -1,4 +1,4 @@
-import { Checkbox, Text, Title } from "@mantine/core";
+import { Badge, Checkbox, Text, Title } from "@mantine/core";
 import type { Deployment, HistoryItem, UserInterests } from "@valence/client";
 import { count } from "../format";
 import { namesOf, titleOf } from "../interests";
@@ -82,7 +82,12 @@ export function History({ deployment, profile: { interests, history, historyTota
 						lead: true,
 						cell: (item) => (
 							<span className={without.includes(item.id) ? "left-out" : undefined}>
-								<ItemName item={item} />
+								<ItemName item={item} />{" "}
+								{item.live && (
+									<Badge size="xs" variant="light" color="teal" tt="none">
+										live
+									</Badge>
+								)}
 							</span>
 						),
 					},

@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Stack, Text } from "@mantine/core";
+import { Anchor, Badge, Button, Group, Stack, Text } from "@mantine/core";
 import { useDebouncedValue, useLocalStorage } from "@mantine/hooks";
 import { ShuffleIcon } from "@radix-ui/react-icons";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
@@ -102,13 +102,24 @@ function FoundUsers({ deployment }: { deployment: string }) {
 								{
 									title: "User",
 									lead: true,
-									cell: ({ id }) => (
-										<Anchor component={Link} to={pathOf(id)} size="sm" className="breaks">
-											{id}
-										</Anchor>
+									cell: ({ id, inDataset }) => (
+										<>
+											<Anchor component={Link} to={pathOf(id)} size="sm" className="breaks">
+												{id}
+											</Anchor>{" "}
+											{!inDataset && (
+												<Badge size="xs" variant="light" color="teal" tt="none">
+													of the feed alone
+												</Badge>
+											)}
+										</>
 									),
 								},
-								{ title: "Interactions", numeric: true, cell: ({ interactions }) => count(interactions) },
+								{
+									title: "Interactions",
+									numeric: true,
+									cell: ({ interactions, inDataset }) => (inDataset ? count(interactions) : "–"),
+								},
 							]}
 						/>
 					)}

@@ -1,9 +1,8 @@
 import { Group, Text } from "@mantine/core";
-import type { Line } from "../curves";
 import { ColourDot } from "./colour-dot";
 
 /** The names of the lines of all charts beside it. */
-export const Legend = ({ lines }: { lines: Line[] }) => (
+export const Legend = ({ lines }: { lines: { id: string; label: string }[] }) => (
 	<Group gap="4px 16px" role="group" aria-label="Legend">
 		{lines.map(({ id, label }, index) => (
 			<Group key={id} gap={6} wrap="nowrap">

@@ -5,6 +5,7 @@ import { changesOf, isSilent, type Steering } from "../steering";
 import { useAddress } from "../use-address";
 import { AnsweredBy } from "./answered-by";
 import { ProblemAlert } from "./feedback";
+import { FreshField } from "./fresh-field";
 import { Movements } from "./movements";
 import { Ranking } from "./ranking";
 import { Shelves } from "./shelves";
@@ -13,6 +14,8 @@ import { TagFilter } from "./tag-filter";
 interface Props {
 	deployment: string;
 	label: string;
+	/** Whether new items can be asked for: it is served with a feed. */
+	hasFeed: boolean;
 	steering: Steering;
 	list: UseQueryResult<Recommendations, Error>;
 	/** Of the interests; none where the model tells none apart. */
@@ -20,7 +23,7 @@ interface Props {
 }
 
 /** A list, or a shelf an interest, filtered as asked; and what steering changes in it. */
-export function ListView({ deployment, label, steering, list, names }: Props) {
+export function ListView({ deployment, label, hasFeed, steering, list, names }: Props) {
 	const { change } = useAddress();
 	return (
 		<Stack gap="xs">
@@ -39,6 +42,7 @@ export function ListView({ deployment, label, steering, list, names }: Props) {
 				)}
 			</Group>
 			<TagFilter deployment={deployment} steering={steering} />
+			{(hasFeed || steering.fresh > 0) && <FreshField steering={steering} />}
 			<ProblemAlert error={list.error} />
 			{isSilent(steering) ? (
 				<Text size="sm">Every interest is muted: nothing is left to recommend by.</Text>

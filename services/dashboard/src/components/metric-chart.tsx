@@ -1,20 +1,32 @@
 import { LineChart } from "@mantine/charts";
 import { Paper, SimpleGrid, Text } from "@mantine/core";
+import type { Protocol } from "@valence/client";
 import { colourOf, isDashed } from "../colours";
 import { curvesOf, type Line, labelledLevels } from "../curves";
 import { metric, metricTitle, tick } from "../format";
+import { useMetricDefinitions } from "../queries";
 
-/** The loss and the first validation metrics of runs over their epochs. */
-export const MetricCharts = ({ lines, cutoff }: { lines: Line[]; cutoff: number }) => (
-	<SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
-		<MetricChart split="train" name="loss" lines={lines} />
-		<MetricChart split="valid" name={`recall@${cutoff}`} lines={lines} />
-		<MetricChart split="valid" name={`ndcg@${cutoff}`} lines={lines} />
-	</SimpleGrid>
-);
+interface Props {
+	lines: Line[];
+	/** Of the first of them. */
+	protocol: Pick<Protocol, "metrics" | "cutoffs"> | undefined;
+}
+
+/** The loss, what decides on validation, and the first other metric there, over the epochs of runs. */
+export function MetricCharts({ lines, protocol }: Props) {
+	const [cutoff = 20] = protocol?.cutoffs ?? [];
+	const other = protocol?.metrics.find((name) => name !== "recall");
+	return (
+		<SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
+			<MetricChart split="train" name="loss" lines={lines} />
+			<MetricChart split="valid" name={`recall@${cutoff}`} lines={lines} />
+			{other && <MetricChart split="valid" name={`${other}@${cutoff}`} lines={lines} />}
+		</SimpleGrid>
+	);
+}
 
 function MetricChart({ split, name, lines }: { split: string; name: string; lines: Line[] }) {
-	const title = metricTitle(`${split}.${name}`);
+	const title = metricTitle(`${split}.${name}`, useMetricDefinitions());
 	const { curves, levels, rows, isUnmeasurable } = curvesOf(lines, split, name);
 	// The legend has them all.
 	const labelled = lines.length > 1 ? labelledLevels({ curves, levels, rows }) : [];

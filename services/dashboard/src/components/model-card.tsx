@@ -1,8 +1,7 @@
 import { Anchor, Button, Group, Stack, Text } from "@mantine/core";
-import type { ConfigField, Model } from "@valence/client";
+import { type ConfigField, type Model, plain } from "@valence/client";
 import { Link } from "react-router";
 import { boundsOf } from "../config-fields";
-import { plain } from "../format";
 import { Capabilities } from "./capabilities";
 import { DataTable } from "./data-table";
 import { Panel } from "./facts";

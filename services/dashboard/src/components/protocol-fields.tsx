@@ -1,6 +1,8 @@
 import { Select, SimpleGrid, TagsInput, TextInput } from "@mantine/core";
 import type { ReactNode } from "react";
 import { cutoffProblem, MASKS, protocolSentence, type Shared, seedProblem } from "../protocol";
+import { useMetricDefinitions } from "../queries";
+import { MetricsField } from "./metrics-field";
 
 interface Props {
 	shared: Shared;
@@ -40,8 +42,13 @@ export const ProtocolFields = ({ shared, onChange, datasets, refused }: Props) =
 			/>
 		</SimpleGrid>
 		<details className="more">
-			<summary>How runs are measured: {protocolSentence(shared)}</summary>
+			<summary>How runs are measured: {protocolSentence(shared, useMetricDefinitions())}</summary>
 			<SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="sm" mt="xs">
+				<MetricsField
+					value={shared.metrics}
+					onChange={(metrics) => onChange({ metrics })}
+					error={refused("/protocol/metrics")}
+				/>
 				<TagsInput
 					label="Cut-offs"
 					value={shared.cutoffs}

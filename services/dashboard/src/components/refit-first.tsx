@@ -18,6 +18,7 @@ interface Props {
 	checkpoint: Servable;
 	/** The name to serve under. */
 	name: string;
+	feed?: string | null | undefined;
 	/** Does not lead to the Users page. */
 	stays?: boolean;
 }
@@ -25,7 +26,7 @@ interface Props {
 const LABEL = "Refit on all data, then deploy";
 
 /** The way to serve what has learnt from every interaction: trains that, and puts it into service once it is there. */
-export function RefitFirst({ run, checkpoint, name, stays = false }: Props) {
+export function RefitFirst({ run, checkpoint, name, feed, stays = false }: Props) {
 	const client = useQueryClient();
 	const deployments = useDeployments();
 	const { mutate: deploy, isIdle: isNotYet } = useDeploy(name, stays);
@@ -42,11 +43,12 @@ export function RefitFirst({ run, checkpoint, name, stays = false }: Props) {
 	const refit = useQuery({ ...runQuery(id), enabled: id !== "" }).data;
 	const done = refit?.state === "SUCCEEDED" ? toServe(refit.checkpoints) : undefined;
 	useEffect(() => {
-		if (isWanted && done && isNotYet) deploy(done.id);
-	}, [isWanted, done, isNotYet, deploy]);
+		if (isWanted && done && isNotYet) deploy({ checkpoint: done.id, feed });
+	}, [isWanted, done, isNotYet, deploy, feed]);
 
 	if (id !== "" && !refit) return null;
-	if (done) return <DeployButton size="xs" name={name} checkpoint={done} stays={stays} label="Deploy the refit" />;
+	if (done)
+		return <DeployButton size="xs" name={name} checkpoint={done} feed={feed} stays={stays} label="Deploy the refit" />;
 	if (refit && isOpen(refit.state)) {
 		return (
 			<Text size="xs" c="dimmed" role="status">
@@ -60,7 +62,7 @@ export function RefitFirst({ run, checkpoint, name, stays = false }: Props) {
 	}
 	const shared = { size: "xs", loading: begin.isPending, disabled: !isName(name) || !deployments.data };
 	const now = deployments.data?.find((one) => one.name === name);
-	const asks = replaced(now, checkpoint);
+	const asks = replaced(now, checkpoint, feed);
 	return (
 		<>
 			{asks ? (

@@ -2,24 +2,29 @@ import { Text } from "@mantine/core";
 import type { SeedGroup } from "@valence/client";
 import { bestValue } from "../best-value";
 import { describe, groupLabelOf, tellingFields } from "../config-fields";
-import { metric, metricTitle } from "../format";
+import { metricTitle } from "../format";
+import type { Mark } from "../marks";
+import { useMetricDefinitions } from "../queries";
 import { allIn, seedsSentence } from "../seeds";
 import { BySplit } from "./by-split";
-import { type Column, DataTable } from "./data-table";
+import { DataTable } from "./data-table";
+import { metricColumn } from "./metric-column";
 
 interface Props {
 	/** Of the experiment. */
 	name: string;
 	groups: SeedGroup[];
+	/** Of a metric of the test: recall@20. */
+	markOf: (group: SeedGroup, metric: string) => Mark | undefined;
 }
 
-/** Every configuration of an experiment: its metrics on one split, mean ± deviation over its seeds. */
+/** Every configuration of an experiment: its metrics on one split, with an interval where they were compared, else ± deviation over its seeds. */
 export function Results({ groups, ...rest }: Props) {
 	const names = [...new Set(groups.flatMap((group) => Object.keys(group.metrics)))].filter(
 		(name) => !name.startsWith("train."),
 	);
 	return (
-		<BySplit title="Results, mean ± deviation over seeds" names={names}>
+		<BySplit title="Results, means over seeds" names={names}>
 			{(shown) =>
 				shown.length === 0 ? (
 					<Text size="sm" c="dimmed">
@@ -33,8 +38,9 @@ export function Results({ groups, ...rest }: Props) {
 	);
 }
 
-function SplitResults({ name: experiment, groups, names }: Props & { names: string[] }) {
+function SplitResults({ name: experiment, groups, names, markOf }: Props & { names: string[] }) {
 	const telling = tellingFields(groups);
+	const known = useMetricDefinitions();
 	const isMoving = groups.some(({ seedsOpen }) => seedsOpen > 0);
 	return (
 		<DataTable
@@ -43,7 +49,7 @@ function SplitResults({ name: experiment, groups, names }: Props & { names: stri
 			scrolls
 			rows={groups}
 			keyOf={(group) => `${group.model} ${group.configHash}`}
-			sort={metricTitle(names[0] ?? "")}
+			sort={metricTitle(names[0] ?? "", known)}
 			columns={[
 				{
 					title: "Model",
@@ -76,7 +82,21 @@ function SplitResults({ name: experiment, groups, names }: Props & { names: stri
 					],
 					cell: (group) => <span className="together">{seedsSentence(group)}</span>,
 				},
-				...names.map((name) => metricColumn(name, groups, (group) => !isMoving && allIn(group))),
+				...names.map((name) => {
+					const best = bestValue(
+						name,
+						groups.map(({ metrics }) => metrics[name]?.mean),
+						known,
+					);
+					return metricColumn<SeedGroup>({
+						title: metricTitle(name, known),
+						rows: groups,
+						meanOf: ({ metrics }) => ({ mean: metrics[name]?.mean, deviation: metrics[name]?.deviation }),
+						markOf: (group) => (name.startsWith("test.") ? markOf(group, name.replace("test.", "")) : undefined),
+						// Sure is no mean that still moves, and none that lacks a seed.
+						isBest: (group) => best !== undefined && group.metrics[name]?.mean === best && !isMoving && allIn(group),
+					});
+				}),
 			]}
 		/>
 	);
@@ -90,35 +110,3 @@ const configValue = ({ config }: SeedGroup, field: string) => {
 			? null
 			: JSON.stringify(value);
 };
-
-/** The best is bold once it is sure: no mean that still moves, none that lacks a seed. */
-function metricColumn(name: string, groups: SeedGroup[], isSure: (group: SeedGroup) => boolean): Column<SeedGroup> {
-	const title = metricTitle(name);
-	const meanOf = (group: SeedGroup) => group.metrics[name]?.mean;
-	const deviationOf = (group: SeedGroup) => group.metrics[name]?.deviation;
-	const best = bestValue(name, groups.map(meanOf));
-	const isBest = (group: SeedGroup) => best !== undefined && meanOf(group) === best && isSure(group);
-	const spread = (group: SeedGroup) => {
-		const deviation = deviationOf(group);
-		return deviation == null ? "" : ` ± ${metric(deviation)}`;
-	};
-	return {
-		title,
-		numeric: true,
-		value: meanOf,
-		text: (group) => metric(meanOf(group)) + spread(group),
-		values: [
-			{ title, of: meanOf },
-			{ title: `${title} deviation`, of: deviationOf },
-		],
-		isBest,
-		cell: (group) => (
-			<Text span size="sm" fw={isBest(group) ? 700 : undefined} className="together">
-				{metric(meanOf(group))}
-				<Text span size="xs" c="dimmed" fw={400}>
-					{spread(group)}
-				</Text>
-			</Text>
-		),
-	};
-}

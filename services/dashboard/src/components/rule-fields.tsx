@@ -17,6 +17,8 @@ const FILTERS = [
 interface Props {
 	texts: RuleTexts;
 	onChange: (texts: RuleTexts) => void;
+	/** Columns are known of a feed. */
+	ofFeed?: boolean;
 	/** What is wrong before anything is sent, by field. */
 	problems: Record<string, string>;
 	/** What the service said of the field at a pointer. */
@@ -24,11 +26,11 @@ interface Props {
 }
 
 /** How an upload is read, split and filtered. */
-export function RuleFields({ texts, onChange, problems, refused }: Props) {
+export function RuleFields({ texts, onChange, ofFeed = false, problems, refused }: Props) {
 	const change = (next: Partial<RuleTexts>) => onChange({ ...texts, ...next });
 	return (
-		<SimpleGrid cols={{ base: 1, sm: 2, lg: 5 }} spacing="sm">
-			{COLUMNS.map((column) => (
+		<SimpleGrid cols={ofFeed ? { base: 1, sm: 2 } : { base: 1, sm: 2, lg: 5 }} spacing="sm">
+			{(ofFeed ? [] : COLUMNS).map((column) => (
 				<TextInput
 					key={column}
 					label={`Column of the ${column}`}

@@ -3,6 +3,7 @@ import { Link } from "react-router";
 import { bestValue } from "../best-value";
 import type { Compared } from "../compared";
 import { metric, metricTitle } from "../format";
+import { useMetricDefinitions } from "../queries";
 import { BySplit } from "./by-split";
 import { ColourDot } from "./colour-dot";
 import { type Column, DataTable } from "./data-table";
@@ -29,12 +30,13 @@ function SplitMetrics({ compared, isComparable, remove, names }: Props & { names
 		(name: string) =>
 		({ run }: Compared) =>
 			run.metrics[name];
+	const known = useMetricDefinitions();
 	const columns: Column<Compared>[] = names.map((name) => {
-		const best = bestValue(name, compared.map(metricOf(name)));
+		const best = bestValue(name, compared.map(metricOf(name)), known);
 		const isBest = (one: Compared) =>
 			isComparable && !name.startsWith("train.") && best !== undefined && metricOf(name)(one) === best;
 		return {
-			title: metricTitle(name),
+			title: metricTitle(name, known),
 			numeric: true,
 			value: metricOf(name),
 			text: (one) => metric(metricOf(name)(one)),

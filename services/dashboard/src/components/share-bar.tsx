@@ -1,28 +1,38 @@
 import { Box, Group, Text, Tooltip } from "@mantine/core";
+import { LINEAR } from "@valence/client";
 import { cssColourOf } from "../colours";
 import { percent } from "../format";
 import { nameAt } from "../interests";
 import { ColourDot } from "./colour-dot";
 
-/** Parts of a whole, one colour an interest. */
-export const ShareBar = ({ shares, names }: { shares: number[]; names: string[] }) => {
-	const label = shares.map((share, index) => `${nameAt(names, index)} ${percent(share)}`).join(", ");
+interface Props {
+	shares: number[];
+	/** What the interests leave to the model's linear path, where it has one. */
+	linear?: number | undefined;
+	names: string[];
+}
+
+/** Parts of a whole, one colour an interest, none what is no interest. */
+export const ShareBar = ({ shares, linear, names }: Props) => {
+	const parts: { cause: number | typeof LINEAR; share: number }[] = shares.map((share, cause) => ({ cause, share }));
+	if (linear !== undefined) parts.push({ cause: LINEAR, share: linear });
+	const label = parts.map(({ cause, share }) => `${nameAt(names, cause)} ${percent(share)}`).join(", ");
 	return (
 		<Tooltip label={label} multiline maw={320}>
 			<Group gap={1} w={120} h={8} wrap="nowrap" role="img" aria-label={label} className="bar">
-				{shares.map((share, index) => (
-					// biome-ignore lint/suspicious/noArrayIndexKey: an interest is its index
-					<Box key={index} h="100%" style={{ width: `${share * 100}%`, background: cssColourOf(index) }} />
+				{parts.map(({ cause, share }) => (
+					<Box key={cause} h="100%" style={{ width: `${share * 100}%`, background: cssColourOf(cause) }} />
 				))}
 			</Group>
 		</Tooltip>
 	);
 };
 
-export const InterestLabel = ({ index, names }: { index: number; names: string[] }) => (
+/** Of an interest, cut where it is long; or of what stands beside them, which is always the same and never cut. */
+export const InterestLabel = ({ index, names }: { index: number | typeof LINEAR; names: string[] }) => (
 	<Group gap={6} wrap="nowrap" component="span" className="label">
 		<ColourDot index={index} />
-		<Text span size="sm" truncate title={nameAt(names, index)}>
+		<Text span size="sm" truncate={index !== LINEAR} title={nameAt(names, index)}>
 			{nameAt(names, index)}
 		</Text>
 	</Group>

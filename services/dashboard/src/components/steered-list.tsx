@@ -2,13 +2,14 @@ import { SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import type { Deployment, Interest, Recommendations } from "@valence/client";
 import { useRef } from "react";
-import { nameAt, namesOf } from "../interests";
+import { linearShareOf, nameAt, namesOf } from "../interests";
 import { type Person, useList } from "../serving-queries";
 import { bodyOf, changesOf, filled, isBent, isSilent, type Steering, weighed } from "../steering";
 import { useAddress } from "../use-address";
 import { InterestCard } from "./interest-card";
 import { KeepSteering } from "./keep-steering";
 import { KeptSteering } from "./kept-steering";
+import { LinearCard } from "./linear-card";
 import { ListView } from "./list-view";
 import { SEARCH_MS } from "./search-field";
 import { SteeringBar } from "./steering-bar";
@@ -36,6 +37,7 @@ export function SteeredList({ deployment, person, label, steering, unasked, inte
 	const [asked] = useDebouncedValue(JSON.stringify(bodyOf(steering)), SEARCH_MS);
 	const silent = isSilent(steering);
 	const list = useList(deployment, person, JSON.parse(asked), !silent);
+	const linear = linearShareOf((list.data ?? unasked).items);
 	const unaskedWeights = filled(unasked.interests, unasked.steering?.kept ? unasked.steering.weights : []);
 	const weights = filled(unasked.interests, steering.weights ?? unaskedWeights);
 	const weigh = (interest: number) => (weight: number, isFine: boolean) =>
@@ -76,6 +78,7 @@ export function SteeredList({ deployment, person, label, steering, unasked, inte
 							/>
 						</InterestCard>
 					))}
+					{linear !== null && <LinearCard share={linear} />}
 				</SimpleGrid>
 				{isBent(steering) && (
 					<SteeringBar
@@ -93,7 +96,14 @@ export function SteeredList({ deployment, person, label, steering, unasked, inte
 					</SteeringBar>
 				)}
 			</Stack>
-			<ListView deployment={deployment.name} label={label} steering={steering} list={list} names={names} />
+			<ListView
+				deployment={deployment.name}
+				label={label}
+				hasFeed={deployment.feed !== null}
+				steering={steering}
+				list={list}
+				names={names}
+			/>
 		</div>
 	);
 }

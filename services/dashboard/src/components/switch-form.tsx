@@ -4,6 +4,7 @@ import type { Checkpoint } from "@valence/client";
 import { useState } from "react";
 import { runQuery, useCheckpoints } from "../queries";
 import { DeployButton } from "./deploy-button";
+import { useFeedChoice } from "./feed-choice";
 import { RefitFirst } from "./refit-first";
 
 interface Props {
@@ -20,6 +21,7 @@ export function SwitchForm({ name, serving }: Props) {
 	const checkpoints = useCheckpoints().data ?? [];
 	const [chosenId, setChosenId] = useState<string | null>(null);
 	const chosen = checkpoints.find(({ id }) => id === chosenId && id !== serving);
+	const { feed, field } = useFeedChoice(name, chosen?.dataset.id);
 	const run = useQuery({ ...runQuery(chosen?.runId ?? ""), enabled: chosen !== undefined }).data;
 	return (
 		<Group align="end" gap="xs">
@@ -34,10 +36,13 @@ export function SwitchForm({ name, serving }: Props) {
 				value={chosen?.id ?? null}
 				onChange={setChosenId}
 			/>
+			{chosen && field}
 			{chosen?.isBest && chosen.vouchedBy === null && run?.state === "SUCCEEDED" && (
-				<RefitFirst key={run.id} run={run} checkpoint={chosen} name={name} stays />
+				<RefitFirst key={run.id} run={run} checkpoint={chosen} name={name} feed={feed} stays />
 			)}
-			{chosen && <DeployButton size="xs" variant="default" stays label="Switch" name={name} checkpoint={chosen} />}
+			{chosen && (
+				<DeployButton size="xs" variant="default" stays label="Switch" name={name} checkpoint={chosen} feed={feed} />
+			)}
 		</Group>
 	);
 }

@@ -16,14 +16,14 @@ import {
 	problemText,
 	roleToSend,
 	ruleWith,
-	withColumn,
 	withFiles,
 	withoutFiles,
 } from "../import-wizard";
+import { ruleInWords } from "../in-words";
 import { keys, usePreview } from "../queries";
 import { Panel } from "./facts";
 import { ProblemAlert } from "./feedback";
-import { FilePreview } from "./file-preview";
+import { FilesPreview } from "./files-preview";
 import { PublicDatasets } from "./public-datasets";
 import { RuleFields } from "./rule-fields";
 
@@ -147,34 +147,8 @@ export function UploadWizard({ onImported }: { onImported: (dataset: Dataset) =>
 								Reading the beginning of the files …
 							</Text>
 						)}
-						{preview.error && (
-							<Alert color="yellow" title="The beginning of the files cannot be shown">
-								<Text size="sm">{preview.error.message} The import itself says more.</Text>
-							</Alert>
-						)}
-						{preview.data?.files.map((file) => (
-							<FilePreview
-								key={`${file.file} ${file.name}`}
-								file={file}
-								problems={preview.data.problems.filter((problem) => problem.file === file.name)}
-								onRole={
-									preview.data.files.filter((one) => one.file === file.file).length === 1
-										? (role) => setFiles(files.map((one) => (one.file.name === file.file ? { ...one, role } : one)))
-										: undefined
-								}
-								onColumn={(index, role) => setChoices(withColumn(choices, file, index, role))}
-							/>
-						))}
+						<FilesPreview files={files} preview={preview} onFiles={setFiles} choices={choices} onChoices={setChoices} />
 						{preview.data && <Unshown preview={preview.data} said={reason} />}
-						{preview.data && preview.data.warnings.length > 0 && (
-							<Alert color="yellow" p="xs">
-								{preview.data.warnings.map((warning) => (
-									<Text key={problemText(warning)} size="sm" className="breaks">
-										{problemText(warning)}
-									</Text>
-								))}
-							</Alert>
-						)}
 						<TextInput
 							label="Name"
 							placeholder={files[0]?.file.name.split(".")[0]}
@@ -228,7 +202,8 @@ export function UploadWizard({ onImported }: { onImported: (dataset: Dataset) =>
 /** Problems of files of which nothing is shown, but for what is said beside the button. */
 function Unshown({ preview: { files, problems }, said }: { preview: Preview; said: string | null }) {
 	const others = problems.filter(
-		({ file, message }) => message !== said && !files.some(({ name, columns }) => name === file && columns.length > 0),
+		({ file, message }) =>
+			ruleInWords(message) !== said && !files.some(({ name, columns }) => name === file && columns.length > 0),
 	);
 	return (
 		others.length > 0 && (

@@ -2,6 +2,7 @@ import { Anchor, Button, Stack } from "@mantine/core";
 import { useQueries } from "@tanstack/react-query";
 import { Link, useSearchParams } from "react-router";
 import { MOST_LINES } from "../colours";
+import { CompareWays } from "../components/compare-ways";
 import { Comparison } from "../components/comparison";
 import { EmptyState, ProblemAlert } from "../components/feedback";
 import { PageHeader } from "../components/page-header";
@@ -18,7 +19,7 @@ export function ComparePage() {
 	return (
 		<Stack>
 			<PageHeader
-				title="Compare runs"
+				title="Compare"
 				details={ids.length > 0 ? `${ids.length} of at most ${MOST_LINES}` : undefined}
 				actions={
 					ids.length > 0 && (
@@ -28,6 +29,7 @@ export function ComparePage() {
 					)
 				}
 			/>
+			<CompareWays now="/compare" />
 			<RunPicker ids={ids} setIds={setIds} />
 			<ProblemAlert error={details.find(({ error }) => error)?.error ?? null} />
 			{ids.length === 0 && (

@@ -1,23 +1,28 @@
-import { Anchor, Checkbox, Code, Group, Progress, Stack, Text, Title } from "@mantine/core";
+import { Anchor, Checkbox, Code, Group, Progress, Stack, Switch, Text, Title } from "@mantine/core";
 import { useQueries } from "@tanstack/react-query";
-import type { ExperimentDetail, Run } from "@valence/client";
+import { type ExperimentDetail, standing } from "@valence/client";
 import { useState } from "react";
 import { Link, useParams } from "react-router";
 import { MOST_LINES } from "../colours";
+import { succeededOf } from "../comparison-asked";
 import { DataTable } from "../components/data-table";
 import { ExperimentActions } from "../components/experiment-actions";
 import { Loaded, StateBadge } from "../components/feedback";
 import { KeepPanel } from "../components/keep-panel";
 import { Legend } from "../components/legend";
+import { MarksNote } from "../components/marks-note";
 import { MetricCharts } from "../components/metric-chart";
 import { PageHeader } from "../components/page-header";
 import { Results } from "../components/results";
 import { runColumns } from "../components/run-columns";
+import { SearchSummary } from "../components/search-summary";
 import { labelOf, tellingFields } from "../config-fields";
 import { drawnUnasked } from "../curves";
-import { when } from "../format";
+import { count, when } from "../format";
 import { datasetPath } from "../links";
-import { isOpen, seriesQuery, useExperiment } from "../queries";
+import { isOpen, seriesQuery, useExperiment, useMetricDefinitions } from "../queries";
+import { isUnproposed } from "../trials";
+import { useMarks } from "../use-marks";
 
 export function ExperimentPage() {
 	const { id = "" } = useParams();
@@ -27,17 +32,28 @@ export function ExperimentPage() {
 }
 
 function ExperimentView({ experiment }: { experiment: ExperimentDetail }) {
-	const { name, state, runs, groups, protocol, dataset } = experiment;
-	const telling = tellingFields(runs);
+	const { name, state, runs, protocol, dataset, searches } = experiment;
+	const [withTrials, setWithTrials] = useState(false);
+	const shownFirst = standing({ runs, searches });
+	const listed = withTrials ? runs : shownFirst;
+	const stands = new Set(shownFirst.map(({ configHash }) => configHash));
+	const buried = new Set(runs.map(({ configHash }) => configHash).filter((hash) => !stands.has(hash)));
+	const groups = experiment.groups.filter(({ configHash }) => !buried.has(configHash));
+	const telling = tellingFields(runs.filter((run) => !isUnproposed(run)));
 	const [chosen, setChosen] = useState<string[]>([]);
-	const drawn = chosen.length > 0 ? runs.filter((run) => chosen.includes(run.id)) : drawnUnasked(runs, MOST_LINES);
+	const drawn =
+		chosen.length > 0 ? runs.filter((run) => chosen.includes(run.id)) : drawnUnasked(shownFirst, MOST_LINES);
 	const series = useQueries({ queries: drawn.map((run) => seriesQuery(run)) });
 	const lines = drawn.map((run, index) => ({
 		id: run.id,
 		label: labelOf(run, telling),
 		series: series[index]?.data?.series ?? [],
 	}));
-	const cutoff = protocol.cutoffs[0] ?? 20;
+	const found = useMarks(
+		isOpen(state) ? "" : dataset.id,
+		groups.map((group) => ({ runs: succeededOf(group, runs) })),
+	);
+	const known = useMetricDefinitions();
 	const tick = (id: string, isTicked: boolean) =>
 		setChosen(isTicked ? [...chosen, id] : chosen.filter((one) => one !== id));
 	return (
@@ -55,24 +71,43 @@ function ExperimentView({ experiment }: { experiment: ExperimentDetail }) {
 						<Code>{protocol.hash.slice(0, 10)}</Code>
 					</>
 				}
-				actions={<ExperimentActions experiment={experiment} drawn={drawn} />}
+				actions={<ExperimentActions experiment={{ ...experiment, groups }} drawn={drawn} />}
 			/>
 			{isOpen(state) && <Advance progress={experiment.progress} />}
-			<MetricCharts lines={lines} cutoff={cutoff} />
+			{searches.map((search) => (
+				<SearchSummary key={search.id} search={search} protocol={protocol} />
+			))}
+			{shownFirst.length > 0 && <MetricCharts lines={lines} protocol={protocol} />}
 			<Legend lines={lines} />
-			{runs.length > drawn.length && (
+			{listed.length > drawn.length && (
 				<Text size="sm" c="dimmed">
-					{drawn.length} of {runs.length} runs are drawn, {MOST_LINES} at most. Tick those to draw in the table of runs.
+					{drawn.length} of {listed.length} runs are drawn, {MOST_LINES} at most. Tick those to draw in the table of
+					runs.
 				</Text>
 			)}
-			<Results name={name} groups={groups} />
-			<Title order={3} size="h5">
-				Runs
-			</Title>
+			<Results
+				name={name}
+				groups={groups}
+				markOf={(group, metric) => found.marks({ runs: succeededOf(group, runs) }, metric)}
+			/>
+			<MarksNote found={found} />
+			<Group justify="space-between">
+				<Title order={3} size="h5">
+					Runs
+				</Title>
+				{runs.length > shownFirst.length && (
+					<Switch
+						size="xs"
+						label={`Also the ${count(runs.length - shownFirst.length)} other trials of ${searches.length === 1 ? "the search" : "searches"}`}
+						checked={withTrials}
+						onChange={(event) => setWithTrials(event.currentTarget.checked)}
+					/>
+				)}
+			</Group>
 			<DataTable
 				label="Runs"
 				takenAs={`Runs of ${name}`}
-				rows={runs}
+				rows={listed}
 				keyOf={(run) => run.id}
 				pageSize={25}
 				columns={[
@@ -90,7 +125,7 @@ function ExperimentView({ experiment }: { experiment: ExperimentDetail }) {
 							/>
 						),
 					},
-					...runColumns({ telling, cutoff, lineOf: (run: Run) => drawn.findIndex((one) => one.id === run.id) }),
+					...runColumns({ telling, protocol, known, lineOf: (run) => drawn.findIndex((one) => one.id === run.id) }),
 				]}
 			/>
 			{experiment.refits.length > 0 && <Refits experiment={experiment} />}

@@ -1,5 +1,6 @@
-import { Anchor, Button, Group, Select, Stack } from "@mantine/core";
+import { Anchor, Select, Stack } from "@mantine/core";
 import { Link } from "react-router";
+import { NewestFirstPages } from "../components/cursor-pages";
 import { ExportForm } from "../components/export-form";
 import { ExportTable } from "../components/export-table";
 import { Panel } from "../components/facts";
@@ -12,7 +13,7 @@ import { useAddress } from "../use-address";
 
 /** Of all deployments, or of the one that the address names. */
 export function ExportsPage() {
-	const { search, change, linkTo } = useAddress();
+	const { search, change } = useAddress();
 	const deployments = useDeployments();
 	const exports = useExports(search);
 	const named = search.get("deployment");
@@ -61,18 +62,7 @@ export function ExportsPage() {
 								clearable
 							/>
 							<ExportTable exports={items} />
-							<Group>
-								{search.has("cursor") && (
-									<Button size="xs" variant="default" component={Link} to={linkTo({ cursor: null })}>
-										Newest
-									</Button>
-								)}
-								{nextCursor && (
-									<Button size="xs" variant="default" component={Link} to={linkTo({ cursor: nextCursor })}>
-										Older
-									</Button>
-								)}
-							</Group>
+							<NewestFirstPages nextCursor={nextCursor} />
 						</>
 					)
 				}

@@ -1,29 +1,24 @@
 import { BarChart } from "@mantine/charts";
-import { Button, Code, SimpleGrid, Stack, Text } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Code, SimpleGrid, Stack, Text } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
 import { useNavigate, useParams } from "react-router";
 import { api } from "../api";
 import { ConfirmButton } from "../components/confirm-button";
 import { DataTable } from "../components/data-table";
 import { Facts, Panel } from "../components/facts";
+import { FeedImports } from "../components/feed-imports";
 import { FeedItems } from "../components/feed-items";
 import { FeedPeople } from "../components/feed-people";
+import { FeedUses } from "../components/feed-uses";
 import { Loaded, ProblemAlert } from "../components/feedback";
 import { PageHeader } from "../components/page-header";
+import { SnapshotButton } from "../components/snapshot-button";
 import { useFeed, useFeedDays, useNewestRows } from "../feed-queries";
 import { bytes, count, when } from "../format";
-import { datasetPath } from "../links";
-import { keys } from "../queries";
 
 export function FeedPage() {
 	const { name = "" } = useParams();
 	const navigate = useNavigate();
-	const client = useQueryClient();
-	const snapshot = useMutation({
-		mutationFn: () => api.post("/feeds/{name}/snapshots", { path: { name }, body: {} }),
-		onSuccess: ({ id }) => navigate(datasetPath(id)),
-		onSettled: () => client.invalidateQueries({ queryKey: keys.datasets }),
-	});
 	const discard = useMutation({
 		mutationFn: () => api.delete("/feeds/{name}", { path: { name } }),
 		onSuccess: () => navigate("/feeds"),
@@ -47,17 +42,11 @@ export function FeedPage() {
 									loading={discard.isPending}
 									onConfirm={() => discard.mutate()}
 								/>
-								<Button
-									loading={snapshot.isPending}
-									disabled={feed.interactions === 0}
-									onClick={() => snapshot.mutate()}
-								>
-									Take a snapshot
-								</Button>
+								<SnapshotButton feed={feed} />
 							</>
 						}
 					/>
-					<ProblemAlert error={snapshot.error ?? discard.error} />
+					<ProblemAlert error={discard.error} />
 					<SimpleGrid cols={{ base: 1, md: 2 }}>
 						<Panel title="What it holds">
 							<Facts
@@ -72,11 +61,13 @@ export function FeedPage() {
 						</Panel>
 						<RowsADay name={name} interactions={feed.interactions} />
 					</SimpleGrid>
-					<NewestRows name={name} />
+					<FeedUses name={name} />
+					<NewestRows name={name} total={feed.interactions} />
 					<SimpleGrid cols={{ base: 1, lg: 2 }}>
-						<FeedPeople name={name} />
-						<FeedItems name={name} />
+						<FeedPeople name={name} total={feed.users} />
+						<FeedItems name={name} total={feed.items} />
 					</SimpleGrid>
+					<FeedImports name={name} />
 					<HowToSend name={name} />
 				</Stack>
 			)}
@@ -108,7 +99,7 @@ const RowsADay = ({ name, interactions }: { name: string; interactions: number }
 	</Panel>
 );
 
-const NewestRows = ({ name }: { name: string }) => (
+const NewestRows = ({ name, total }: { name: string; total: number }) => (
 	<Panel title="Newest interactions">
 		<Loaded query={useNewestRows(name)}>
 			{({ items }) =>
@@ -122,6 +113,7 @@ const NewestRows = ({ name }: { name: string }) => (
 						rows={items}
 						keyOf={({ user, item, at }) => JSON.stringify([user, item, at])}
 						pageSize={10}
+						total={total}
 						columns={[
 							{ title: "User", lead: true, cell: ({ user }) => <span className="breaks">{user}</span> },
 							{ title: "Item", cell: ({ item, title }) => <span className="breaks">{title ?? item}</span> },

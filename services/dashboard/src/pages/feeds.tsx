@@ -7,13 +7,17 @@ import { DataTable } from "../components/data-table";
 import { Panel } from "../components/facts";
 import { EmptyState, Loaded, ProblemAlert } from "../components/feedback";
 import { PageHeader } from "../components/page-header";
+import { isName, NAME_RULE } from "../deploying";
 import { useFeeds } from "../feed-queries";
 import { bytes, count, when } from "../format";
 import { feedPath } from "../links";
+import { useDeployments } from "../serving-queries";
 
 export function FeedsPage() {
 	const navigate = useNavigate();
 	const [name, setName] = useState("");
+	const deployments = useDeployments().data ?? [];
+	const servedAs = (feed: string) => deployments.filter((one) => one.feed === feed).map((one) => one.name);
 	const make = useMutation({
 		mutationFn: () => api.put("/feeds/{name}", { path: { name } }),
 		onSuccess: () => navigate(feedPath(name)),
@@ -32,13 +36,14 @@ export function FeedsPage() {
 				<Group component="form" align="end" gap="xs" {...({ onSubmit: submit } as object)}>
 					<TextInput
 						label="Name"
-						description="a-z, 0-9 and -"
+						description="Small letters, digits and hyphens"
+						error={name !== "" && !isName(name) && NAME_RULE}
 						value={name}
 						onChange={(event) => setName(event.currentTarget.value)}
 						required
 						maxLength={64}
 					/>
-					<Button type="submit" loading={make.isPending} disabled={name === ""}>
+					<Button type="submit" loading={make.isPending} disabled={!isName(name)}>
 						Make it
 					</Button>
 				</Group>
@@ -76,6 +81,10 @@ export function FeedsPage() {
 									title: "Newest",
 									value: (feed) => feed.newest ?? "",
 									cell: (feed) => (feed.newest ? when(feed.newest) : "–"),
+								},
+								{
+									title: "Served as",
+									cell: (feed) => <span className="breaks">{servedAs(feed.name).join(", ") || "–"}</span>,
 								},
 								{ title: "Size", numeric: true, value: (feed) => feed.bytes, cell: (feed) => bytes(feed.bytes) },
 							]}

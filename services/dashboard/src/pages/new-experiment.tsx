@@ -13,7 +13,7 @@ export function NewExperimentPage() {
 			<PageHeader
 				title="New experiment"
 				parent={{ to: "/experiments", label: "Experiments" }}
-				details="One run for each model, value of its grid and seed, all on one dataset under one protocol."
+				details="One run for each model, value of its grid, trial of its search and seed, all on one dataset under one protocol."
 			/>
 			<Loaded query={models}>
 				{(catalogue) => (

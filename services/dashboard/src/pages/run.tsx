@@ -1,6 +1,6 @@
 import { Anchor, Button, Code, Progress, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import type { RunDetail } from "@valence/client";
+import { isPruned, plain, type RunDetail } from "@valence/client";
 import { type ReactNode, useState } from "react";
 import { Link, useParams } from "react-router";
 import { api } from "../api";
@@ -10,13 +10,19 @@ import { Evaluations } from "../components/evaluations";
 import { Facts, Panel } from "../components/facts";
 import { Loaded, ProblemAlert, StateBadge } from "../components/feedback";
 import { LogBox } from "../components/log-box";
+import { MeasuredBy } from "../components/measured-by";
 import { MetricCharts } from "../components/metric-chart";
 import { PageHeader } from "../components/page-header";
-import { byReading, bytes, count, duration, metric, metricTitle, plain } from "../format";
-import { datasetPath } from "../links";
+import { memoryText, timeText } from "../estimates";
+import { count, duration, metric, metricTitle } from "../format";
+import { datasetPath, runUserPath, searchPath } from "../links";
 import { logLine } from "../log-lines";
-import { isOpen, keys, seriesQuery, useExperiment, useRun } from "../queries";
+import { machineSentence } from "../machines";
+import { readingOrder } from "../measures";
+import { isOpen, keys, seriesQuery, useExperiment, useHasInterests, useMetricDefinitions, useRun } from "../queries";
 import { useRunEvents } from "../run-events";
+import { showsInterests } from "../tested-interests";
+import { isUnproposed } from "../trials";
 
 const MOST_LOG_LINES = 500;
 
@@ -39,13 +45,15 @@ function RunView({ run }: { run: RunDetail }) {
 			(event.event === "state" && event.data.state !== run.state);
 		if (isNews) void client.invalidateQueries({ queryKey: keys.run(run.id), exact: true }, { cancelRefetch: false });
 	});
+	const hasInterests = useHasInterests(run.model);
+	const showsUsers = hasInterests && !isOpen(run.state) && showsInterests(run);
 	const lines = [{ id: run.id, label: run.model, series: series.data?.series ?? [] }];
 	return (
 		<Stack>
 			<PageHeader
-				title={`${run.model}, seed ${run.seed}${run.vouchedBy === null ? "" : ", refit"}`}
+				title={`${run.model}, ${run.trial ? `trial ${run.trial.number}` : `seed ${run.seed}`}${run.vouchedBy === null ? "" : ", refit"}`}
 				parent={{ to: `/experiments/${run.experimentId}`, label: experiment.data?.name ?? "Experiment" }}
-				badge={<StateBadge state={run.state} />}
+				badge={<StateBadge state={run.state} isPruned={isPruned(run)} />}
 				details={
 					<>
 						{run.dataset.name} · run <Code>{run.id}</Code>
@@ -53,6 +61,11 @@ function RunView({ run }: { run: RunDetail }) {
 				}
 				actions={
 					<>
+						{showsUsers && (
+							<Button size="xs" variant="default" component={Link} to={runUserPath(run.id)}>
+								Interests of a user
+							</Button>
+						)}
 						{run.vouchedBy === null && (
 							<Button size="xs" variant="default" component={Link} to={`/compare?runs=${run.id}`}>
 								Compare
@@ -72,14 +85,14 @@ function RunView({ run }: { run: RunDetail }) {
 			{isOpen(run.state) && (
 				<Progress value={run.progress * 100} animated aria-label={`${Math.round(run.progress * 100)} % done`} />
 			)}
-			<MetricCharts lines={lines} cutoff={run.protocol.cutoffs[0] ?? 20} />
+			<MetricCharts lines={lines} protocol={run.protocol} />
 			<SimpleGrid cols={{ base: 1, md: 2 }}>
 				<Panel title="About">
 					<Facts rows={factsOf(run)} />
 				</Panel>
 				{run.vouchedBy === null ? (
 					<Panel title="Metrics of the best epoch">
-						<Facts rows={measured(run.metrics)} />
+						<Measured metrics={run.metrics} />
 					</Panel>
 				) : (
 					<Voucher id={run.vouchedBy} />
@@ -87,18 +100,41 @@ function RunView({ run }: { run: RunDetail }) {
 			</SimpleGrid>
 			<Checkpoints run={run} />
 			{run.vouchedBy === null && <Evaluations run={run} />}
+			<MeasuredBy run={run} hasInterests={showsUsers} />
 			<Panel title="Configuration">
-				<Facts rows={Object.entries(run.config).map(([name, value]) => [name, plain(value)])} columns={3} />
+				{isUnproposed(run) ? (
+					<Text size="sm" c="dimmed">
+						What it tries is chosen once its turn has come.
+					</Text>
+				) : (
+					<Facts rows={Object.entries(run.config).map(([name, value]) => [name, plain(value)])} columns={3} />
+				)}
 			</Panel>
 			<LogBox lines={log} />
 		</Stack>
 	);
 }
 
-const measured = (metrics: RunDetail["metrics"]): [string, ReactNode][] =>
-	Object.entries(metrics)
-		.sort(([a], [b]) => byReading(a, b))
-		.map(([name, value]) => [metricTitle(name), metric(value)]);
+/** Beside more facts than these, only the test is shown at once. */
+const MOST_FACTS = 14;
+
+function Measured({ metrics }: Pick<RunDetail, "metrics">) {
+	const known = useMetricDefinitions();
+	const names = Object.keys(metrics).sort(readingOrder(known));
+	const rows = (some: string[]) =>
+		some.map((name): [string, ReactNode] => [metricTitle(name, known), metric(metrics[name])]);
+	const tested = names.filter((name) => name.startsWith("test."));
+	if (names.length <= MOST_FACTS || tested.length === 0) return <Facts rows={rows(names)} />;
+	return (
+		<>
+			<Facts rows={rows(tested)} />
+			<details className="more">
+				<summary>Training and validation</summary>
+				<Facts rows={rows(names.filter((name) => !tested.includes(name)))} />
+			</details>
+		</>
+	);
+}
 
 /** The numbers that speak for a refit, which has none of its own: those of the run that was tested. */
 function Voucher({ id }: { id: string }) {
@@ -111,7 +147,7 @@ function Voucher({ id }: { id: string }) {
 				: the same configuration and seed on the training part. This one has learnt from validation and test as well,
 				for as many steps as the best epoch there had taken, so nothing is left to measure it on.
 			</Text>
-			<Loaded query={useRun(id)}>{(run) => <Facts rows={measured(run.metrics)} />}</Loaded>
+			<Loaded query={useRun(id)}>{(run) => <Measured metrics={run.metrics} />}</Loaded>
 		</Panel>
 	);
 }
@@ -123,6 +159,16 @@ const factsOf = (run: RunDetail): [string, ReactNode][] => [
 			{run.dataset.name}
 		</Anchor>,
 	],
+	...(run.trial
+		? [
+				[
+					"Search",
+					<Anchor key="search" component={Link} to={searchPath(run.trial.search)} size="sm">
+						trial {run.trial.number}, seed {run.seed}
+					</Anchor>,
+				] satisfies [string, ReactNode],
+			]
+		: []),
 	...(run.refit
 		? [
 				[
@@ -140,12 +186,22 @@ const factsOf = (run: RunDetail): [string, ReactNode][] => [
 		"Steps",
 		run.bestSteps === null ? "–" : `${count(run.bestSteps)}${run.vouchedBy === null ? " up to the best epoch" : ""}`,
 	],
-	["Time", isOpen(run.state) ? `at most ${duration(run.secondsLeft)} left` : duration(run.trainSeconds)],
+	["Time", timeText(isOpen(run.state) ? `at most ${duration(run.secondsLeft)} left` : duration(run.trainSeconds), run)],
+	[
+		"Machine",
+		<Anchor key="machine" component={Link} to="/machines" size="sm">
+			{machineSentence(run)}
+		</Anchor>,
+	],
 	["Device", run.device ? `${run.device}, torch ${run.torchVersion}, code ${run.codeVersion}` : "–"],
+	...(run.processes > 1 ? [["Processes", count(run.processes)] satisfies [string, ReactNode]] : []),
 	["Parameters", count(run.parameters)],
 	["Checksum", run.parametersSha256 ? `${run.parametersSha256.slice(0, 16)}…` : "–"],
-	["Peak memory", bytes(run.peakMemoryBytes)],
-	["Protocol", `test masks ${run.protocol.maskTest}, @${run.protocol.cutoffs.join(", @")}`],
+	["Peak memory", memoryText(run)],
+	[
+		"Protocol",
+		`test masks ${run.protocol.maskTest}, ${run.protocol.metrics.join(", ")} @${run.protocol.cutoffs.join(", @")}`,
+	],
 	["Restarts after crashes", String(run.crashes)],
 ];
 

@@ -7,7 +7,7 @@ import { PYTHON, TRAINER } from "../paths.js";
 /** An artifact that rows name. */
 export interface Wanted {
 	key: string;
-	/** Of a checkpoint's manifest, of an upload's bytes. */
+	/** Of the manifest of a checkpoint or of values of users, of an upload's bytes. */
 	sha256: string | null;
 	/** Whether the backup lacks something without it. */
 	isRequired: boolean;
@@ -59,11 +59,16 @@ export async function unpack(file: string, folders: Folders, following: Followin
 
 interface Folders {
 	artifacts: string;
+	/** Where the artifacts are in an object store; the folder is for copies then. */
+	store: string | null;
 	/** Of dumped tables. */
 	tables: string;
 }
 
-const flags = ({ artifacts, tables }: Folders) => ["--artifacts", artifacts, "--tables", tables];
+const flags = ({ artifacts, store, tables }: Folders) => [
+	...["--artifacts", artifacts, "--tables", tables],
+	...(store === null ? [] : ["--store", store]),
+];
 
 function manifestOf(last: unknown): Manifest {
 	const manifest = (last as { manifest?: Manifest } | null)?.manifest;

@@ -34,7 +34,7 @@ export async function makeBackup(file: string, signal: AbortSignal): Promise<num
 		removeEarlier(file);
 		mkdirSync(join(folder, "tables"), { recursive: true, mode: 0o700 });
 		const archive = join(folder, "archive");
-		const manifest = await write(source, archive, join(folder, "tables"), signal);
+		const manifest = await write(source, archive, folder, signal);
 		signal.throwIfAborted();
 		giveName(archive, file);
 		if (source.home) noteIn(source.home, file, manifest.createdAt);
@@ -46,15 +46,17 @@ export async function makeBackup(file: string, signal: AbortSignal): Promise<num
 	}
 }
 
-async function write(source: Place, archive: string, tables: string, signal: AbortSignal): Promise<Manifest> {
+async function write(source: Place, archive: string, folder: string, signal: AbortSignal): Promise<Manifest> {
+	const tables = join(folder, "tables");
 	const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
 	const guard = await step("Wait until no artifact is being deleted", () => guardArtifacts(source.url, signal));
 	try {
 		const given = await step("Dump the database", () => takeSnapshot(guard.client, version, tables));
 		const name = `Pack ${count(given.artifacts.length, "artifact")} and verify what was written`;
-		const { artifacts } = source;
+		const { store } = source;
+		const artifacts = store === null ? source.artifacts : join(folder, "copies");
 		const manifest = await followed(name, signal, (following) =>
-			pack(archive, given, { artifacts, tables }, following),
+			pack(archive, given, { artifacts, store, tables }, following),
 		);
 		await guard.confirm();
 		return manifest;

@@ -1,9 +1,10 @@
 // Where the database and the artifacts of a command lie: in the home, or where DATABASE_URL and VALENCE_ARTIFACTS say.
+import { createHash } from "node:crypto";
 import { createWriteStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { artifactsOf } from "../artifacts.js";
+import { artifactsOf, isObjectStore } from "../artifacts.js";
 import { HomeTaken, ownerOf, takeHome } from "../home/lock.js";
 import { DEFAULT_HOME } from "../paths.js";
 import { runningPostgres, startPostgres } from "../postgres/embedded.js";
@@ -17,7 +18,10 @@ const STARTING_MS = 15_000;
 
 export interface Place {
 	url: string;
+	/** A folder; where they are in an object store, one for what is on its way there. */
 	artifacts: string;
+	/** Address of the object store. */
+	store: string | null;
 	/** Whether the database is the home's own. */
 	isEmbedded: boolean;
 	/** For people. */
@@ -31,7 +35,7 @@ export interface Place {
 export async function openSource(): Promise<Place> {
 	const given = givenPlace();
 	if (!given) return ownSource();
-	if (!existsSync(given.artifacts)) throw new Error(`${given.artifacts} is not there`);
+	if (given.store === null && !existsSync(given.artifacts)) throw new Error(`${given.artifacts} is not there`);
 	refuseUnfinished(given.artifacts);
 	return given;
 }
@@ -54,6 +58,7 @@ async function ownSource(): Promise<Place> {
 				return {
 					...running,
 					artifacts,
+					store: null,
 					isEmbedded: true,
 					description,
 					home: DEFAULT_HOME,
@@ -99,11 +104,16 @@ function givenPlace(): Place | null {
 	const { DATABASE_URL: url, VALENCE_ARTIFACTS: folder } = process.env;
 	if (!url) return null;
 	if (!/^postgres(ql)?:\/\//.test(url)) throw new Error("DATABASE_URL must be a postgresql:// address");
-	const artifacts = artifactsOf(DEFAULT_HOME, process.env);
-	const description = `the database of DATABASE_URL and ${artifacts}`;
+	const where = artifactsOf(DEFAULT_HOME, process.env);
+	const store = isObjectStore(where) ? where : null;
+	const artifacts = store === null ? where : join(DEFAULT_HOME, "restoring", digestOf(store));
+	const description = `the database of DATABASE_URL and ${where}`;
 	const home = folder ? null : DEFAULT_HOME;
-	return { url, artifacts, isEmbedded: false, description, home, close: async () => undefined };
+	return { url, artifacts, store, isEmbedded: false, description, home, close: async () => undefined };
 }
+
+/** So that what is on its way into one store is not taken for what was on its way into another. */
+const digestOf = (store: string) => createHash("sha256").update(store).digest("hex").slice(0, 16);
 
 /** Takes the home and starts its PostgreSQL. Throws HomeTaken. */
 async function ownPlace(what: Work): Promise<Place> {
@@ -121,6 +131,7 @@ async function ownPlace(what: Work): Promise<Place> {
 		return {
 			url: postgres.url,
 			artifacts: join(DEFAULT_HOME, "artifacts"),
+			store: null,
 			isEmbedded: true,
 			description: DEFAULT_HOME,
 			home: DEFAULT_HOME,

@@ -30,7 +30,7 @@ export async function restoreBackup(file: string, signal: AbortSignal): Promise<
 	say(`  made ${manifest.createdAt} by Valence ${manifest.valence}: ${contents(manifest)}`);
 	const target = await openTarget();
 	try {
-		const lock = lockArtifacts(target.artifacts);
+		const lock = lockArtifacts(target.artifacts, target.store !== null);
 		try {
 			await restoreWhole(target, file, manifest, migrations, signal);
 		} finally {
@@ -110,7 +110,7 @@ async function prepare(
 }
 
 async function restoreInto(
-	{ url, artifacts }: Place,
+	{ url, artifacts, store }: Place,
 	given: Omit<Unfinished, "id">,
 	manifest: Manifest,
 	migrations: Migration[],
@@ -121,7 +121,7 @@ async function restoreInto(
 	let isStored = false;
 	try {
 		await followed("Write datasets and checkpoints", signal, (following) =>
-			unpack(given.file, { artifacts, tables }, following),
+			unpack(given.file, { artifacts, store, tables }, following),
 		);
 		const strange = await step("Fill the database", () => fill(url, manifest, migrations, tables, mark.id, signal));
 		isStored = true;
@@ -146,6 +146,6 @@ function tell(target: Place, { missing }: Manifest, seconds: number): void {
 	const home = process.env.VALENCE_HOME ? `VALENCE_HOME=${quoted(process.env.VALENCE_HOME)} ` : "";
 	const next = target.isEmbedded
 		? `${home}npx valence start`
-		: `start Valence with this DATABASE_URL and VALENCE_ARTIFACTS=${target.artifacts}`;
+		: `start Valence with this DATABASE_URL and VALENCE_ARTIFACTS=${target.store ?? target.artifacts}`;
 	say(`  next: ${bold(next)}; runs that were under way go on by themselves`);
 }

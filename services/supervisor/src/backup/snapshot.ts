@@ -95,12 +95,23 @@ export async function migrationsOf(client: pg.ClientBase): Promise<{ name: strin
  * tried again with it as long as it is there.
  */
 async function artifactsOf(client: pg.Client): Promise<Wanted[]> {
+	// A home of an earlier version has neither.
+	const { rows: found } = await client.query<{ hasFeedImports: boolean; hasValues: boolean }>(
+		`SELECT to_regclass('public.feed_imports') IS NOT NULL AS "hasFeedImports", EXISTS (SELECT 1 FROM information_schema.columns
+			WHERE table_schema = 'public' AND table_name = 'runs' AND column_name = 'values_key') AS "hasValues"`,
+	);
+	const sent = `UNION ALL SELECT file->>'uploadKey', file->>'sha256', true
+			FROM feed_imports JOIN jobs USING (id), jsonb_array_elements(files) AS file WHERE state IN ('QUEUED', 'RUNNING')`;
+	const measured = `UNION ALL SELECT values_key, values_sha256, true FROM runs WHERE values_key IS NOT NULL
+		UNION ALL SELECT values_key, values_sha256, true FROM evaluations WHERE values_key IS NOT NULL`;
 	const { rows } = await client.query<Wanted>(
 		`SELECT artifact_key AS key, NULL AS sha256, state = 'SUCCEEDED' AS "isRequired"
 			FROM datasets JOIN jobs USING (id) WHERE artifact_key IS NOT NULL
 		UNION ALL SELECT key, sha256, true FROM checkpoints
 		UNION ALL SELECT file->>'uploadKey', file->>'sha256', state IN ('QUEUED', 'RUNNING')
 			FROM datasets JOIN jobs USING (id), jsonb_array_elements(files) AS file WHERE state <> 'SUCCEEDED'
+		${found[0]?.hasFeedImports ? sent : ""}
+		${found[0]?.hasValues ? measured : ""}
 		ORDER BY key`,
 	);
 	return rows;

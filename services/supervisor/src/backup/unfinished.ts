@@ -12,7 +12,7 @@ import {
 	rmSync,
 	writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { HomeTaken, ownerOf, takeHome } from "../home/lock.js";
 import { quoted } from "../paths.js";
 
@@ -31,8 +31,9 @@ export interface Unfinished {
 export const tablesFolder = (artifacts: string) => join(artifacts, FOLDER, "tables");
 const markOf = (artifacts: string) => join(artifacts, FOLDER, "restore.json");
 
-/** One restore at a time works in a folder; throws when another does. Nothing is left of it but an unfinished restore. */
-export function lockArtifacts(artifacts: string): { release(): void } {
+/** One restore at a time works in a folder; throws when another does. Nothing is left of it but an unfinished restore, and of a folder
+ * that is only on the way to an object store nothing else at all. */
+export function lockArtifacts(artifacts: string, isOnTheWay = false): { release(): void } {
 	const folder = join(artifacts, FOLDER);
 	const wasThere = existsSync(artifacts);
 	let lock: { release(): void };
@@ -47,16 +48,23 @@ export function lockArtifacts(artifacts: string): { release(): void } {
 			const isOver = !existsSync(markOf(artifacts));
 			for (const name of readdirSync(folder))
 				if (isOver && !name.startsWith("owner.json")) rmSync(join(folder, name), { recursive: true, force: true });
+			if (isOver && isOnTheWay) removeAllBut(FOLDER, artifacts);
 			lock.release();
 			if (!isOver) return;
 			removeEmpty(folder); // another restore may have come for the lock
-			if (!wasThere) removeEmpty(artifacts);
+			if (!wasThere || isOnTheWay) removeEmpty(artifacts);
+			if (isOnTheWay) removeEmpty(dirname(artifacts));
 		},
 	};
 }
 
 function removeEmpty(folder: string): void {
-	if (readdirSync(folder).length === 0) rmdirSync(folder);
+	if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
+}
+
+function removeAllBut(kept: string, folder: string): void {
+	for (const name of readdirSync(folder))
+		if (name !== kept) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
 /** Before anything else is written. The mark appears whole or not at all. */
@@ -85,14 +93,14 @@ export function refuseUnfinished(artifacts: string): void {
 	);
 }
 
-/** Files that are not of a restore's own making. */
+/** Files that are not of a restore's own making, nor the locks that trainers have left. */
 export function filesIn(artifacts: string): string[] {
 	if (!existsSync(artifacts)) return [];
-	const own = join(artifacts, FOLDER);
+	const apart = [FOLDER, ".writers"].map((name) => `${join(artifacts, name)}/`);
 	return readdirSync(artifacts, { recursive: true, withFileTypes: true })
 		.filter((entry) => !entry.isDirectory())
 		.map((entry) => join(entry.parentPath, entry.name))
-		.filter((path) => !path.startsWith(`${own}/`));
+		.filter((path) => !apart.some((folder) => path.startsWith(folder)));
 }
 
 /** Whoever is killed in the middle leaves the mark, or nothing that it says anything about. */
@@ -104,7 +112,6 @@ export function finish(artifacts: string): void {
 /** The mark goes last: as long as anything else is there, it says whose it is. */
 export function clear(artifacts: string): void {
 	if (!existsSync(artifacts)) return;
-	for (const name of readdirSync(artifacts))
-		if (name !== FOLDER) rmSync(join(artifacts, name), { recursive: true, force: true });
+	removeAllBut(FOLDER, artifacts);
 	finish(artifacts);
 }

@@ -1,6 +1,7 @@
 // One server process on one data folder: started behind a keeper, found again, ended.
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { readFileSync, readlinkSync, realpathSync, statfsSync } from "node:fs";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
@@ -10,7 +11,8 @@ import type { Account } from "./account.js";
 const START_MS = 60_000;
 /** Replaying what a crash left takes as long as it takes, while the server says that it is at it. */
 const RECOVERY_MS = 15 * 60_000;
-const STOP_MS = 10_000;
+/** Its last checkpoint writes what has changed in memory. */
+const STOP_MS = 60_000;
 const LAST_MS = 5_000;
 /** Ends PostgreSQL when our end of the pipe closes, so that it never outlives a killed supervisor. */
 const KEEPER = 'exec 3<&0; "$@" </dev/null & pid=$!; { cat >/dev/null; kill -INT $pid 2>/dev/null; } <&3 & wait $pid';
@@ -26,8 +28,11 @@ export function spawnServer({ native, folder, account }: ServerFiles, port: numb
 		listen_addresses: "127.0.0.1",
 		port,
 		unix_socket_directories: "",
-		max_connections: 80,
-		shared_buffers: "64MB",
+		max_connections: 400,
+		shared_buffers: `${sharedBuffers()}MB`,
+		// A feed that is written to fast would else be at checkpoints all the time, each of which makes the rows after it dear.
+		max_wal_size: `${mostLog(folder)}MB`,
+		checkpoint_timeout: "15min",
 		password_encryption: "scram-sha-256",
 	};
 	const options = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
@@ -40,6 +45,18 @@ export function spawnServer({ native, folder, account }: ServerFiles, port: numb
 	});
 	child.stdin?.on("error", () => undefined);
 	return child;
+}
+
+/** MiB: an eighth of what there is. The indexes of a feed grow at random places, and what is not in memory is read and written again. */
+function sharedBuffers(): number {
+	const bytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+	return Math.min(1_024, Math.max(64, Math.floor(bytes / 8 / 2 ** 20)));
+}
+
+/** MiB: an eighth of the room that is left, and not less than PostgreSQL takes by itself. */
+function mostLog(folder: string): number {
+	const { bavail, bsize } = statfsSync(folder);
+	return Math.min(4_096, Math.max(1_024, Math.floor((bavail * bsize) / 8 / 2 ** 20)));
 }
 
 /** Throws when the process ends first, does not answer in time, or nobody wants it any more. */

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..kernels.graph import normalised_adjacency
 from ..kernels.negatives import Negatives
 from .factorised import Factorised
+from .footprint import SPARSE_ENTRY, Device, Memory, Sizes
 from .recommender import Capability, Interactions, StepConfig, StepContext, Unit
 
 if TYPE_CHECKING:
@@ -40,6 +41,14 @@ class GraphFactorised(Factorised):
         self.adjacency: Tensor
         self.register_buffer("adjacency", torch.zeros(0), persistent=False)
 
+    smoothings: ClassVar[int] = 1  # times that a step smooths the vectors anew
+
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """Each layer with the sum so far, and their gradients; the graph, which is built by copies."""
+        layers = (4 * self.smoothings * self.config.n_layers + 8) * self.embedding.nbytes
+        graph = 2 * sizes.train * SPARSE_ENTRY
+        return Memory(layers + graph, host=4 * graph)
+
     def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
         self.adjacency = normalised_adjacency(train).to(self.embedding.device)
         self.negatives = Negatives(train).to(self.embedding.device)
@@ -63,5 +72,5 @@ class GraphFactorised(Factorised):
 
     def triples(self, batch: Interactions, context: StepContext) -> Tensor:
         """Nodes [3, B] of each pair's user, its item and one item drawn that the user does not have."""
-        drawn = self.negatives.draw(batch.users, 1, context.generator)[:, 0]
+        drawn = self.negatives.draw(batch.all_users, 1, context.generator, batch.rows)[:, 0]
         return torch.stack([batch.users, self.n_users + batch.items, self.n_users + drawn])

@@ -13,6 +13,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from .footprint import SCIPY_SORT_ENTRY, SPARSE_ENTRY, Device, Memory, Sizes
 from .recommender import Capability, Config, Histories, Recommender
 
 if TYPE_CHECKING:
@@ -37,6 +38,17 @@ class ItemSimilarity(Recommender):
         self.weights: Tensor
         self.register_buffer("neighbours", torch.zeros(items, kept, dtype=torch.int32))
         self.register_buffer("weights", torch.zeros(items, kept))
+
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """One strip of co-occurrences, whose largest are sought."""
+        return Memory(host=ROWS_AT_ONCE * sizes.items_beside * SCIPY_SORT_ENTRY)
+
+    def answering_memory(self, sizes: Sizes, device: Device, people: int) -> Memory:
+        """The similarities as a sparse matrix, which is made from a copy, and its product with the histories."""
+        similarity = 2 * self.neighbours.numel() * SPARSE_ENTRY
+        reached = min(self.n_items, sizes.history(1) * self.neighbours.shape[1])
+        products = people * reached * SPARSE_ENTRY
+        return super().answering_memory(sizes, device, people) + Memory(host=similarity + products)
 
     @abstractmethod
     def rows(self, train: csr_matrix) -> Iterator[csr_matrix]:

@@ -7,7 +7,7 @@ evaluation, artifacts, serving, API validation and the dashboard's form all foll
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -15,6 +15,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from ..kernels.part import Part
+from .footprint import FLOAT, Device, Memory, Sizes
 from .ranking import Ranking, top_n
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from scipy.sparse import csr_matrix
 
-Capability = Literal["fold_in", "interests", "similar", "closed_form", "graph"]
+Capability = Literal["fold_in", "interests", "similar", "closed_form", "graph", "linear", "data_parallel"]
 Unit = Literal["users", "interactions", "sweeps"]
 
 
@@ -69,25 +71,24 @@ class Histories:
     users    [B]     row of each user in the dataset; -1 for a person who is not in it (fold-in)
     indptr   [B+1]   history of row b is indices[indptr[b]:indptr[b+1]], int64
     indices  [nnz]   item columns, ascending within a row, int64
-    weights  [B, K]  steering, from 0 (mutes): what each interest's term is multiplied by inside the score, which is
-                     log sum_k w_k term_k; None: nothing is steered, the same to the digit as 1 everywhere. Only for
-                     models with interests, and never in training
+    weights  [B, K]  steering, 0 mutes: factor of each interest's term inside the score log sum_k w_k term_k; None:
+                     nothing is steered, as 1 everywhere to the digit. Only with interests, and never in training
+    rows, entries    which rows and history entries of a batch they are that several processes share; None: all
     """
 
     users: Tensor
     indptr: Tensor
     indices: Tensor
     weights: Tensor | None = None
+    rows: Part | None = None
+    entries: Part | None = None
 
     def __len__(self) -> int:
         return self.users.shape[0]
 
     @staticmethod
     def of(
-        train: csr_matrix,
-        users: np.ndarray,
-        device: torch.device | str = "cpu",
-        held_out: np.ndarray | None = None,
+        train: csr_matrix, users: np.ndarray, device: torch.device | str = "cpu", held_out: np.ndarray | None = None
     ) -> Histories:
         """Rows `users` of the train matrix [U, N], or of one that also holds what is known of the users `held_out` [U],
         bool, whom no model was trained on."""
@@ -99,6 +100,18 @@ class Histories:
             indptr=torch.as_tensor(rows.indptr, dtype=torch.int64, device=device),
             indices=torch.as_tensor(rows.indices, dtype=torch.int64, device=device),
         )
+
+    def of_people(self, people: slice) -> Histories:
+        """Of neighbouring rows of the batch alone."""
+        indptr = self.indptr[people.start : people.stop + 1]
+        indices = self.indices[int(indptr[0]) : int(indptr[-1])]
+        weights = None if self.weights is None else self.weights[people]
+        return Histories(self.users[people], indptr - indptr[0], indices, weights)
+
+    def part(self, rows: Part) -> Histories:
+        """What one of several processes has of the batch."""
+        entries = slice(int(self.indptr[rows.own.start]), int(self.indptr[rows.own.stop]))
+        return replace(self.of_people(rows.own), rows=rows, entries=Part(entries, len(self.indices)))
 
     @staticmethod
     def of_rows(users: Tensor, rows: Sequence[np.ndarray]) -> Histories:
@@ -113,13 +126,28 @@ class Histories:
 
 @dataclass(frozen=True)
 class Interactions:
-    """Positive pairs of the train matrix: row `users` [B] has item `items` [B], int64."""
+    """Positive pairs of the train matrix: row `users` [B] has item `items` [B], int64.
+
+    rows   which pairs of a batch they are that several processes share; None: all
+    whole  that batch, for which noise is drawn; None: this one
+    """
 
     users: Tensor
     items: Tensor
+    rows: Part | None = None
+    whole: Interactions | None = None
 
     def __len__(self) -> int:
         return self.users.shape[0]
+
+    @property
+    def all_users(self) -> Tensor:
+        """Of the whole batch."""
+        return self.users if self.whole is None else self.whole.users
+
+    def part(self, rows: Part) -> Interactions:
+        """What one of several processes has of the batch."""
+        return Interactions(self.users[rows.own], self.items[rows.own], rows, self)
 
 
 @dataclass(frozen=True)
@@ -130,17 +158,21 @@ class Interests:
                               is steered; shares = terms / sum over K
     history_shares [nnz, K]   how much each history item belongs to each interest (sums to 1), in Histories order
     weights        [B, K]     share of the history assigned to each interest, sums to 1
+    linear         [B, M]     share of what is beside the interests in the score, 0 to 1: a linear path, with capability
+                              `linear`. The interests share what it leaves; None: nothing is beside them
     """
 
     item_terms: Tensor
     history_shares: Tensor
     weights: Tensor
+    linear: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class StepContext:
     """Where the run stands. Everything random in a step comes from `generator`, seeded from (seed, step) alone, so
-    that a resumed run repeats the undisturbed one to the bit."""
+    that a resumed run repeats the undisturbed one to the bit. A model with `data_parallel` draws its noise for the
+    whole batch (`kernels.part`), so that processes which share one draw what one alone would."""
 
     step: int  # batches since the start of the run, from 1
     epoch: int  # from 1
@@ -151,7 +183,8 @@ class StepContext:
 
 
 class Recommender(nn.Module, ABC):
-    """Base of all models. Parameters and buffers are the whole trained state: `state_dict()` is what is saved."""
+    """Base of all models. Parameters and buffers are the whole trained state: `state_dict()` is what is saved. What is
+    computed once, before the first step, and never changed may be named by `constant`: it is written once a run."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -161,6 +194,7 @@ class Recommender(nn.Module, ABC):
     summary: ClassVar[str]
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     config_class: ClassVar[type[Config]]
+    constant: ClassVar[tuple[str, ...]] = ()  # what names of state begin with that no step changes
     trains_on: ClassVar[Unit] = "users"  # what an epoch consists of; closed-form models have none
     passes: ClassVar[int] = 1  # times that the data is gone through in one epoch
 
@@ -169,6 +203,24 @@ class Recommender(nn.Module, ABC):
         self.config = config
         self.n_users = users
         self.n_items = items
+
+    @classmethod
+    def check_size(cls, config: Any, users: int, items: int) -> None:
+        """Raises BadConfiguration where it cannot be built for so many users and items, before anything is."""
+
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """Most that a step, a sweep or the solving takes, about, beside state, gradients and Adam's moments; tensors
+        of `self` have no memory. By default dense numbers for the catalogue of each user of a batch, or, trained on
+        interactions, all parameters once more."""
+        if not isinstance(self.config, StepConfig):
+            return Memory()
+        if self.trains_on == "interactions":
+            return Memory(sum(parameter.nbytes for parameter in self.parameters()))
+        return Memory(4 * min(self.config.train_batch_size, self.n_users) * self.n_items * FLOAT)
+
+    def answering_memory(self, sizes: Sizes, device: Device, people: int) -> Memory:
+        """Most that ranking so many people at once takes, about; by default their scores, [people, N]."""
+        return Memory(people * self.n_items * FLOAT)
 
     def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
         """Sees the train matrix [U, N] once: initialises parameters from `generator`, builds graphs. Called for fresh
@@ -184,11 +236,12 @@ class Recommender(nn.Module, ABC):
         What it computes follows from the state and the context alone, or is part of the state."""
 
     def loss(self, batch: Histories, context: StepContext) -> Tensor:
-        """Scalar to minimise for one batch of users, with `trains_on` users."""
+        """Scalar to minimise for one batch of users, with `trains_on` users. With `data_parallel` a mean over its rows,
+        each of which knows nothing of the others, and what does not depend on them."""
         raise TypeError(f"{self.name} is not trained on users")
 
     def pair_loss(self, batch: Interactions, context: StepContext) -> Tensor:
-        """Scalar to minimise for one batch of positive pairs, with `trains_on` interactions."""
+        """The same for one batch of positive pairs, with `trains_on` interactions."""
         raise TypeError(f"{self.name} is not trained on interactions")
 
     def after_step(self) -> None:
@@ -233,7 +286,8 @@ class Recommender(nn.Module, ABC):
 
     def contributions(self, batch: Histories, items: Tensor) -> Tensor:
         """What each item of the histories adds to the scores of its user's own `items` [B, M], [nnz, M] in Histories
-        order: a score is their sum. Only with capability `similar` and without item vectors."""
+        order: a score is their sum, or the share of a linear path in it is. Only with capability `similar` and without
+        item vectors, or with `linear`."""
         raise TypeError(f"{self.name} does not score by a sum over the history")
 
     def user_vectors(self, batch: Histories) -> Tensor | None:

@@ -6,10 +6,9 @@ items have tags, times.safetensors where interactions have times, and cold.arrow
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,8 +20,10 @@ import safetensors.numpy
 from scipy.sparse import csr_matrix
 
 from ..errors import DatasetCorrupt, DatasetMissing, InvalidRequest
-from ..storage.durable import sha256_of, whole_folder
+from ..storage import cache
+from ..storage.durable import sha256_of
 from .cold import Cold, joined, read_cold, write_cold
+from .split_digest import Rows, split_digest_of
 from .tags import Tags, read_tags, write_tags
 
 FORMAT = 1
@@ -31,7 +32,10 @@ PARTS = ("train", "valid", "test")
 FOLD_IN = "fold_in"
 # Where the time of an interaction is not known; before all others.
 NO_TIME = int(np.iinfo(np.int64).min)
-FILES = ("interactions.safetensors", "ids.arrow")
+# Of a whole history; a model trained on shorter ones gains nothing from more.
+MOST_WHOLE = 1000
+IDS, MANIFEST = "ids.arrow", "manifest.json"
+FILES = ("interactions.safetensors", IDS)
 # Only there, and in the manifest, when an item has a tag, an interaction has a time, and one is cold.
 TAGS, TIMES, COLD = "tags.arrow", "times.safetensors", "cold.arrow"
 _MANIFEST_KEYS = {"digest", "split_digest", "users", "items", "statistics", "files"}
@@ -148,21 +152,6 @@ def key_of(digest: str) -> str:
     return f"datasets/{digest}"
 
 
-def split_digest_of(parts: dict[str, csr_matrix], users: IdMap, items: IdMap) -> str:
-    """sha256 over ids and the parts: two imports with it rank the same items for the same people."""
-    digest = hashlib.sha256()
-    for ids in (users, items):
-        for an_id in ids.array.to_pylist():
-            digest.update(an_id.encode() + b"\0")
-        digest.update(b"\1")
-    for name in _names(parts):
-        if name == FOLD_IN:
-            digest.update(b"\2")
-        digest.update(parts[name].indptr.astype("<i8").tobytes())
-        digest.update(parts[name].indices.astype("<i4").tobytes())
-    return digest.hexdigest()
-
-
 def _names(parts: Collection[str]) -> tuple[str, ...]:
     return (*PARTS, FOLD_IN) if FOLD_IN in parts else PARTS
 
@@ -170,7 +159,7 @@ def _names(parts: Collection[str]) -> tuple[str, ...]:
 def save(
     artifacts: Path,
     digest: str,
-    parts: dict[str, csr_matrix],
+    parts: Mapping[str, Rows],
     users: IdMap,
     items: IdMap,
     titles: list[str],
@@ -180,30 +169,31 @@ def save(
     statistics: dict[str, Any],
     times: dict[str, np.ndarray] | None = None,
     cold: Cold | None = None,
-) -> Dataset:
-    """Writes a dataset whole or not at all; an intact one that is there already stays as it is. `times` of a part are
-    in the order of its sorted indices."""
+) -> str:
+    """Writes a dataset whole or not at all, and gives its split digest; an intact one that is there already stays as it
+    is. `times` of a part are in its order."""
     key = key_of(digest)
     try:
-        return load(artifacts, key)
+        with cache.opened(artifacts, key) as folder:
+            return str(proven_manifest(folder, key)["split_digest"])
     except (DatasetMissing, DatasetCorrupt):
         pass
+    split_digest = split_digest_of([users.array, items.array], [parts[name] for name in _names(parts)])
     arrays = {}
     for name in _names(parts):
-        parts[name].sort_indices()
-        arrays[f"{name}_indptr"] = parts[name].indptr.astype(np.int64)
-        arrays[f"{name}_indices"] = parts[name].indices.astype(np.int32)
-    with whole_folder(artifacts / key) as folder:
+        arrays[f"{name}_indptr"] = parts[name].indptr.astype(np.int64, copy=False)
+        arrays[f"{name}_indices"] = parts[name].indices.astype(np.int32, copy=False)
+    with cache.written(artifacts, key) as folder:
         safetensors.numpy.save_file(arrays, folder / "interactions.safetensors")
         columns = {"users": users.array, "items": items.array, "titles": pa.array(titles, pa.string())}
-        _write_columns(folder / "ids.arrow", columns)
+        _write_columns(folder / IDS, columns)
         names = list(FILES)
         if tags.names:
             names.append(TAGS)
             write_tags(folder / TAGS, tags)
         if times is not None:
             names.append(TIMES)
-            safetensors.numpy.save_file({name: times[name].astype(np.int64) for name in _names(parts)}, folder / TIMES)
+            safetensors.numpy.save_file(dict(times), folder / TIMES)
         if cold is not None:
             names.append(COLD)
             write_cold(folder / COLD, cold)
@@ -211,48 +201,59 @@ def save(
         manifest = {
             "format": FORMAT,
             "digest": digest,
-            "split_digest": split_digest_of(parts, users, items),
+            "split_digest": split_digest,
             "users": len(users),
             "items": len(items),
             "rule": rule,
             "statistics": statistics,
             "files": files,
         }
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
-    return load(artifacts, key)
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+    return split_digest
 
 
 def load(artifacts: Path, key: str) -> Dataset:
     """Raises DatasetMissing when there is none under `key`, DatasetCorrupt when a file differs from the manifest."""
-    manifest = proven_manifest(artifacts, key)
-    folder = artifacts / key
-    arrays = safetensors.numpy.load_file(folder / "interactions.safetensors")
-    shape = (manifest["users"], manifest["items"])
-    names = (*PARTS, FOLD_IN) if f"{FOLD_IN}_indptr" in arrays else PARTS
-    parts = {name: _matrix(arrays[f"{name}_indptr"], arrays[f"{name}_indices"], shape) for name in names}
-    columns = _read_columns(folder / "ids.arrow")
-    return Dataset(
-        key=key,
-        digest=manifest["digest"],
-        split_digest=manifest["split_digest"],
-        **parts,
-        users=IdMap(columns["users"]),
-        items=IdMap(columns["items"]),
-        titles=columns["titles"].to_pylist(),
-        tags=read_tags(folder / TAGS) if TAGS in manifest["files"] else Tags.none(manifest["items"]),
-        statistics=manifest["statistics"],
-        times=safetensors.numpy.load_file(folder / TIMES) if TIMES in manifest["files"] else None,
-        cold=read_cold(folder / COLD, *shape) if COLD in manifest["files"] else None,
-    )
+    with cache.opened(artifacts, checked_key(key)) as folder:
+        manifest = proven_manifest(folder, key)
+        arrays = safetensors.numpy.load_file(folder / "interactions.safetensors")
+        shape, files = (manifest["users"], manifest["items"]), manifest["files"]
+        names = (*PARTS, FOLD_IN) if f"{FOLD_IN}_indptr" in arrays else PARTS
+        parts = {name: _matrix(arrays[f"{name}_indptr"], arrays[f"{name}_indices"], shape) for name in names}
+        columns = _read_columns(folder / IDS)
+        return Dataset(
+            key=key,
+            digest=manifest["digest"],
+            split_digest=manifest["split_digest"],
+            **parts,
+            users=IdMap(columns["users"]),
+            items=IdMap(columns["items"]),
+            titles=columns["titles"].to_pylist(),
+            tags=read_tags(folder / TAGS) if TAGS in files else Tags.none(manifest["items"]),
+            statistics=manifest["statistics"],
+            times=safetensors.numpy.load_file(folder / TIMES) if TIMES in files else None,
+            cold=read_cold(folder / COLD, *shape) if COLD in files else None,
+        )
 
 
-def proven_manifest(artifacts: Path, key: str) -> dict[str, Any]:
-    """The manifest, once every file has been found to be the one it describes. Raises as `load` does."""
+def load_ids(artifacts: Path, key: str) -> tuple[IdMap, IdMap, str]:
+    """Of users and of items, and the split digest; nothing else is read. Raises as `load` does."""
+    with cache.opened(artifacts, checked_key(key), (MANIFEST, IDS)) as folder:
+        manifest = proven_manifest(folder, key, only=IDS)
+        columns = _read_columns(folder / IDS)
+    return IdMap(columns["users"]), IdMap(columns["items"]), manifest["split_digest"]
+
+
+def checked_key(key: str) -> str:
     if not _KEY.fullmatch(key):
         raise InvalidRequest("a dataset key is datasets/<sha256>", field="dataset_key")
-    folder = artifacts / key
+    return key
+
+
+def proven_manifest(folder: Path, key: str, only: str | None = None) -> dict[str, Any]:
+    """The manifest, once every file, or that one, has been found to be the one it describes. Raises as `load` does."""
     try:
-        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
         if not manifest.keys() >= _MANIFEST_KEYS or key != key_of(manifest["digest"]):
             raise DatasetCorrupt(f"{key}/manifest.json does not describe this dataset")
         files = manifest["files"]
@@ -262,7 +263,7 @@ def proven_manifest(artifacts: Path, key: str) -> dict[str, Any]:
         raise DatasetMissing(f"there is no dataset {key}", field="dataset_key") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise DatasetCorrupt(f"{key}/manifest.json is damaged") from None
-    for name, proof in proofs.items():
+    for name, proof in proofs.items() if only is None else [(only, proofs[only])]:
         path = folder / name
         if not path.is_file() or (path.stat().st_size, sha256_of(path)) != proof:
             raise DatasetCorrupt(f"{key}/{name} differs from its manifest")
@@ -271,7 +272,8 @@ def proven_manifest(artifacts: Path, key: str) -> dict[str, Any]:
 
 def is_whole(artifacts: Path, key: str) -> bool:
     try:
-        proven_manifest(artifacts, key)
+        with cache.opened(artifacts, checked_key(key)) as folder:
+            proven_manifest(folder, key)
     except (DatasetMissing, DatasetCorrupt):
         return False
     return True

@@ -17,10 +17,10 @@ from . import noise
 from .mixture import Gradients, Mixture, Part, Personal, Shared, Temperatures, Tile
 from .threads import cores, spread
 
-# Users and items of a tile. On the CPU its logits (2 x 2 MiB at K = 4) stay near a core; an accelerator wants
-# few, large launches (2 x 32 MiB).
-TILE = {"cpu": (128, 1024), "cuda": (256, 8192)}
-KEPT_BYTES = 32 << 20
+# Users and items of a tile. On the CPU its logits (2 x 2 MiB at K = 4) stay near a core; an accelerator wants few and
+# large launches (2 x 256 MiB): with tiles of 2 x 32 MiB an H100 waited for launches nine tenths of the time.
+TILE = {"cpu": (128, 1024), "cuda": (512, 32768)}
+KEPT_BYTES = {"cpu": 32 << 20, "cuda": 2 << 30}
 FEWEST_KEPT = 16  # users; a chunk of fewer makes its products slower than computing them again
 
 
@@ -71,6 +71,15 @@ def log_scores(
     return scores
 
 
+def bytes_of_logits(device: str, arrays: int, users: int, interests: int, items: int) -> int:
+    """Of float32 that a call holds for so many users, about: `arrays` as of the kind of mixture. On an accelerator,
+    where no pass is compiled, what is computed from them takes as much again, and more where each user has noise."""
+    at_once, keeps = _plan(device, arrays * interests * items * 4)
+    width = items if keeps else min(items, TILE[device][1] * (cores() if device == "cpu" else 1))
+    held = arrays * min(at_once, users) * interests * width * 4
+    return held if device == "cpu" else held * 2 * arrays
+
+
 def _assignment(items: Tensor, prototypes: Tensor, keys: Tensor | None, temperatures: Temperatures) -> Tensor:
     """A [K, N] of prototypes [K, d] that all users share."""
     logits = prototypes @ items.T / temperatures.group
@@ -104,7 +113,8 @@ class _LogNormaliser(torch.autograd.Function):
             needs = shared or ctx.needs_input_grad[1]
             slopes = torch.zeros_like(grouping) if needs else None
             ctx.gradients = Gradients(torch.zeros_like(items), torch.zeros_like(interests), slopes)
-        memory = _Memory(mixture, *_plan(mixture))
+        row = mixture.arrays * interests.shape[1] * len(items) * items.element_size()
+        memory = _Memory(mixture, *_plan(items.device.type, row))
         total = torch.zeros((), dtype=torch.float64, device=items.device)
         for users in _slices(len(interests), memory.users):
             total += _chunk(mixture, users, weights[users], memory, ctx.gradients)
@@ -118,12 +128,10 @@ class _LogNormaliser(torch.autograd.Function):
         return gradient * found.items, to_grouping, gradient * found.interests, None, None, None, None, None
 
 
-def _plan(mixture: Mixture) -> tuple[int, bool]:
-    """Users of a chunk, and whether its tiles are kept between the two passes."""
-    items = mixture.items
-    most = TILE[items.device.type][0]
-    row = mixture.arrays * mixture.interests.shape[1] * len(items) * items.element_size()
-    fitting = KEPT_BYTES // row
+def _plan(device: str, row: int) -> tuple[int, bool]:
+    """Users of a chunk whose logits take `row` bytes each, and whether its tiles are kept between the two passes."""
+    most = TILE[device][0]
+    fitting = KEPT_BYTES[device] // row
     return (min(most, fitting), True) if fitting >= FEWEST_KEPT else (most, False)
 
 

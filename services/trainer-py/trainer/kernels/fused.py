@@ -12,10 +12,14 @@ from typing import TypeVar, cast
 
 import numpy as np
 from numba import njit
+from numba.core.registry import cpu_target
 from numpy import float32, int64, uint32
 from numpy.typing import NDArray
 
 F = TypeVar("F", bound=Callable[..., object])
+
+# What numba does before its first kernel, half a second: with the import, so that forked children have it (ADR 0021).
+cpu_target.target_context.refresh()
 
 _LOG2E = np.float32(1.4426950408889634)
 _LN2_HIGH = np.float32(0.693359375)
@@ -231,6 +235,7 @@ def search_tile(
     hidden: NDArray[int64],
     values: NDArray[float32],
     columns: NDArray[int64],
+    offsets: NDArray[float32],
 ) -> None:
     """Takes a tile's items into the best n of each user, in place.
 
@@ -240,9 +245,11 @@ def search_tile(
     bounds [u, T] of max_k s_k + log v_k from above, overwritten; prototypes [u, K, d] or [1, K, d] and interests
     [u, K, d] over their temperatures; log v [u, K]; items Hn [T, d], of which the first is column `first_item`;
     hidden[hidden_indptr[u]:hidden_indptr[u+1]] ascending columns that are left out; values and columns [u, n], n > 0: a
-    heap a user, its worst first, -inf and -1 where none is yet.
+    heap a user, its worst first, -inf and -1 where none is yet; offsets [u, T] that are added to log p, and are in the
+    bounds, [0, 0] for none.
     """
     users, width = bounds.shape
+    shifted = len(offsets) > 0
     for u in range(users):
         mine = hidden[hidden_indptr[u] : hidden_indptr[u + 1]]
         for place in range(np.searchsorted(mine, first_item), len(mine)):
@@ -253,5 +260,7 @@ def search_tile(
         for t in range(width):
             if bounds[u, t] > values[u, 0]:
                 value = _log_p(own, interests[u], log_weights[u], items[t])
+                if shifted:
+                    value += offsets[u, t]
                 if value > values[u, 0]:
                     _replace_worst(values[u], columns[u], value, first_item + t)

@@ -12,19 +12,25 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import embedding, embedding_bag, log_softmax
 
+from .dropout import dropped
+from .part import Part
 from .sampled import Drawn
 
 
 def normalised_input(
-    indptr: Tensor, indices: Tensor, table: Tensor, dropout: float, generator: torch.Generator | None
+    indptr: Tensor,
+    indices: Tensor,
+    table: Tensor,
+    dropout: float,
+    generator: torch.Generator | None,
+    entries: Part | None = None,
 ) -> Tensor:
     """x W [B, h]: x the histories as binary rows over their L2 norm, W = `table` [N, h], of which only the rows of
-    the histories are read. Entries of x are dropped, and the others scaled up, where there is a `generator`."""
+    the histories are read. Entries of x are dropped, and the others scaled up, where there is a `generator`; `entries`:
+    which of a batch they are."""
     sizes = indptr.diff()
     weights = sizes.clamp(min=1).to(table.dtype).rsqrt().repeat_interleave(sizes)  # [n], the norm is sqrt(size)
-    if generator is not None and dropout > 0:
-        keep = 1 - dropout
-        weights = weights * torch.empty_like(weights).bernoulli_(keep, generator=generator) / keep
+    weights = dropped(weights, dropout, generator, entries)
     return embedding_bag(indices, table, indptr[:-1], mode="sum", per_sample_weights=weights)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .part import Part
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
@@ -26,8 +28,8 @@ class Negatives(nn.Module):
         self.positives: Tensor
         self.register_buffer("positives", torch.from_numpy(keys), persistent=False)
 
-    def draw(self, users: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        """Items [B, count] for `users` [B]; those a user has are drawn anew."""
+    def draw(self, users: Tensor, count: int, generator: torch.Generator, part: Part | None = None) -> Tensor:
+        """Items [B, count] for `users` [B], or for a part of them; those a user has are drawn anew."""
         drawn = torch.randint(self.items, (len(users), count), generator=generator, device=generator.device)
         for _ in range(TRIES):
             wrong = self.contains(users[:, None], drawn)
@@ -35,7 +37,7 @@ class Negatives(nn.Module):
                 break
             again = torch.randint(self.items, (int(wrong.sum()),), generator=generator, device=generator.device)
             drawn[wrong] = again
-        return drawn
+        return drawn if part is None else drawn[part.own]
 
     def contains(self, users: Tensor, items: Tensor) -> Tensor:
         """Whether each pair of the broadcast `users` and `items` is a positive one."""

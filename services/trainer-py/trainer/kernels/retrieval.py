@@ -50,14 +50,15 @@ def best_items(
     hidden_indptr: Tensor,
     hidden: Tensor,
     weights: Tensor | None = None,
+    offsets: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Columns [B, m] of the m = min(n, N) best, best first, and their log p; -1 and -inf where nothing is left. Equal
-    scores stand by column.
+    """Columns [B, m] of the m = min(n, N) best, best first, and their log p plus offsets; -1 and -inf where nothing is
+    left. Equal scores stand by column.
 
     prototypes [B, K, d] or those of all users [1, K, d], interests z [B, K, d]; float32, on the CPU. Columns that a
     user is not answered: hidden[hidden_indptr[u]:hidden_indptr[u+1]], ascending. weights [B, K] multiply the interests'
-    terms in p, None: all 1; what they leave nothing of is not answered. A user with vectors that are not finite gets
-    scores that are not numbers.
+    terms in p, None: all 1; what they leave nothing of is not answered. offsets [B, N], finite, are added to log p. A
+    user with vectors that are not finite gets scores that are not numbers.
     """
     from . import fused  # numba takes its time to load
 
@@ -78,6 +79,8 @@ def best_items(
     slack = _slack(decoding, rounded.dtype)
     if weights is not None:
         slack = slack + _slack_of_sum(decoding, log_weights)
+    if offsets is not None:
+        slack = slack + _slack_of_sum(decoding, offsets)
     chunks = [slice(first, min(first + users_at_once, users)) for first in range(0, users, users_at_once)]
 
     @torch.no_grad()
@@ -90,8 +93,12 @@ def best_items(
                 tile = slice(first, first + items_at_once)
                 logits = memory[: len(mine) * len(items[tile])].view(len(mine), -1)
                 torch.mm(mine, rounded[tile].T, out=logits)
+                bounds = _bounds(logits, slack[some], k, None if weights is None else log_weights[some])
+                added = torch.empty(0, 0) if offsets is None else offsets[some, tile].contiguous()
+                if offsets is not None:
+                    bounds += added
                 fused.search_tile(
-                    _bounds(logits, slack[some], k, None if weights is None else log_weights[some]).numpy(),
+                    bounds.numpy(),
                     own.numpy(),
                     decoding[some].numpy(),
                     log_weights[some].numpy(),
@@ -101,6 +108,7 @@ def best_items(
                     hidden.numpy(),
                     values[some].numpy(),
                     columns[some].numpy(),
+                    added.numpy(),
                 )
 
     spread(search, min(workers, len(chunks)))
@@ -117,9 +125,10 @@ def _slack(decoding: Tensor, dtype: torch.dtype) -> Tensor:
     return error * _longest(decoding)
 
 
-def _slack_of_sum(decoding: Tensor, log_weights: Tensor) -> Tensor:
-    """What rounding to float32 can take from a logit plus its log weight [B, K], both here and in the score, [B, 1]."""
-    largest = log_weights.nan_to_num(neginf=0.0).abs().amax(1, keepdim=True)
+def _slack_of_sum(decoding: Tensor, added: Tensor) -> Tensor:
+    """What rounding to float32 can take from a logit plus what is added to it, its log weight [B, K] or offset [B, N],
+    both here and in the score, [B, 1]."""
+    largest = added.nan_to_num(neginf=0.0).abs().amax(1, keepdim=True)
     return 2 * torch.finfo(torch.float32).eps * (_longest(decoding) + largest)
 
 

@@ -37,6 +37,7 @@ class BPR(Factorised):
     summary = "One vector a user and an item, trained to rank what was chosen above what was not."
     config_class = BPRConfig
     config: BPRConfig
+    capabilities = Factorised.capabilities | {"data_parallel"}
     trains_on: ClassVar[Unit] = "interactions"
 
     def __init__(self, config: BPRConfig, users: int, items: int) -> None:
@@ -50,7 +51,7 @@ class BPR(Factorised):
         self.negatives = Negatives(train).to(self.item_embedding.device)
 
     def pair_loss(self, batch: Interactions, context: StepContext) -> Tensor:
-        drawn = self.negatives.draw(batch.users, 1, context.generator)[:, 0]
+        drawn = self.negatives.draw(batch.all_users, 1, context.generator, batch.rows)[:, 0]
         user = embedding(batch.users, self.user_embedding)  # [B, d]
         chosen, other = embedding(batch.items, self.item_embedding), embedding(drawn, self.item_embedding)
         ranking = softplus((user * (other - chosen)).sum(1)).mean()  # -log sigmoid(x_ui - x_uj)

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding, normalize
 
 from ..contract.factorised import Factorised
+from ..contract.footprint import FLOAT, Device, Memory, Sizes
 from ..contract.recommender import Capability, Histories, Interactions, Interests, StepConfig, StepContext, Unit
 from ..kernels.edges import Edges
 from ..kernels.negatives import Negatives
@@ -69,6 +70,16 @@ class DGCF(Factorised):
     def __init__(self, config: DGCFConfig, users: int, items: int) -> None:
         super().__init__(config, users, items)
         self.embedding = nn.Parameter(torch.zeros(users + items, config.embedding_size))  # users first
+
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """What each sharing out keeps for the gradient, of nodes and of the edges of all factors; the edges are known
+        by their ends and the way back."""
+        config = self.config
+        rounds = config.n_layers * config.n_iterations
+        edges = 2 * sizes.train * config.n_factors
+        ends = edges * (4 + 8)
+        kept = (6 * rounds + 8) * self.embedding.nbytes + (4 * rounds + 4) * edges * FLOAT
+        return Memory(kept + ends, host=2 * ends)
 
     def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
         for table in (self.embedding.detach()[: self.n_users], self.embedding.detach()[self.n_users :]):

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding, normalize
 
 from ..contract.factorised import Factorised
+from ..contract.footprint import FLOAT, Device, Memory, Sizes
 from ..contract.recommender import Interactions, StepConfig, StepContext, Unit
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class DirectAU(Factorised):
         super().__init__(config, users, items)
         self.user_embedding = nn.Parameter(torch.zeros(users, config.embedding_size))
         self.item_embedding = nn.Parameter(torch.zeros(items, config.embedding_size))
+
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """The batch against itself, of users and of items, with the gradients."""
+        return super().training_memory(sizes, device) + Memory(6 * self.config.train_batch_size**2 * FLOAT)
 
     def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
         for table in (self.user_embedding, self.item_embedding):

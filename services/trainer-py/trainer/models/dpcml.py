@@ -7,10 +7,10 @@ vectors g_u^1 .. g_u^C of a user on the unit sphere, items v within the unit bal
   plus   eta times the mean over users of psi_u, which keeps a user's vectors neither too near nor too far (eq. 6)
 As statusrank/DPCML: the loss is a sum over the batch where the paper takes a mean, and psi_u is taken pair by pair,
   psi_u = 1 / C^2 sum over c, c' of max(0, m1 - |g_u^c - g_u^c'|^2) + max(0, |g_u^c - g_u^c'|^2 - m2), c != c',
-where the paper first averages the distances. That code goes over all users in every step; here over those of the
-batch, each weighted by the inverse of how often it comes, so that the expectation is the mean over the users who have
-anything. Items are drawn for each step, not once an epoch, and vectors are on the sphere from the start. Of the
-published steps (1e-3 to 1e-2) the longest is the default, with batches of 1024 pairs in place of 256.
+where the paper first averages the distances. That code goes over all users in every step (`diversity` all); a shortcut
+goes over those of the batch, each weighted by the inverse of how often it comes, so that the expectation is the mean
+over the users who have anything. Items are drawn for each step, not once an epoch, and vectors are on the sphere from
+the start. Of the published steps (1e-3 to 1e-2) the longest is the default, with batches of 1024 pairs in place of 256.
 
 Shapes: B pairs or users, C vectors of a user, M drawn items, N items, d vectors.
 """
@@ -26,6 +26,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import embedding, normalize
 
+from ..contract.footprint import FLOAT, Device, Memory, Sizes
 from ..contract.recommender import Capability, Histories, Interactions, Recommender, StepConfig, StepContext, Unit
 from ..kernels.negatives import Negatives
 
@@ -48,6 +49,10 @@ class DPCMLConfig(StepConfig):
     ] = "uniform"
     neg_sample_num: Annotated[int, Field(ge=1, le=1000, description="Items drawn for each pair (M).")] = 10
     reg_weight: Annotated[float, Field(ge=0, le=1e4, description="Weight eta of the diversity of vectors.")] = 10.0
+    diversity: Annotated[
+        Literal["all", "batch"],
+        Field(description="Whose vectors the diversity is of in a step: all users, as published, or the batch's."),
+    ] = "batch"
     m1: Annotated[float, Field(ge=0, le=4, description="Least squared distance of a user's vectors.")] = 0.1
     m2: Annotated[float, Field(ge=0, le=4, description="Largest squared distance of a user's vectors.")] = 0.35
 
@@ -76,6 +81,20 @@ class DPCML(Recommender):
         self.item_embedding = nn.Parameter(torch.zeros(items, config.embedding_size))  # v
         self.rarity: Tensor  # of a user among the pairs: the mean over pairs of rarity x is the mean over users of x
         self.register_buffer("rarity", torch.zeros(users), persistent=False)
+        self.presence: Tensor  # 1 over their number for those who have anything, else 0
+        self.register_buffer("presence", torch.zeros(users), persistent=False)
+
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """The vectors of a batch's users, items and drawn items, with their distances."""
+        config = self.config
+        vectors = config.k + 1 + config.neg_sample_num
+        held = 4 * config.train_batch_size * vectors * config.embedding_size * FLOAT
+        everybody = 3 * self.user_embedding.nbytes if config.diversity == "all" else 0
+        return super().training_memory(sizes, device) + Memory(held + everybody)
+
+    def answering_memory(self, sizes: Sizes, device: Device, people: int) -> Memory:
+        """The best so far, and the scores of one vector."""
+        return Memory(2 * people * self.n_items * FLOAT)
 
     @torch.no_grad()
     def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
@@ -83,7 +102,9 @@ class DPCML(Recommender):
         self.item_embedding.normal_(std=1 / math.sqrt(self.config.embedding_size), generator=generator)
         self.after_step()
         sizes = np.diff(train.indptr)
-        self.rarity.copy_(torch.from_numpy(train.nnz / np.maximum(sizes, 1) / max(np.count_nonzero(sizes), 1)))
+        present = (sizes > 0) / max(np.count_nonzero(sizes), 1)
+        self.presence.copy_(torch.from_numpy(present))
+        self.rarity.copy_(torch.from_numpy(train.nnz / np.maximum(sizes, 1) * present))
         self.negatives = Negatives(train).to(self.item_embedding.device)
 
     def pair_loss(self, batch: Interactions, context: StepContext) -> Tensor:
@@ -98,12 +119,18 @@ class DPCML(Recommender):
         return (config.margin + near - far).relu().sum() + config.reg_weight * self._diversity(batch, users)
 
     def _diversity(self, batch: Interactions, users: Tensor) -> Tensor:
-        """An unbiased estimate of the mean of psi over the users who have anything; `users` [B, C, d]."""
+        """The mean of psi over the users who have anything, or an unbiased estimate of it from those of the batch,
+        whose vectors are `users` [B, C, d]."""
+        if self.config.diversity == "all":
+            return (self.presence * self._psi(self.user_embedding)).sum()
+        return (self.rarity[batch.users] * self._psi(users)).mean()
+
+    def _psi(self, users: Tensor) -> Tensor:
+        """[B]; `users` [B, C, d]."""
         apart = _distances(users, users)  # [B, C, C]
         outside = (self.config.m1 - apart).relu() + (apart - self.config.m2).relu()
         others = 1 - torch.eye(self.config.k, dtype=users.dtype, device=users.device)
-        psi = (outside * others).mean(dim=(1, 2))
-        return (self.rarity[batch.users] * psi).mean()
+        return (outside * others).mean(dim=(1, 2))
 
     def after_step(self) -> None:
         for table, least in ((self.user_embedding, EPS), (self.item_embedding, 1.0)):

@@ -22,6 +22,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..contract.factorised import Factorised
+from ..contract.footprint import FLOAT, Device, Memory, Sizes
 from ..contract.recommender import Capability, EpochConfig, Histories, StepContext, Unit
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ class IALS(Factorised):
         super().__init__(config, users, items)
         self.user_embedding = nn.Parameter(torch.zeros(users, config.embedding_size))  # W
         self.item_embedding = nn.Parameter(torch.zeros(items, config.embedding_size))  # H
+
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """Gathered vectors with and without their mask, a block of them, the systems and their factors."""
+        d = self.config.embedding_size
+        numbers = min(_NUMBERS_AT_ONCE, max(self.n_users, self.n_items) * d * max(sizes.history(1), d))
+        return Memory(5 * numbers * FLOAT, host=2 * sizes.train * FLOAT)
 
     def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
         for table in (self.user_embedding, self.item_embedding):

@@ -33,6 +33,7 @@ class LightGCN(GraphFactorised):
     paper = "He et al., LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation, SIGIR 2020"
     paper_url = "https://doi.org/10.1145/3397271.3401063"
     summary = "Matrix factorisation whose vectors are averaged over neighbours in the interaction graph."
+    capabilities = GraphFactorised.capabilities | {"data_parallel"}
     config_class = LightGCNConfig
 
     def start(self, generator: torch.Generator) -> None:

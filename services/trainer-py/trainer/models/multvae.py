@@ -19,9 +19,12 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from ..contract.footprint import FLOAT, Device, Memory, Sizes
 from ..contract.recommender import Capability, Histories, Recommender, StepConfig, StepContext
 from ..kernels import sampled
+from ..kernels.annealing import annealed
 from ..kernels.multinomial import multinomial_loss, normalised_input, sampled_multinomial_loss
+from ..kernels.part import normal_like
 from ..kernels.sampled import Sampling
 
 if TYPE_CHECKING:
@@ -61,7 +64,7 @@ class MultDAE(Recommender):
     paper_url = "https://doi.org/10.1145/3178876.3186150"
     family = "autoencoder"
     summary = "Rebuilds a history from a part of it, through a narrow code."
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "similar"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"fold_in", "similar", "data_parallel"})
     config_class: ClassVar[type[MultDAEConfig]] = MultDAEConfig
     config: MultDAEConfig
     code_parts: ClassVar[int] = 1  # numbers that the encoder gives for each one of the code
@@ -77,6 +80,15 @@ class MultDAE(Recommender):
         self.output = nn.Linear(h or d, items)
         self.chances: Tensor
         self.register_buffer("chances", torch.zeros(0), persistent=False)
+
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """Logits of the items, or of those drawn; a penalty squares all weights."""
+        config, users = self.config, min(self.config.train_batch_size, self.n_users)
+        squares = sum(parameter.nbytes for parameter in self.parameters()) if config.reg_weight else 0
+        if not config.sampled_items:
+            return super().training_memory(sizes, device) + Memory(squares)
+        vectors = (sizes.history(users) + config.sampled_items) * self.output.in_features
+        return Memory(4 * (users * config.sampled_items + vectors) * FLOAT + squares)
 
     def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
         self.chances = sampled.chances(train, self.config.sampling).to(self.output.bias.device)
@@ -94,9 +106,9 @@ class MultDAE(Recommender):
         """Mean over the users of -log p(x | z)."""
         if not self.config.sampled_items:
             return multinomial_loss(batch.indptr, batch.indices, self._decode(code))
-        drawn = sampled.draw(self.config.sampled_items, self.chances, batch.indptr, batch.indices, generator)
+        some = sampled.draw(self.config.sampled_items, self.chances, batch.indptr, batch.indices, generator)
         weight, bias = self.output.weight, self.output.bias
-        return sampled_multinomial_loss(batch.indptr, batch.indices, self.decoder(code), weight, bias, drawn)
+        return sampled_multinomial_loss(batch.indptr, batch.indices, self.decoder(code), weight, bias, some)
 
     @torch.no_grad()
     def scores(self, batch: Histories) -> Tensor:
@@ -109,7 +121,8 @@ class MultDAE(Recommender):
     def _encode(self, batch: Histories, generator: torch.Generator | None) -> Tensor:
         """What the encoder gives, [B, code_parts d]; without a generator nothing is dropped."""
         dropout = self.config.dropout
-        first = normalised_input(batch.indptr, batch.indices, self.encoder_items, dropout, generator)
+        entries = (batch.indptr, batch.indices)
+        first = normalised_input(*entries, self.encoder_items, dropout, generator, batch.entries)
         given: Tensor = self.encoder(first + self.encoder_bias)
         return given
 
@@ -132,16 +145,12 @@ class MultVAE(MultDAE):
 
     def loss(self, batch: Histories, context: StepContext) -> Tensor:
         mean, log_variance = self._encode(batch, context.generator).chunk(2, dim=1)  # [B, d] each
-        epsilon = torch.empty_like(mean).normal_(generator=context.generator)
+        epsilon = normal_like(mean, context.generator, batch.rows)
         code = mean + torch.exp(log_variance / 2) * epsilon
         kl = 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum() / len(batch)
-        reconstruction = self._reconstruction(batch, code, context.generator)
-        return reconstruction + self._beta(context.step) * kl + self._penalty()
+        beta = annealed(context.step, self.config.total_anneal_steps, self.config.anneal_cap)
+        return self._reconstruction(batch, code, context.generator) + beta * kl + self._penalty()
 
     @torch.no_grad()
     def scores(self, batch: Histories) -> Tensor:
         return self._decode(self._encode(batch, None).chunk(2, dim=1)[0])
-
-    def _beta(self, step: int) -> float:
-        total = self.config.total_anneal_steps
-        return min(self.config.anneal_cap, step / total) if total else self.config.anneal_cap

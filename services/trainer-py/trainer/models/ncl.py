@@ -19,10 +19,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import embedding, normalize
 
+from ..contract.footprint import FLOAT, Device, Memory, Sizes
 from ..contract.graph_factorised import GraphConfig, GraphFactorised
 from ..contract.recommender import Interactions, StepContext
 from ..kernels.clusters import k_means
-from ..kernels.contrast import log_partition
+from ..kernels.contrast import PRODUCTS, log_partition
 from ..kernels.graph import propagate
 from ..kernels.pairwise import ranking_loss
 
@@ -55,6 +56,12 @@ class NCL(GraphFactorised):
     def __init__(self, config: NCLConfig, users: int, items: int) -> None:
         super().__init__(config, users, items)
         self.clusters: list[tuple[Tensor, Tensor]] = []  # of users and of items; follow from the state, each epoch anew
+
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """Besides, the layers beyond the last of the mean, unit vectors of all nodes and a tile of the contrasts."""
+        further = max(0, 2 * self.config.hyper_layers - self.config.n_layers)
+        nodes = (8 + 4 * further) * self.embedding.nbytes
+        return super().training_memory(sizes, device) + Memory(nodes + 3 * PRODUCTS * FLOAT)
 
     def start_pass(self, context: StepContext) -> None:
         """Unit centres [C, d] and the cluster of each node, for users and for items."""

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import linear, normalize, silu
 
+from ..contract.footprint import Device, Memory, Sizes
 from ..contract.recommender import Capability, Histories, Recommender, StepConfig, StepContext
 from ..kernels.multinomial import multinomial_loss, normalised_input
 
@@ -63,6 +64,11 @@ class RecVAE(Recommender):
         self.encoder = _Encoder(items, config.hidden_size, config.latent_dimension)
         self.decoder = nn.Linear(config.latent_dimension, items)
         self._old: dict[str, Tensor] = {}  # the encoder's parameters in q_old
+
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """Besides, the encoder as it was."""
+        old = sum(parameter.nbytes for parameter in self.encoder.parameters())
+        return super().training_memory(sizes, device) + Memory(old)
 
     def prepare(self, train: object, generator: torch.Generator) -> None:
         self.encoder.prepare(generator)

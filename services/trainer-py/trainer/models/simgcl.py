@@ -17,6 +17,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import cross_entropy, embedding, normalize
 
+from ..contract.footprint import FLOAT, Device, Memory, Sizes
 from ..contract.graph_factorised import GraphConfig, GraphFactorised
 from ..contract.recommender import Interactions, StepContext
 from ..kernels.graph import propagate
@@ -41,6 +42,12 @@ class SimGCL(GraphFactorised):
     summary = "LightGCN trained to recognise each user and item in two noisy copies of its vectors."
     config_class = SimGCLConfig
     config: SimGCLConfig
+    smoothings = 3  # without noise, and two with it
+
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """Besides, the batch against itself: of users and of items, with their gradients."""
+        batch = min(self.config.train_batch_size, sizes.train)
+        return super().training_memory(sizes, device) + Memory(6 * batch**2 * FLOAT)
 
     def pair_loss(self, batch: Interactions, context: StepContext) -> Tensor:
         nodes = self.triples(batch, context)

@@ -7,8 +7,12 @@ theirs and M items j drawn uniformly from all:
 MF-CCL is the case g = 1. As reczoo/RecZoo, where it says more than the paper: the item to predict is left out of the
 history, dropout comes after the user vector's normalisation (so that 1 - cos is cut at 0), the L2 penalty falls on all
 vectors in every step, and negatives may be items of the user. Histories are not cut to the latest items, and the biases
-of that code's CiteULike configuration are left out. It draws M items for each pair; here a batch shares them unless
-`shared_negatives` is off: the expectation is the same, and products of matrices take the place of gathers.
+of that code's CiteULike configuration are left out. It draws M items for each pair; a batch shares them where
+`shared_negatives` is on: the expectation is the same, and one product of matrices takes the place of sparse ones.
+The official code starts at N(0, 1e-4), with steps of 1e-4 (`init_std`, `learning_rate`): cosines know no scale, so only
+the ratio matters. Steps longer than that would leave Adam's second moments full of the first gradients, which go with
+one over a vector's length, and all but stop the vectors for epochs. From N(0, 0.01) steps of 1e-3 go well, and much
+longer ones still do.
 
 Shapes: B pairs or users, n items in all their histories, M negatives, d vectors.
 """
@@ -22,16 +26,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import embedding, embedding_bag, normalize
 
+from ..contract.footprint import FLOAT, Device, Memory, Sizes
 from ..contract.recommender import Capability, Histories, Interactions, Recommender, StepConfig, StepContext, Unit
+from ..kernels.drawn import products_with_drawn
+from ..kernels.dropout import dropped
 from ..kernels.ragged import owners, rows_without, softmax_of_rows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
-
-# The official code starts at 1e-4, with steps of 1e-4: cosines know no scale, so only the ratio matters. Steps longer
-# than that would leave Adam's second moments full of the first gradients, which go with one over a vector's length, and
-# all but stop the vectors for epochs. From here steps of 1e-3 go well, and much longer ones still do.
-START = 0.01
 
 
 class MFCCLConfig(StepConfig):
@@ -42,6 +44,9 @@ class MFCCLConfig(StepConfig):
     negative_weight: Annotated[float, Field(ge=0, le=1e4, description="Weight w of the negatives.")] = 150.0
     neg_sample_num: Annotated[int, Field(ge=1, le=65_536, description="Negatives M of each pair.")] = 800
     shared_negatives: Annotated[bool, Field(description="Draw the negatives once for all pairs of a batch.")] = True
+    init_std: Annotated[
+        float, Field(gt=0, le=1, description="Deviation of the vectors at the start; published: 1e-4.")
+    ] = 0.01
     dropout: Annotated[float, Field(ge=0, lt=1, description="Share of a user vector dropped in training.")] = 0.1
     reg_weight: Annotated[float, Field(ge=0, le=1, description="L2 penalty on all vectors, in every step.")] = 1e-8
 
@@ -73,26 +78,35 @@ class MFCCL(Recommender):
         self.user_embedding = nn.Parameter(torch.zeros(users, config.embedding_size))  # e
         self.item_embedding = nn.Parameter(torch.zeros(items, config.embedding_size))
 
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """Besides, the cosines with all negatives; those of each pair alone are a sparse matrix, and its transpose."""
+        config = self.config
+        cosine = 3 * FLOAT if config.shared_negatives else 40
+        cosines = config.train_batch_size * config.neg_sample_num * cosine
+        return super().training_memory(sizes, device) + Memory(cosines)
+
     def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
         for table in (self.user_embedding, self.item_embedding):
-            nn.init.normal_(table, std=START, generator=generator)
+            nn.init.normal_(table, std=self.config.init_std, generator=generator)
 
     def pair_loss(self, batch: Interactions, context: StepContext) -> Tensor:
         config, generator = self.config, context.generator
         users = self._unit_users(self._others(batch))  # [B, d]
-        if config.dropout > 0:
-            keep = 1 - config.dropout
-            users = users * torch.empty_like(users).bernoulli_(keep, generator=generator) / keep
-        rows = () if config.shared_negatives else (len(batch),)
-        drawn = torch.randint(
-            self.n_items, (*rows, config.neg_sample_num), generator=generator, device=generator.device
-        )
-        chosen, other = (normalize(embedding(items, self.item_embedding), dim=-1) for items in (batch.items, drawn))
-        near = (users * chosen).sum(1)  # [B]
-        far = users @ other.T if config.shared_negatives else (other @ users[:, :, None])[..., 0]  # [B, M]
+        users = dropped(users, config.dropout, generator)
+        near = (users * normalize(embedding(batch.items, self.item_embedding), dim=1)).sum(1)  # [B]
+        far = self._far(users, generator)
         loss = (1 - near).relu().mean() + config.negative_weight * (far - config.margin).relu().mean()
         squares = self.user_embedding.square().sum() + self.item_embedding.square().sum()
         return loss + config.reg_weight / 2 * squares
+
+    def _far(self, users: Tensor, generator: torch.Generator) -> Tensor:
+        """Cosines of `users` [B, d] with the negatives of each, [B, M]."""
+        shared, count = self.config.shared_negatives, self.config.neg_sample_num
+        shape = (count,) if shared else (len(users), count)
+        drawn = torch.randint(self.n_items, shape, generator=generator, device=generator.device)
+        if shared:
+            return users @ normalize(embedding(drawn, self.item_embedding), dim=1).T
+        return products_with_drawn(users, normalize(self.item_embedding, dim=1), drawn)
 
     @torch.no_grad()
     def scores(self, batch: Histories) -> Tensor:

@@ -9,12 +9,13 @@ degrees of users and items, G = X'X the items' co-occurrences, g its row sums, a
   loss     = L + lambda I + gamma / 2 |all vectors|^2
 As xue-pai/UltraGCN: sums over the batch, the penalty in every step, omega_ij = G_ij sqrt(g_i + 1) / g_i / sqrt(g_j + 1)
 with the diagonal kept in G and g where the paper takes it out, so that i is its own neighbour too, and j drawn from all
-items. That code fills dense tables of users x items and, row by row, items x items; here both stay sparse. It draws M
-items for each pair; here `sharing` pairs have them in common, so that products of matrices take the place of gathers.
-That keeps the expectation; a whole batch that shares them would give a few items all of the pressure in a step, and
-Adam's moments would hardly let them move again. The weights are that code's for Yelp2018. Its start, N(0, 1e-4), and
-steps of 1e-3 or less first learn popularity alone, for longer than small data has steps; vectors start at N(0, 0.1)
-here, as LightGCN's do, and steps are ten times as long. Fewer items than Yelp's ask for a smaller W and gamma.
+items, M for each pair. That code fills dense tables of users x items and, row by row, items x items; here both stay
+sparse. A shortcut on request: `sharing` pairs have their M items in common, so that products of matrices take the place
+of sparse ones. That keeps the expectation; a whole batch that shares them would give a few items all of the pressure in
+a step, and Adam's moments would hardly let them move again. The weights are that code's for Yelp2018. Its start,
+N(0, 1e-4), and steps of 1e-3 or less (`init_std`, `learning_rate`) first learn popularity alone, for longer than small
+data has steps; vectors start at N(0, 0.1) here, as LightGCN's do, and steps are ten times as long. Fewer items than
+Yelp's ask for a smaller W and gamma.
 
 Shapes: B pairs in G groups, M negatives, J neighbours, d vectors.
 """
@@ -32,7 +33,9 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding, pad, softplus
 
 from ..contract.factorised import Factorised
+from ..contract.footprint import FLOAT, SCIPY_SORT_ENTRY, Device, Memory, Sizes
 from ..contract.recommender import Capability, Interactions, StepConfig, StepContext, Unit
+from ..kernels.drawn import products_with_drawn
 from ..kernels.neighbours import largest_of_rows
 
 _ITEMS_AT_ONCE = 2048  # rows of the co-occurrences in memory
@@ -52,6 +55,9 @@ class UltraGCNConfig(StepConfig):
     sharing: Annotated[
         int, Field(ge=1, le=65_536, description="Pairs that share their negatives; 1: each has its own, as published.")
     ] = 32
+    init_std: Annotated[
+        float, Field(gt=0, le=1, description="Deviation of the vectors at the start; published: 1e-4 to 1e-3.")
+    ] = 0.1
     ii_neighbor_num: Annotated[int, Field(ge=1, le=1000, description="Items near each item, itself among them.")] = 10
     ii_weight: Annotated[float, Field(ge=0, le=1e3, description="Weight lambda of the items' neighbours.")] = 5e-4
     gamma: Annotated[float, Field(ge=0, le=10, description="L2 penalty on all vectors, in every step.")] = 1e-4
@@ -79,9 +85,20 @@ class UltraGCN(Factorised):
         self.register_buffer("item_factor", torch.zeros(items), persistent=False)
         self._neighbours: tuple[Tensor, Tensor] | None = None
 
+    def training_memory(self, sizes: Sizes, device: Device) -> Memory:
+        """Besides, products with the negatives and the vectors of those; before, a strip of the co-occurrences."""
+        config = self.config
+        products = config.train_batch_size * config.neg_sample_num
+        drawn = math.ceil(config.train_batch_size / config.sharing) * config.neg_sample_num
+        per_drawn = 40 if config.sharing == 1 else 3 * config.embedding_size * FLOAT
+        near = 3 * config.train_batch_size * config.ii_neighbor_num * config.embedding_size * FLOAT
+        held = 4 * products * FLOAT + drawn * per_drawn + near
+        strip = _ITEMS_AT_ONCE * sizes.items_beside * SCIPY_SORT_ENTRY if config.ii_weight > 0 else 0
+        return super().training_memory(sizes, device) + Memory(held, host=strip)
+
     def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
         for table in (self.user_embedding, self.item_embedding):
-            nn.init.normal_(table, std=0.1, generator=generator)
+            nn.init.normal_(table, std=self.config.init_std, generator=generator)
         self.user_factor.copy_(_of_source(np.diff(train.indptr)))
         self.item_factor.copy_(_of_target(np.bincount(train.indices, minlength=self.n_items)))
         self._train = train
@@ -109,15 +126,27 @@ class UltraGCN(Factorised):
     def _negatives(self, user: Tensor, factor: Tensor, generator: torch.Generator) -> Tensor:
         """W / M sum over the pairs and their negatives; `user` [B, d], its `factor` [B]."""
         config, pairs = self.config, len(user)
+        if config.sharing == 1:
+            drawn = self._draw(pairs, generator)
+            products, items = products_with_drawn(user, self.item_embedding, drawn), self.item_factor[drawn]
+        else:
+            products, items = self._shared(user, generator)
+        weights = config.w3 + config.w4 * factor[:, None] * items
+        return config.negative_weight / config.neg_sample_num * (weights * softplus(products)).sum()
+
+    def _shared(self, user: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Products with the negatives of each pair's group, and the factors of these, [B, M] each."""
+        config, pairs = self.config, len(user)
         groups = math.ceil(pairs / config.sharing)  # G
-        shape = (groups, config.neg_sample_num)
-        drawn = torch.randint(self.n_items, shape, generator=generator, device=generator.device)
+        drawn = self._draw(groups, generator)
         other = embedding(drawn, self.item_embedding)  # [G, M, d]
         filled = pad(user, (0, 0, 0, groups * config.sharing - pairs)).view(groups, config.sharing, -1)
         products = (filled @ other.transpose(1, 2)).flatten(0, 1)[:pairs]  # [B, M]
-        items = self.item_factor[drawn].repeat_interleave(config.sharing, dim=0)[:pairs]
-        weights = config.w3 + config.w4 * factor[:, None] * items
-        return config.negative_weight / config.neg_sample_num * (weights * softplus(products)).sum()
+        return products, self.item_factor[drawn].repeat_interleave(config.sharing, dim=0)[:pairs]
+
+    def _draw(self, rows: int, generator: torch.Generator) -> Tensor:
+        shape = (rows, self.config.neg_sample_num)
+        return torch.randint(self.n_items, shape, generator=generator, device=generator.device)
 
     def vectors(self) -> tuple[Tensor, Tensor]:
         return self.user_embedding, self.item_embedding

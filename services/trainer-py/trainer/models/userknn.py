@@ -19,6 +19,7 @@ from pydantic import Field
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from ..contract.footprint import SPARSE_ENTRY, Device, Memory, Sizes
 from ..contract.item_similarity import sparse_histories
 from ..contract.recommender import Capability, Config, Histories, Recommender
 from ..kernels.neighbours import largest_of_rows
@@ -48,6 +49,13 @@ class UserKNN(Recommender):
         super().__init__(config, users, items)
         self.norms: Tensor
         self.register_buffer("norms", torch.zeros(users))
+
+    def answering_memory(self, sizes: Sizes, device: Device, people: int) -> Memory:
+        """Who overlaps with whom, or what the nearest have; the train matrix twice."""
+        overlaps = people * sizes.users_beside * 5 * SPARSE_ENTRY
+        theirs = people * min(self.n_items, sizes.history(self.config.k)) * SPARSE_ENTRY
+        matrices = 2 * sizes.train * SPARSE_ENTRY
+        return super().answering_memory(sizes, device, people) + Memory(host=matrices + max(overlaps, theirs))
 
     def prepare(self, train: csr_matrix, generator: torch.Generator) -> None:
         self._train = train.astype(np.float32)

@@ -1,29 +1,38 @@
 """Child processes of the server: start, relay their events, and make sure that they are gone.
 
 They are forked from a process that has loaded what they need and has no threads: PyTorch and its optimisers take
-seconds to load, which each child would spend before it starts to work.
+seconds to load, which each child would spend before it starts to work. That process is itself forked from the trainer,
+before the trainer has threads: PyTorch is loaded once for all of them.
 """
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import queue
+import select
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver
+from multiprocessing import connection, forkserver, util
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from setproctitle import setproctitle
 
 from .. import child as work
+from .. import tracing
 from ..errors import WORK, Busy, NoFreeSlot, OutOfMemory, Stopping, TrainerCrashed, TrainerHung, ValenceError
-from ..events import Event, Failed, Log, from_line
+from ..events import Event, Failed, Log, Rows, from_line
+from ..settings import wants_traces
+from ..storage import drafts
 
 TERMINATE_SECONDS = 2.0
 # A child that is done or cancelled needs a moment to end: the run after it should not be sent away for that.
@@ -34,19 +43,60 @@ POLL_SECONDS = 0.25
 PREPARED_SECONDS = 10.0
 # What forks them, killed and started again.
 FORK_SECONDS = 30.0
+# Messages of rows that wait for whoever takes them; a child with more of them waits.
+MOST_WAITING = 8
+_PIPEFUL = 2_000  # more messages of rows than a pipe of 64 KiB holds
 _STOPPING = "the trainer is being stopped"
-_FORKED = multiprocessing.get_context("forkserver")
-_FORKED.set_forkserver_preload([work.__name__, "torch._dynamo"])  # the latter is what the first optimiser loads
+# What the first optimiser loads, and the first computation of VALID; where there is no numba, it is left out.
+PRELOADED = [work.__name__, "torch._dynamo", "trainer.kernels.fused"]
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(PRELOADED)
 # The end of a process can be read once, and every start reads those of all that have ended.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def prepare() -> None:
-    """Starts the process that children are forked from in a moment, unless the first child does so before."""
-    # Not at once: whoever waits for this process to answer would wait for that one, too.
-    prepared = threading.Timer(PREPARED_SECONDS, forkserver.ensure_running)
-    prepared.daemon = True
-    prepared.start()
+    """Forks the process that children are forked from. This process must not have threads yet, or anything of gRPC.
+
+    Without it, or when that process dies, the standard library starts a new interpreter for the next child.
+    """
+    if wants_traces():
+        tracing.load()
+    with socket.socket(socket.AF_UNIX) as listener:
+        address = connection.arbitrary_address("AF_UNIX")  # type: ignore[attr-defined]
+        listener.bind(address)
+        if not util.is_abstract_socket_namespace(address):
+            Path(address).chmod(0o600)
+        listener.listen()
+        ends, alive = os.pipe()
+        gc.freeze()  # collecting what is loaded would copy the memory that the two share
+        pid = os.fork()
+        if pid == 0:
+            os.close(alive)
+            _fork_children(listener.detach(), ends)
+        os.close(ends)
+    # As its own way of starting one leaves it; it has no public door for a process that is there already.
+    vars(forkserver._forkserver).update(_forkserver_address=address, _forkserver_alive_fd=alive, _forkserver_pid=pid)
+
+
+def _fork_children(listener: int, ends: int) -> NoReturn:
+    """Until the trainer is gone, which `ends` tells."""
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the terminal is the trainer's to handle
+        setproctitle("trainer forkserver")
+        ready, _, _ = select.select([listener, ends], [], [], PREPARED_SECONDS)
+        if ends not in ready:
+            forkserver.main(listener, ends, PRELOADED)
+    finally:
+        os._exit(0)
+
+
+def end() -> None:
+    """Ends what children are forked from, so that nothing is left once this process is gone."""
+    if (pid := vars(forkserver._forkserver)["_forkserver_pid"]) is not None:
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(pid, signal.SIGTERM)
+            os.waitpid(pid, 0)
 
 
 @dataclass(frozen=True)
@@ -54,6 +104,7 @@ class _Child:
     kind: str
     process: ForkServerProcess
     heard: queue.SimpleQueue[Event | None]
+    room: threading.Semaphore  # for rows that nobody has taken yet
     stderr_reader: threading.Thread
     oom_kills: int  # of the control group, before it started
 
@@ -101,21 +152,27 @@ class Children:
 
     def _relay(self, kind: str, key: str, spec: dict[str, Any], is_wanted: Callable[[], bool]) -> Iterator[Event]:
         task = {"kind": kind, "artifacts": str(self._artifacts), "threads": self._threads, "spec": spec}
+        task |= {"writer": drafts.writer(), "traceparent": tracing.traceparent()}
+        drafts.live(self._artifacts)  # a disk that took nothing when the trainer started may do so by now
         kills = _oom_kills()
-        (told, tells), (errors, error), (life, lifeline) = (_FORKED.Pipe(duplex=False) for _ in range(3))
+        (told, tells), (errors, error), (life, lifeline) = (FORKED.Pipe(duplex=False) for _ in range(3))
         with tells, error, life:  # the child's ends are its own
             process = _forked(task, tells, error, life)
         self._running[process] = key
+        room = threading.Semaphore(MOST_WAITING)
         try:
             heard: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-            threading.Thread(target=_read_events, args=(told, heard), daemon=True).start()
+            threading.Thread(target=_read_events, args=(told, heard, room), daemon=True).start()
             stderr_reader = threading.Thread(target=_read_stderr, args=(errors, heard), daemon=True)
             stderr_reader.start()
-            yield from self._until_the_end(_Child(kind, process, heard, stderr_reader, kills), is_wanted)
+            yield from self._until_the_end(_Child(kind, process, heard, room, stderr_reader, kills), is_wanted)
         finally:
             _end(process)
             self._running.pop(process, None)
+            if _status(process, 0) != 0 and not self._is_stopping:  # killed in the middle of a write, perhaps
+                threading.Thread(target=drafts.sweep_after, args=(self._artifacts, process.pid), daemon=True).start()
             lifeline.close()
+            room.release(_PIPEFUL)  # what is left in the pipe is read to its end
 
     def _until_the_end(self, child: _Child, is_wanted: Callable[[], bool]) -> Iterator[Event]:
         last_sign = time.monotonic()
@@ -134,9 +191,11 @@ class Children:
             if isinstance(event, Failed):
                 failed = event
                 continue
-            if not isinstance(event, Log):
-                last_sign = time.monotonic()
             yield event
+            if not isinstance(event, Log):
+                last_sign = time.monotonic()  # afterwards: a child that waits for who takes its rows does not hang
+            if isinstance(event, Rows):
+                child.room.release()
 
     def _raise_end(self, child: _Child, failed: Failed | None) -> None:
         if failed is not None:
@@ -170,7 +229,7 @@ def _forked(*given: Any) -> ForkServerProcess:
     deadline = time.monotonic() + FORK_SECONDS
     while time.monotonic() < deadline:
         with _ONE_AT_A_TIME, suppress(EOFError, ConnectionError):  # what forks has died; the next start finds that out
-            process = _FORKED.Process(target=work.main, args=given)
+            process = FORKED.Process(target=work.main, args=given)
             process.start()
             return process
         time.sleep(POLL_SECONDS)
@@ -185,19 +244,25 @@ def _status(process: ForkServerProcess, seconds: float) -> int | None:
 
 
 def _end(process: ForkServerProcess) -> None:
-    """SIGTERM first; SIGKILL also takes a process that is stopped or stuck."""
+    """SIGTERM first; SIGKILL also takes a process that is stopped or stuck, and those of a training that are left."""
     if _status(process, 0) is None:
         process.terminate()
         if _status(process, TERMINATE_SECONDS) is None:
             process.kill()
             while _status(process, TERMINATE_SECONDS) is None:
                 pass
+    assert process.pid is not None  # noqa: S101 - it has been started
+    with suppress(ProcessLookupError, PermissionError):  # a child leads a group of its own; mostly it is empty by now
+        os.killpg(process.pid, signal.SIGKILL)
 
 
-def _read_events(told: Connection, heard: queue.SimpleQueue[Event | None]) -> None:
+def _read_events(told: Connection, heard: queue.SimpleQueue[Event | None], room: threading.Semaphore) -> None:
     with told, os.fdopen(told.fileno(), encoding="utf-8", closefd=False) as stream:
         for line in stream:
-            heard.put(from_line(line))
+            event = from_line(line)
+            if isinstance(event, Rows):
+                room.acquire()
+            heard.put(event)
     heard.put(None)
 
 

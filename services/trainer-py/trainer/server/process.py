@@ -18,8 +18,12 @@ from typing import NoReturn
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from .. import tracing
+from ..errors import StoreUnavailable, ValenceError
 from ..settings import Settings
+from ..storage import cache
 from .status import StatusInterceptor
+from .traces import TraceInterceptor
 
 GRACE_SECONDS = 5.0
 MESSAGE_BYTES = 4 << 20
@@ -63,6 +67,24 @@ def log_as_json(level: str) -> None:
     logging.basicConfig(level=_LEVELS.get(level, level.upper()), handlers=[handler], force=True)
 
 
+def unusable(settings: Settings) -> int | None:
+    """The exit status where the artifacts' object store or its cache cannot be used, once that is said: 2 for a wrong
+    setting, 1 for what may pass."""
+    if not settings.store:
+        return None
+    try:
+        cache.begin(settings.artifacts, settings.store, settings.cache_bytes)
+    except ValenceError as error:
+        logging.getLogger(__name__).error("%s", error.message)
+        return 1 if isinstance(error, StoreUnavailable) else 2
+    except OSError as error:
+        logging.getLogger(__name__).error(
+            "VALENCE_CACHE names %s, which cannot be used: %s", settings.artifacts, error.strerror
+        )
+        return 2
+    return None
+
+
 def serve(
     settings: Settings,
     name: str,
@@ -78,9 +100,15 @@ def serve(
     log = logging.getLogger(name)
     pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
     options = [*_OPTIONS, ("grpc.max_receive_message_length", most_received)]
-    server = grpc.server(pool, interceptors=[StatusInterceptor()], options=options)
+    interceptors: list[grpc.ServerInterceptor] = [StatusInterceptor()]
+    if settings.traces:
+        tracing.start(f"valence-{name}")
+        interceptors.insert(0, TraceInterceptor())
+    server = grpc.server(pool, interceptors=interceptors, options=options)
     add(server)
     checks = health.HealthServicer()
+    # Where calls have taken all threads the process is busy, and not away. The servicer's own setting is Watch's.
+    checks.Check.__func__.experimental_thread_pool = ThreadPoolExecutor(1, thread_name_prefix="health")
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     try:
         server.add_insecure_port(settings.listen)
@@ -105,6 +133,7 @@ def serve(
     # Threads of an unfinished call must not keep a process alive that has said goodbye.
     threading.Thread(target=_force_exit, daemon=True).start()
     pool.shutdown()
+    tracing.end()
     return 0
 
 

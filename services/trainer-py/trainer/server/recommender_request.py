@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 
 from ..errors import AllMuted, InvalidRequest
+from ..evaluation.evaluate import MaskRule
 from ..serving.checkpoints import CheckpointRef
 from ..serving.person import Columns
 
@@ -17,6 +19,7 @@ MOST_ID_BYTES = 512
 MOST_WEIGHT = 4.0
 MOST_SHELF_BYTES = 3 << 20
 
+_MASK_RULES: dict[str, MaskRule] = {rule: rule for rule in get_args(MaskRule)}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -81,6 +84,13 @@ def length_of_shelves(n: int, interests: int) -> int:
     if n > most:
         raise InvalidRequest(f"with {interests} shelves n must be at most {most}, not {n}", field="n")
     return n
+
+
+def mask_rule(value: str) -> MaskRule:
+    rule = _MASK_RULES.get(value)
+    if rule is None:
+        raise InvalidRequest(f"mask_test must be {' or '.join(_MASK_RULES)}, not {value!r}", field="mask_test")
+    return rule
 
 
 def strength(calibrate: float) -> float:

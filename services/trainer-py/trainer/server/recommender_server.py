@@ -12,21 +12,22 @@ import torch
 
 from .. import device
 from ..data.dataset import NO_TIME
-from ..errors import UnknownItem
+from ..errors import InvalidRequest, UnknownItem
 from ..pb.recommender.v1 import recommender_pb2 as pb
 from ..pb.recommender.v1 import recommender_pb2_grpc
 from ..serving.checkpoint import LARGEST_BATCH, MOST_HISTORY
 from ..serving.checkpoints import CheckpointRef, Checkpoints
 from ..serving.everybody import by_activity, lists_of
-from ..serving.person import interactions_of
+from ..serving.person import held_among, interactions_of, masked, unknown_user
 from ..settings import BadSetting, read
 from . import recommender_request as checked
 from .catalogue import messages_of
 from .packing import packed
-from .process import log_as_json, serve
+from .process import log_as_json, serve, unusable
 from .recommending import MOST_RECOMMENDED, asked_of, check, check_who, person_of, recommended, response_of, seen
 
 MOST_TOP_ITEMS = 100
+MOST_AMONG = 4_000
 
 
 class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
@@ -65,10 +66,16 @@ class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
         ref = _checkpoint(request.checkpoint)
         n = checked.count(request.n, MOST_TOP_ITEMS)
         check_who(request)
+        rule = checked.mask_rule(request.mask_test) if request.HasField("mask_test") else None
+        if rule is not None and request.WhichOneof("who") != "user":
+            raise InvalidRequest("mask_test is for users of the dataset alone", field="mask_test")
         with self._checkpoints.use(ref) as served:
             loaded = served.loaded
             person, _ = person_of(loaded, request)
-            described = loaded.describe(person, n, seen(person, request.exclude_seen))
+            excluded = seen(person, request.exclude_seen)
+            if rule is not None:
+                excluded = masked(loaded.dataset, request.user, rule)
+            described = loaded.describe(person, n, excluded)
             history = [
                 pb.HistoryItem(
                     id=loaded.dataset.items.id(int(column)),
@@ -108,8 +115,11 @@ class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
         n = checked.count(request.n, MOST_HISTORY)
         user = checked.one_id(request.user, "user")
         start = checked.start(request.start)
+        among = checked.many_ids([one.id for one in request.among], "among", MOST_AMONG)
         with self._checkpoints.use(ref) as served:
             data = served.loaded.dataset
+            if request.erased:
+                raise unknown_user()
             found = interactions_of(data, user)
             told = [
                 pb.Interaction(
@@ -120,7 +130,9 @@ class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
                 )
                 for one in found[start : start + n]
             ]
-            return pb.ReadHistoryResponse(interactions=told, total=len(found))
+            asked = [(item, one.at_ms) for item, one in zip(among, request.among, strict=True)]
+            held = held_among(data, found, asked) if asked else []
+            return pb.ReadHistoryResponse(interactions=told, total=len(found), held=held)
 
     def ReadCatalogue(
         self, request: pb.ReadCatalogueRequest, context: grpc.ServicerContext
@@ -139,7 +151,7 @@ class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
                 yield pb.RankListsResponse(
                     rows=lists.rows.tolist(),
                     counts=lists.counts.tolist(),
-                    lists=packed(lists.columns, lists.scores, lists.shares, lists.because),
+                    lists=packed(lists.columns, lists.scores, lists.shares, lists.because, lists.linear),
                 )
                 if not context.is_active():
                     return
@@ -157,6 +169,8 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     log_as_json(settings.log_level)
+    if (refused := unusable(settings)) is not None:
+        return refused
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     checkpoints = Checkpoints(settings.artifacts, settings.cache, device.choose("auto"))

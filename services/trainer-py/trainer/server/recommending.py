@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import InvalidRequest
 from ..pb.recommender.v1 import recommender_pb2 as pb
 from ..serving.checkpoint import LoadedCheckpoint
+from ..serving.explanation import left_by_path
 from ..serving.person import (
     Columns,
     Person,
@@ -18,6 +19,7 @@ from ..serving.person import (
     known_user,
     newcomer,
     only_live,
+    unknown_user,
     with_live,
 )
 from ..serving.question import Answer, Question, Ranked, RankedList, left_out
@@ -121,13 +123,16 @@ def _user(loaded: LoadedCheckpoint, request: pb.RecommendRequest | pb.DescribeIn
     data = loaded.dataset
     live, _ = columns_of(data, request.live)
     folds_in = loaded.has("fold_in")
-    row = data.users.index(request.user)
+    row = None if request.erased else data.users.index(request.user)
     if folds_in and row is None:
-        met = np.concatenate([cold_history(data, request.user) if request.whole else live[:0], live])
+        is_cold = request.whole and not request.erased
+        met = np.concatenate([cold_history(data, request.user) if is_cold else live[:0], live])
         if met.size:
             return only_live(met)
     if folds_in and row is not None and (request.whole or live.size):
         return with_live(data, row, live)
+    if request.erased:
+        raise unknown_user()
     person = known_user(data, request.user)
     return replace(person, seen=np.union1d(person.seen, live)) if live.size else person
 
@@ -144,6 +149,7 @@ def recommended(loaded: LoadedCheckpoint, item: Ranked) -> pb.RecommendedItem:
         score=item.score,
         interest_shares=item.shares,
         because=[ids.id(column) for column in item.because],
+        linear_share=item.linear,
     )
 
 
@@ -179,4 +185,5 @@ def _what_if(loaded: LoadedCheckpoint, request: pb.RecommendRequest, person: Per
 
 
 def _packed(ranked: RankedList) -> pb.PackedList:
-    return packed(ranked.columns, ranked.scores, ranked.shares, ranked.because)
+    shares = left_by_path(ranked.shares, ranked.linear)
+    return packed(ranked.columns, ranked.scores, shares, ranked.because, ranked.linear)

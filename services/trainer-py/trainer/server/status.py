@@ -11,6 +11,7 @@ import grpc
 
 from ..errors import ValenceError
 
+HEALTH = "/grpc.health"  # what its methods begin with; none of them raises errors of ours
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 _log = logging.getLogger(__name__)
 
@@ -24,19 +25,29 @@ class StatusInterceptor(grpc.ServerInterceptor):
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         handler = continuation(details)
-        if handler is None:
-            return None
-        codecs = {
-            "request_deserializer": handler.request_deserializer,
-            "response_serializer": handler.response_serializer,
-        }
-        if handler.unary_unary:
-            return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary), **codecs)
-        if handler.stream_unary:
-            return grpc.stream_unary_rpc_method_handler(_unary(handler.stream_unary), **codecs)
-        if handler.unary_stream:
-            return grpc.unary_stream_rpc_method_handler(_stream(handler.unary_stream), **codecs)
-        return handler
+        if handler is None or details.method.startswith(HEALTH):
+            return handler
+        return around(handler, _unary, _stream)
+
+
+_Handle = Callable[[Any, grpc.ServicerContext], Any]
+
+
+def around(
+    handler: grpc.RpcMethodHandler[Any, Any], one: Callable[[_Handle], _Handle], many: Callable[[_Handle], _Handle]
+) -> grpc.RpcMethodHandler[Any, Any]:
+    """The handler with its work wrapped: by `one` where there is one answer, by `many` where they are streamed."""
+    codecs = {
+        "request_deserializer": handler.request_deserializer,
+        "response_serializer": handler.response_serializer,
+    }
+    if handler.unary_unary:
+        return grpc.unary_unary_rpc_method_handler(one(handler.unary_unary), **codecs)
+    if handler.stream_unary:
+        return grpc.stream_unary_rpc_method_handler(one(handler.stream_unary), **codecs)
+    if handler.unary_stream:
+        return grpc.unary_stream_rpc_method_handler(many(handler.unary_stream), **codecs)
+    return handler
 
 
 def abort(context: grpc.ServicerContext, error: BaseException) -> None:

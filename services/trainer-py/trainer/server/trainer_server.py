@@ -10,12 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import grpc
-import torch
 
-from .. import __version__, device, registry
 from ..data import dataset
 from ..data.importing import ImportRule, preview_files
-from ..errors import BadConfiguration, InvalidRequest, StaleLease, UnknownModel
+from ..errors import InvalidRequest, StaleLease
 from ..events import (
     Epoch,
     Evaluated,
@@ -29,17 +27,19 @@ from ..events import (
     Log,
     Started,
 )
+from ..pb.trainer.v1 import comparing_pb2 as cs
+from ..pb.trainer.v1 import measures_pb2 as ms
+from ..pb.trainer.v1 import searching_pb2 as se
 from ..pb.trainer.v1 import trainer_pb2 as pb
 from ..pb.trainer.v1 import trainer_pb2_grpc
 from ..serving import exporting
 from ..settings import BadSetting, Settings, read
-from ..storage import artifacts
-from ..storage.durable import sweep_temporary
+from ..storage import artifacts, drafts
+from . import comparing, configurations, measures, reading_rows, searching, uploads
 from . import trainer_messages as messages
-from . import uploads
-from .children import HANG_SECONDS, Children, prepare
+from .children import HANG_SECONDS, Children
 from .owners import Owners
-from .process import log_as_json, serve
+from .process import log_as_json, serve, unusable
 from .slots import Slots
 
 # Calls that take a moment (uploads, catalogue, deletes) beside the streams, each of which holds a thread.
@@ -51,7 +51,9 @@ DOWNLOAD_SLOTS = 8
 PREVIEW_SLOTS = 4
 SAMPLE_SLOTS = 2
 IMPORT_SLOTS = 2
+READING_SLOTS = 2
 EVALUATION_SLOTS = 1
+COMPARISON_SLOTS = 1
 EXPORT_SLOTS = 1
 # An export may name 100,000 users by ids of 512 bytes.
 MOST_RECEIVED = 64 << 20
@@ -68,7 +70,9 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         hang = HANG_SECONDS / settings.timing_scale
         self._trainings = Children(settings.slots, self._root, settings.threads, hang)
         self._imports = Children(IMPORT_SLOTS, self._root, settings.threads, hang)
+        self._readings = Children(READING_SLOTS, self._root, settings.threads, hang)
         self._evaluations = Children(EVALUATION_SLOTS, self._root, settings.threads, hang)
+        self._comparisons = Children(COMPARISON_SLOTS, self._root, settings.threads, hang)
         self._exports = Children(EXPORT_SLOTS, self._root, settings.threads, hang)
         full = "are under way, which is as many as this trainer"
         self._downloads = Slots(DOWNLOAD_SLOTS, f"{DOWNLOAD_SLOTS} downloads {full} gives")
@@ -78,39 +82,25 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         self._owners = Owners()
 
     def stop(self) -> None:
-        for children in (self._trainings, self._imports, self._evaluations, self._exports):
+        measuring = (self._trainings, self._evaluations, self._comparisons)
+        for children in (*measuring, self._imports, self._readings, self._exports):
             children.stop()
 
     def ListModels(self, request: pb.ListModelsRequest, context: grpc.ServicerContext) -> pb.ListModelsResponse:
-        return pb.ListModelsResponse(
-            models=[
-                pb.Model(
-                    name=model.name,
-                    title=model.title,
-                    paper=model.paper,
-                    paper_url=model.paper_url,
-                    family=model.family,
-                    summary=model.summary,
-                    capabilities=sorted(model.capabilities),
-                    config_schema_json=registry.config_schema(model),
-                )
-                for model in registry.catalogue().values()
-            ],
-            torch_version=torch.__version__,
-            device=device.describe(device.choose("auto")),
-            code_version=__version__,
-        )
+        return messages.catalogue()
+
+    def DescribeMachine(
+        self, request: pb.DescribeMachineRequest, context: grpc.ServicerContext
+    ) -> pb.DescribeMachineResponse:
+        return messages.machine(self._settings.slots)
 
     def CheckConfigurations(
         self, request: pb.CheckConfigurationsRequest, context: grpc.ServicerContext
     ) -> pb.CheckConfigurationsResponse:
-        problems = []
-        for position, asked in enumerate(request.configurations):
-            try:
-                registry.resolve_config(registry.get(asked.model), asked.config_json)
-            except (BadConfiguration, UnknownModel) as error:
-                problems.append(pb.ConfigurationProblem(position=position, field=error.field, message=error.message))
-        return pb.CheckConfigurationsResponse(problems=problems)
+        return configurations.checked(request)
+
+    def Estimate(self, request: pb.EstimateRequest, context: grpc.ServicerContext) -> pb.EstimateResponse:
+        return configurations.estimated(request)
 
     def UploadFile(
         self, request_iterator: Iterator[pb.UploadFileRequest], context: grpc.ServicerContext
@@ -139,14 +129,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     def ImportDataset(
         self, request: pb.ImportDatasetRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.ImportDatasetResponse]:
-        files = [
-            {
-                "role": file.role,
-                "path": str(uploads.path_of(self._root, file.upload_key)),
-                "display_name": file.display_name or file.role,
-            }
-            for file in request.files
-        ]
+        files = messages.staged(self._root, request.files)
         spec = {"files": files, "rule_json": request.rule_json, "digest": request.digest}
         for event in self._imports.events("import", dataset.key_of(request.digest), spec, context.is_active):
             match event:
@@ -161,6 +144,9 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
                         statistics=pb.DatasetStatistics(**event.statistics),
                     )
                     yield pb.ImportDatasetResponse(finished=finished)
+
+    def ReadRows(self, request: pb.ReadRowsRequest, context: grpc.ServicerContext) -> Iterator[pb.ReadRowsResponse]:
+        yield from reading_rows.rows(self._readings, self._root, request, context)
 
     def CheckDataset(self, request: pb.CheckDatasetRequest, context: grpc.ServicerContext) -> pb.CheckDatasetResponse:
         return pb.CheckDatasetResponse(is_whole=dataset.is_whole(self._root, request.dataset_key))
@@ -187,40 +173,54 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
                     case Log():
                         yield pb.TrainResponse(log=pb.LogLine(**vars(event)))
                     case Finished():
-                        values = vars(event) | {
-                            "metrics": messages.metrics(event.metrics),
-                            "best": messages.checkpoint(event.best),
-                        }
-                        yield pb.TrainResponse(finished=pb.TrainFinished(**values))
+                        yield pb.TrainResponse(finished=messages.trained(event))
             if not is_owner():
                 raise StaleLease("another worker has taken this run over", field="lease")
 
     def Evaluate(self, request: pb.EvaluateRequest, context: grpc.ServicerContext) -> Iterator[pb.EvaluateResponse]:
-        spec = {
-            "key": request.checkpoint.key,
-            "sha256": request.checkpoint.sha256,
-            "split": request.split,
-            "protocol": messages.protocol(request.protocol),
-            "device": request.device or "auto",
-        }
-        for event in self._evaluations.events("evaluate", request.checkpoint.key, spec, context.is_active):
+        spec = messages.evaluation(request)
+        key = artifacts.values_key(request.evaluation_id)
+        for event in self._evaluations.events("evaluate", key, spec, context.is_active):
             if isinstance(event, Heartbeat):
                 total = round(event.epoch / max(event.epoch_fraction, 1e-9))
                 yield pb.EvaluateResponse(progress=pb.EvaluateProgress(users_done=event.epoch, users_total=total))
             if isinstance(event, Evaluated):
-                finished = pb.EvaluateFinished(
-                    metrics=messages.metrics(event.metrics), users=event.users, seconds=event.seconds
-                )
-                yield pb.EvaluateResponse(finished=finished)
+                yield pb.EvaluateResponse(finished=messages.evaluated(event))
+
+    def ListMetrics(self, request: ms.ListMetricsRequest, context: grpc.ServicerContext) -> ms.ListMetricsResponse:
+        return measures.catalogue()
+
+    def ReadUserValues(
+        self, request: pb.ReadUserValuesRequest, context: grpc.ServicerContext
+    ) -> ms.ReadUserValuesResponse:
+        return measures.page(self._root, request)
+
+    def DownloadUserValues(
+        self, request: pb.DownloadUserValuesRequest, context: grpc.ServicerContext
+    ) -> Iterator[ms.DownloadUserValuesResponse]:
+        with self._downloads.one():
+            yield from measures.download(self._root, request)
+
+    def Compare(self, request: cs.CompareRequest, context: grpc.ServicerContext) -> Iterator[cs.CompareResponse]:
+        yield from comparing.comparison(self._comparisons, request, context)
+
+    def ProposeTrial(self, request: se.ProposeTrialRequest, context: grpc.ServicerContext) -> se.ProposeTrialResponse:
+        return searching.proposal(request)
+
+    def JudgeTrial(self, request: se.JudgeTrialRequest, context: grpc.ServicerContext) -> se.JudgeTrialResponse:
+        return searching.judgement(request)
+
+    def WeighFields(self, request: se.WeighFieldsRequest, context: grpc.ServicerContext) -> se.WeighFieldsResponse:
+        return searching.weights(request)
 
     def Export(self, request: pb.ExportRequest, context: grpc.ServicerContext) -> Iterator[pb.ExportResponse]:
-        spec = asdict(messages.export_request(request))
+        spec = asdict(messages.export_request(request, self._root))
         key = artifacts.export_key(request.export_id)
         with self._owners.own(request.export_id, request.lease) as is_owner:
             wanted = lambda: context.is_active() and is_owner()  # noqa: E731
             for event in self._exports.events("export", key, spec, wanted):
                 match event:
-                    case ExportStep():
+                    case ExportStep() if event.users_total:  # it is not known before all has been fetched
                         yield pb.ExportResponse(progress=pb.ExportProgress(**vars(event)))
                     case Exported():
                         yield pb.ExportResponse(finished=pb.ExportFinished(**vars(event)))
@@ -244,10 +244,11 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         self, request: pb.DeleteArtifactsRequest, context: grpc.ServicerContext
     ) -> pb.DeleteArtifactsResponse:
         keys = list(request.keys)
-        # Work that was cancelled a moment ago may still write what is to be gone.
-        for children in (self._imports, self._trainings, self._exports):
-            children.wait_for(keys)
-        return pb.DeleteArtifactsResponse(deleted=artifacts.delete(self._root, keys))
+        # Work that was cancelled a moment ago may still write what is to be gone, a training also values of its run.
+        written_by = [*keys, *(key.replace("values/", "runs/") for key in keys if artifacts.is_values_key(key))]
+        for children in (self._imports, self._trainings, self._evaluations, self._exports):
+            children.wait_for(written_by)
+        return pb.DeleteArtifactsResponse(deleted=artifacts.delete(self._root, keys, context.is_active))
 
     def ListArtifacts(
         self, request: pb.ListArtifactsRequest, context: grpc.ServicerContext
@@ -276,11 +277,14 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     log_as_json(settings.log_level)
+    if (refused := unusable(settings)) is not None:
+        return refused
     settings.artifacts.mkdir(parents=True, exist_ok=True)
-    sweep_temporary(settings.artifacts)
+    drafts.sweep(settings.artifacts)
+    drafts.live(settings.artifacts)
     uploads.sweep(settings.artifacts)
-    prepare()
     servicer = TrainerServicer(settings)
-    streams = settings.slots + IMPORT_SLOTS + EVALUATION_SLOTS + EXPORT_SLOTS + DOWNLOAD_SLOTS
+    streams = settings.slots + IMPORT_SLOTS + READING_SLOTS + DOWNLOAD_SLOTS
+    streams += EVALUATION_SLOTS + COMPARISON_SLOTS + EXPORT_SLOTS
     add = lambda server: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, server)  # noqa: E731
     return serve(settings, "trainer", add, streams + SPARE_THREADS, servicer.stop, MOST_RECEIVED)

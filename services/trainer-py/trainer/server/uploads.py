@@ -16,10 +16,12 @@ from pathlib import Path
 
 from ..data.sample import FILES, write_sample
 from ..errors import InvalidRequest, StorageFull, UploadMissing, UploadTooLarge
+from ..storage import cache
 from ..storage.durable import is_full, sync
 
 # Another process may take an upload at this moment: it writes as it comes.
 CUT_OFF_SECONDS = 3600
+DATA = "data"
 _KEY = re.compile(r"uploads/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -31,23 +33,25 @@ class Staged:
 
 
 def stage(root: Path, chunks: Iterable[bytes], most_bytes: int) -> Staged:
-    """Raises UploadTooLarge or StorageFull; a broken or refused upload leaves nothing."""
+    """Raises UploadTooLarge, StorageFull or StoreUnavailable; a broken or refused upload leaves nothing."""
     key = f"uploads/{uuid.uuid4()}"
     folder = root / key
     digest, size = hashlib.sha256(), 0
     try:
         folder.mkdir(parents=True)
-        with (folder / "data.part").open("wb") as file:
-            for chunk in chunks:
-                size += len(chunk)
-                if size > most_bytes:
-                    raise UploadTooLarge(f"the file is larger than {most_bytes} bytes", field="file")
-                digest.update(chunk)
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        (folder / "data.part").rename(folder / "data")
-        sync(folder)
+        with cache.working(root, key):
+            with (folder / "data.part").open("wb") as file:
+                for chunk in chunks:
+                    size += len(chunk)
+                    if size > most_bytes:
+                        raise UploadTooLarge(f"the file is larger than {most_bytes} bytes", field="file")
+                    digest.update(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            (folder / "data.part").rename(folder / DATA)
+            sync(folder)
+            cache.publish(root, key, [DATA])
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         if is_full(error):
@@ -66,12 +70,12 @@ def stage_sample(root: Path) -> list[tuple[str, str, Staged]]:
 
 
 def path_of(root: Path, key: str) -> Path:
-    """Path of a staged file below the root. Raises UploadMissing."""
+    """Path of a staged file below the root, for who opens its key. Raises UploadMissing, StoreUnavailable."""
     if not _KEY.fullmatch(key):
         raise InvalidRequest("an upload key is uploads/<uuid>", field="files.upload_key")
-    if not (root / key / "data").is_file():
+    if not cache.has(root, key, DATA):
         raise UploadMissing("an uploaded file is no longer there; upload it again", field="files.upload_key")
-    return Path(key) / "data"
+    return Path(key) / DATA
 
 
 def missing(root: Path, keys: Iterable[str]) -> list[str]:
@@ -93,5 +97,5 @@ def sweep(root: Path) -> None:
     for folder in (root / "uploads").glob("*"):
         part = folder / "data.part"
         last = max(path.stat().st_mtime for path in (folder, part) if path.exists())
-        if not (folder / "data").exists() and time.time() - last > CUT_OFF_SECONDS:
+        if not (folder / DATA).exists() and time.time() - last > CUT_OFF_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)

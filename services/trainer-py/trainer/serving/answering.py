@@ -24,8 +24,9 @@ from .question import Answer, Change, Question, RankedList, Weights
 SHORT = 50
 
 # From a batch, columns [B, M] (-1: nothing), their shares [B, M, K] and those of the histories [nnz, K] (None without
-# interests) to the items behind each, [B, M, 3], -1 where there is none.
-Reasons = Callable[[Histories, Tensor, Tensor | None, Tensor | None], Tensor]
+# interests), and the shares [B, M] of a linear path (None without one), to the items behind each, [B, M, 3], -1 where
+# there is none.
+Reasons = Callable[[Histories, Tensor, Tensor | None, Tensor | None, Tensor | None], Tensor]
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,11 @@ class Answering:
         because = None
         if any(row.explain for row in rows):
             history_shares = None if interests is None else interests.history_shares
-            because = self._reasons(batch, ranking.columns, shares, history_shares)
+            beside = None if interests is None else interests.linear
+            because = self._reasons(batch, ranking.columns, shares, history_shares, beside)
         reasons = np.full((*columns.shape, MOST_BECAUSE), -1) if because is None else because.cpu().numpy()
         terms = held = shared = np.empty((*columns.shape, 0))
+        linear = None if interests is None or interests.linear is None else interests.linear.cpu().numpy()
         if interests is not None and shares is not None:
             terms, held = interests.item_terms.mT.cpu().numpy(), interests.weights.cpu().numpy()
             shared = shares.cpu().numpy()
@@ -127,8 +130,10 @@ class Answering:
         found = []
         for number, row in enumerate(rows):
             kept = slice(min(row.n, counts[number]))
-            arrays = (columns, scores, shared, reasons if row.explain else reasons[:, :, :0])
-            listed = RankedList(*(array[number, kept] for array in arrays))
+            behind = reasons[number, kept] if row.explain else reasons[number, kept, :0]
+            path = None if linear is None else linear[number, kept]
+            arrays = (columns[number, kept], scores[number, kept], shared[number, kept])
+            listed = RankedList(*arrays, behind, path)
             found.append(_Found(listed, terms[number, kept], held[number]))
         return found, seconds
 

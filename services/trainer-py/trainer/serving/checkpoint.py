@@ -21,8 +21,8 @@ from .answering import Answering
 from .compute import compute, take_cores
 from .explanation import MOST_BECAUSE, because_of, because_of_contributions, shares_of
 from .lists import Lists
-from .person import Columns, Person, histories_of, whole_user
-from .question import Answer, Question, Ranked
+from .person import Columns, Person, histories_of, with_live
+from .question import Answer, Question, Ranked, RankedList
 
 MOST_FORMED_BY = 100
 MOST_HISTORY = 1000
@@ -95,13 +95,23 @@ class LoadedCheckpoint:
         """`rank` for who calls from the thread that computes, and no other."""
         return self._answering.answers(questions)
 
-    def rank_rows(self, rows: np.ndarray, depth: int, hidden: csr_matrix, explain: bool, whole: bool = False) -> Lists:
+    def rank_rows(
+        self,
+        rows: np.ndarray,
+        depth: int,
+        hidden: csr_matrix,
+        explain: bool,
+        whole: bool = False,
+        live: Sequence[Columns] | None = None,
+    ) -> Lists:
         """The `depth` best items of each of the users `rows` [B] without those in their row of `hidden` [B, N]; where
-        `whole`, by their whole histories if the model has fold_in.
+        `whole`, by their whole histories if the model has fold_in; where there is `live` [B], also with that: what they
+        have met since, newest last.
 
         Raises CheckpointCorrupt as `rank` does.
         """
-        return compute.submit(self._rank_rows, rows, depth, hidden, explain, whole).result()
+        since = [np.empty(0, dtype=np.int64)] * len(rows) if whole and live is None else live
+        return compute.submit(self._rank_rows, rows, depth, hidden, explain, since).result()
 
     def describe(self, person: Person, n: int, excluded: Columns) -> Described:
         """The interests of one person, each with its n best items by its own term of the score."""
@@ -124,32 +134,47 @@ class LoadedCheckpoint:
         return scores
 
     def _reasons(
-        self, batch: Histories, columns: Tensor, shares: Tensor | None, history_shares: Tensor | None
+        self,
+        batch: Histories,
+        columns: Tensor,
+        shares: Tensor | None,
+        history_shares: Tensor | None,
+        linear: Tensor | None,
     ) -> Tensor:
         """`answering.Reasons`"""
         if not self.has("similar"):
             return torch.full((*columns.shape, MOST_BECAUSE), -1, device=columns.device)
         if self._vectors is None:
             return because_of_contributions(batch, columns, self.model.contributions)
-        return because_of(batch, columns, self._vectors, shares, history_shares)
+        because = because_of(batch, columns, self._vectors, shares, history_shares)
+        if linear is None or shares is None:
+            return because
+        leads = linear > (1 - linear) * shares.amax(2)  # the path is the largest cause, so what it goes with counts
+        if not bool(leads.any()):
+            return because
+        return because_of_contributions(batch, columns, self.model.contributions).where(leads[:, :, None], because)
 
-    def _rank_rows(self, rows: np.ndarray, depth: int, hidden: csr_matrix, explain: bool, whole: bool) -> Lists:
+    def _rank_rows(
+        self, rows: np.ndarray, depth: int, hidden: csr_matrix, explain: bool, since: Sequence[Columns] | None
+    ) -> Lists:
         started = time.perf_counter()
         with torch.no_grad():
             take_cores(len(rows) * self.model.n_items)
-            if whole and self.has("fold_in"):
-                batch = histories_of([whole_user(self.dataset, row) for row in rows.tolist()], self.device)
+            if since is not None and self.has("fold_in"):
+                people = [with_live(self.dataset, row, own) for row, own in zip(rows.tolist(), since, strict=True)]
+                batch = histories_of(people, self.device)
             else:
                 batch = Histories.of(self.dataset.history, rows, self.device, self.dataset.held_out)
             excluded = Histories.of(hidden, np.arange(len(rows)), self.device)
             ranking, found = self.model.explained(batch, depth, excluded)
-            shares = because = history_shares = None
+            shares = because = history_shares = linear = None
             if found is not None:
-                shares, history_shares = shares_of(found.item_terms), found.history_shares
+                shares, history_shares, linear = shares_of(found.item_terms), found.history_shares, found.linear
             if explain:
-                because = self._reasons(batch, ranking.columns, shares, history_shares)
+                because = self._reasons(batch, ranking.columns, shares, history_shares, linear)
             found_in = time.perf_counter() - started
-            return Lists.of(rows, ranking.columns, self._sound(ranking.scores), shares, because, found_in)
+            scores = self._sound(ranking.scores)
+            return Lists.of(rows, ranking.columns, scores, shares, because, linear, found_in)
 
     def _describe(self, person: Person, n: int, excluded: Columns) -> Described:
         if not self.has("interests"):
@@ -163,7 +188,7 @@ class LoadedCheckpoint:
             masked[:, torch.as_tensor(excluded, device=self.device)] = -torch.inf
             columns, values = top_n(masked, n)
             interests = [
-                Interest(weight, self._top(terms, columns[k], values[k]), formed_by)
+                Interest(weight, self._top(terms, found.linear, columns[k], values[k]), formed_by)
                 for k, (weight, formed_by) in enumerate(
                     zip(found.weights[0].double().tolist(), _formed_by(found), strict=True)
                 )
@@ -190,9 +215,12 @@ class LoadedCheckpoint:
             return self.model.interests(histories_of([nobody], self.device), none).weights.shape[1]
 
     @staticmethod
-    def _top(terms: Tensor, columns: Tensor, values: Tensor) -> list[Ranked]:
-        rows = zip(columns.tolist(), values.tolist(), shares_of(terms[:, columns]).tolist(), strict=True)
-        return [Ranked(column, value, shares, []) for column, value, shares in rows if value > -torch.inf]
+    def _top(terms: Tensor, linear: Tensor | None, columns: Tensor, values: Tensor) -> list[Ranked]:
+        """Of one person: terms [K, N], linear [1, N]."""
+        path = None if linear is None else linear[0, columns].cpu().numpy()
+        arrays = (columns.cpu().numpy(), values.cpu().numpy(), shares_of(terms[:, columns]).cpu().numpy())
+        ranked = RankedList(*arrays, np.empty((len(columns), 0)), path)
+        return [item for item in ranked.items() if item.score > -np.inf]
 
     @cached_property
     def _vectors(self) -> Tensor | None:

@@ -14,7 +14,7 @@ import torch
 from ..data import dataset
 from ..data.dataset import Dataset
 from ..storage import artifacts
-from ..training import experiment
+from ..training.checkpoint import is_refit, model_of
 from .batching import Batcher
 from .cache import LoadedCache
 from .checkpoint import LoadedCheckpoint
@@ -82,8 +82,8 @@ class Checkpoints:
 
     def _load(self, ref: CheckpointRef) -> ServedCheckpoint:
         loaded = artifacts.load_checkpoint(self._root, ref.key, ref.sha256, with_optimizer=False)
-        data = self._dataset(loaded.manifest["dataset_key"], whole=experiment.is_refit(loaded))
-        model = experiment.model_of(loaded, data, self._device)
+        data = self._dataset(loaded.manifest["dataset_key"], whole=is_refit(loaded))
+        model = model_of(loaded, data, self._device)
         return ServedCheckpoint(LoadedCheckpoint(model, data, self._device))
 
     def _dataset(self, key: str, *, whole: bool) -> Dataset:

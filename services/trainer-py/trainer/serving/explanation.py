@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +24,11 @@ def shares_of(terms: Tensor) -> Tensor:
     total = terms.sum(dim=-1, keepdim=True)
     # An item no interest speaks for (all terms underflow) belongs to all alike.
     return torch.where(total > 0, terms / total, torch.full_like(terms, 1 / terms.shape[-1]))
+
+
+def left_by_path(shares: np.ndarray, linear: np.ndarray | None) -> np.ndarray:
+    """Shares of the interests [..., M, K] as they are told: of what a linear path [..., M] leaves them."""
+    return shares if linear is None else shares * (1 - linear[..., None])
 
 
 def because_of(

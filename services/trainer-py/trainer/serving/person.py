@@ -9,14 +9,11 @@ import numpy as np
 import torch
 
 from ..contract.recommender import Histories
-from ..data.dataset import FOLD_IN, NO_TIME, Dataset
+from ..data.dataset import FOLD_IN, MOST_WHOLE, NO_TIME, Dataset
 from ..errors import NoKnownItems, UnknownUser
+from ..evaluation.evaluate import MaskRule
 
 Columns = np.ndarray[tuple[int], np.dtype[np.int64]]
-
-
-# Of a whole history; a model trained on shorter ones gains nothing from more.
-MOST_WHOLE = 1000
 
 
 @dataclass(frozen=True)
@@ -35,14 +32,13 @@ class Person:
     seen: Columns
 
 
+def unknown_user() -> UnknownUser:
+    return UnknownUser("the dataset of this checkpoint has no such user", field="user")
+
+
 def known_user(dataset: Dataset, user: str) -> Person:
     """Raises UnknownUser."""
     return _in_row(dataset, _row_of(dataset, user))
-
-
-def whole_user(dataset: Dataset, row: int) -> Person:
-    """The user with what they have met in any part as their history."""
-    return with_live(dataset, row, np.empty(0, dtype=np.int64))
 
 
 def _in_row(dataset: Dataset, row: int) -> Person:
@@ -78,6 +74,12 @@ def interactions_of(dataset: Dataset, user: str) -> list[Interaction]:
     return sorted(found, key=lambda one: (one.at, one.column), reverse=True)
 
 
+def held_among(dataset: Dataset, found: Sequence[Interaction], asked: Sequence[tuple[str, int]]) -> list[int]:
+    """Ascending places of those items, each with its time, that are among `found`."""
+    there = {(one.column, one.at) for one in found}
+    return [place for place, (item, at) in enumerate(asked) if (dataset.items.index(item), at) in there]
+
+
 def whole_history(dataset: Dataset, row: int, live: Columns) -> Columns:
     """Ascending columns of all that the user `row` has met in any part and, newest last, in `live`; of more than
     MOST_WHOLE the newest."""
@@ -93,6 +95,13 @@ def with_live(dataset: Dataset, row: int, live: Columns) -> Person:
         return replace(person, seen=seen)
     older = _newest_first(dataset, row)[::-1]
     return Person(-1, history, _live_last(history, np.sort(older) if dataset.times is None else older, live), seen)
+
+
+def masked(dataset: Dataset, user: str, rule: MaskRule) -> Columns:
+    """Ascending columns that the rule hides from the test of a user, as `evaluate` does. Raises UnknownUser."""
+    row = _row_of(dataset, user)
+    history = _row(dataset.history, row)
+    return history if rule == "train" else np.union1d(history, _row(dataset.valid, row))
 
 
 def cold_history(dataset: Dataset, user: str) -> Columns:
@@ -159,19 +168,20 @@ def histories_of(persons: Sequence[Person], device: torch.device) -> Histories:
 def _row_of(dataset: Dataset, user: str) -> int:
     row = dataset.users.index(user)
     if row is None:
-        raise UnknownUser("the dataset of this checkpoint has no such user", field="user")
+        raise unknown_user()
     return row
 
 
 def _newest_first(dataset: Dataset, row: int) -> Columns:
-    """All that the user has met; where times are not known test counts as newer than validation, and so on."""
+    """All that the user has met; of equal times the larger id is newer. Where times are not known test counts as newer
+    than validation, and so on."""
     names = [name for name in ("test", "valid", FOLD_IN, "train") if name in dataset.parts]
     parts = [dataset.parts[name] for name in names]
     columns = np.concatenate([_row(part, row) for part in parts])
     if dataset.times is None:
         return columns
     at = [dataset.times[name][part.indptr[row] : part.indptr[row + 1]] for name, part in zip(names, parts, strict=True)]
-    return columns[np.argsort(-np.concatenate(at).astype(np.float64), kind="stable")]
+    return columns[np.lexsort((columns, np.concatenate(at)))[::-1]]
 
 
 def _newest(columns: Columns) -> Columns:

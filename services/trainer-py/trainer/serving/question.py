@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .explanation import left_by_path
 from .person import Columns, Person
 
 Weights = np.ndarray[tuple[int], np.dtype[np.float32]]
@@ -53,32 +54,38 @@ def left_out(
 
 @dataclass(frozen=True)
 class Ranked:
-    """shares  [K], empty without interests; because  item columns, strongest first."""
+    """shares  [K], empty without interests; because  item columns, strongest first; linear  share of a linear path, of
+    which the interests share what is left, None without one."""
 
     column: int
     score: float
     shares: list[float]
     because: list[int]
+    linear: float | None = None
 
 
 @dataclass(frozen=True)
 class RankedList:
-    """Best first: columns [m] int64; scores [m] float32; shares [m, K], K = 0 without interests; because [m, 3]
-    columns, strongest first and -1 where there is none, [m, 0] unless asked for."""
+    """Best first: columns [m] int64; scores [m] float32; shares [m, K] among the interests, K = 0 without; because
+    [m, 3] columns, strongest first and -1 where there is none, [m, 0] unless asked for; linear [m] share of a linear
+    path in the whole score, None without one."""
 
     columns: np.ndarray
     scores: np.ndarray
     shares: np.ndarray
     because: np.ndarray
+    linear: np.ndarray | None = None
 
     def at(self, places: np.ndarray | slice) -> RankedList:
         """The items at these places, in their order."""
-        return RankedList(self.columns[places], self.scores[places], self.shares[places], self.because[places])
+        linear = None if self.linear is None else self.linear[places]
+        return RankedList(self.columns[places], self.scores[places], self.shares[places], self.because[places], linear)
 
     def items(self) -> Iterator[Ranked]:
-        arrays = (self.columns, self.scores, self.shares, self.because)
-        for column, score, shares, because in zip(*(array.tolist() for array in arrays), strict=True):
-            yield Ranked(column, score, shares, [reason for reason in because if reason >= 0])
+        arrays = (self.columns, self.scores, left_by_path(self.shares, self.linear), self.because)
+        linear = [None] * len(self.columns) if self.linear is None else self.linear.tolist()
+        for column, score, shares, because, path in zip(*(array.tolist() for array in arrays), linear, strict=True):
+            yield Ranked(column, score, shares, [reason for reason in because if reason >= 0], path)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,13 @@ import errno
 import hashlib
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import StorageFull
+from .drafts import temporary_name
 
-TEMPORARY = ".tmp-"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -21,7 +20,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def whole_folder(target: Path) -> Iterator[Path]:
     """A temporary folder beside `target` that takes its place when the block ends well: files and folder are synced
     before the rename, the parent after it. An existing target is replaced only then. Raises StorageFull."""
-    temporary = target.parent / f"{TEMPORARY}{target.name}-{uuid.uuid4().hex}"
+    temporary = target.parent / temporary_name(target.name)
     try:
         temporary.mkdir(parents=True)
         yield temporary
@@ -42,7 +41,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
     """The same for a file in a folder that is there."""
-    temporary = target.parent / f"{TEMPORARY}{target.name}-{uuid.uuid4().hex}"
+    temporary = target.parent / temporary_name(target.name)
     try:
         yield temporary
         sync(temporary)
@@ -53,11 +52,6 @@ def whole_file(target: Path) -> Iterator[Path]:
         if is_full(error):
             raise StorageFull("the disk that holds the artifacts is full") from error
         raise
-
-
-def temporary_of(target: Path) -> list[Path]:
-    """What writers of `target` left that were killed."""
-    return list(target.parent.glob(f"{TEMPORARY}{target.name}-*"))
 
 
 def is_full(error: BaseException) -> bool:
@@ -80,15 +74,3 @@ def sync(path: Path) -> None:
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sweep_temporary(root: Path) -> int:
-    """Removes what a crash left half-written; returns how many folders and files. Call before anything is served."""
-    swept = 0
-    for path in root.rglob(f"{TEMPORARY}*"):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-        swept += 1
-    return swept

@@ -13,13 +13,17 @@ from functools import partial
 import numpy as np
 import torch
 from scipy.sparse import csr_matrix
-from torch import Tensor
 
 from ..contract.recommender import Config, EpochConfig, Histories, Interactions, Recommender, StepConfig, StepContext
 from ..data.dataset import Dataset
 from ..errors import Diverged
 from ..evaluation.evaluate import evaluate
+from ..evaluation.metrics import in_order
+from ..evaluation.reference import Reference
 from ..events import Metric
+from ..process_group import ALONE, ProcessGroup
+from .data_parallel import Batch, SharedLoss
+from .protocol import Protocol
 
 Progress = Callable[[int, float], None]
 """Told the running epoch and the part of it that is done, at least once a batch."""
@@ -53,65 +57,47 @@ class EpochEnd:
         return self.state.best_epoch == self.state.epoch
 
 
-def optimizer_of(model: Recommender) -> torch.optim.Adam | None:
-    """None for a model that takes no gradient steps."""
-    config = model.config
-    if not isinstance(config, StepConfig):
-        return None
-    return torch.optim.Adam(model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True)
-
-
-def optimizer_tensors(optimizer: torch.optim.Adam | None) -> dict[str, Tensor]:
-    """Adam's moments under flat names, in the order of the parameters."""
-    state = {} if optimizer is None else optimizer.state_dict()["state"]
-    return {f"{index}.{name}": value for index, moments in state.items() for name, value in moments.items()}
-
-
-def restore_optimizer(optimizer: torch.optim.Adam, tensors: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for flat, value in tensors.items():
-        index, name = flat.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
 def train(
     model: Recommender,
     optimizer: torch.optim.Adam | None,
-    dataset: Dataset,
+    reference: Reference,
     seed: int,
-    cutoffs: list[int],
+    protocol: Protocol,
     device: torch.device,
     state: LoopState,
     progress: Progress,
     steps: int | None = None,
+    group: ProcessGroup = ALONE,
 ) -> Iterator[EpochEnd]:
-    """Trains until validation recall at the first cut-off has not risen for `patience` epochs, or `epochs` are over;
-    a closed form is one epoch. Nothing happens when `state` is there already. `state` is advanced in place. Without
-    validation items nothing can be compared, so each epoch counts as the best. Raises Diverged at the first loss that
-    is not finite.
+    """Trains on the reference's dataset until validation recall at the first cut-off has not risen for `patience`
+    epochs, or `epochs` are over; a closed form is one epoch. Nothing happens when `state` is there already. `state` is
+    advanced in place. Without validation items nothing can be compared, so each epoch counts as the best. Raises
+    Diverged at the first loss that is not finite.
 
-    With `steps` (of a refit) it trains for so many instead, and measures nothing on the way."""
+    With `steps` (of a refit) it trains for so many instead, and measures nothing on the way. A `group` of several
+    processes computes each batch and each validation together; all of its processes go through this alike."""
+    dataset = reference.dataset
     epochs = most_epochs(model, dataset.train, steps)
+    shared = SharedLoss(model, group)
     while stop_reason(state, model.config, steps) is None:
         started = time.perf_counter()
         epoch = state.epoch + 1
         model.train()
         if isinstance(model.config, StepConfig):
             assert optimizer is not None  # noqa: S101 - optimizer_of makes one for such a configuration
-            loss: float | None = _steps(model, optimizer, model.config, dataset, seed, device, state, progress, steps)
+            loss: float | None = _steps(shared, optimizer, model.config, dataset, seed, device, state, progress, steps)
         else:
             with _signs_of_life(progress, epoch):
                 loss = _solve(model, dataset, seed, device, epoch)
         metrics = [] if loss is None else [Metric("train", "loss", loss)]
         if steps is None:
-            metrics += validate(model, dataset, cutoffs, device, partial(_validating, progress, epoch))
-        value = _value(metrics, cutoffs[0]) if dataset.valid.nnz and steps is None else None
+            metrics += validate(model, reference, protocol, device, partial(_validating, progress, epoch), group)
+        value = _value(metrics, protocol.cutoffs[0]) if dataset.valid.nnz and steps is None else None
         yield _epoch_end(state, model.config, metrics, value, time.perf_counter() - started, epochs, steps)
 
 
 def _steps(
-    model: Recommender,
+    shared: SharedLoss,
     optimizer: torch.optim.Adam,
     config: StepConfig,
     dataset: Dataset,
@@ -124,7 +110,7 @@ def _steps(
     """One epoch of gradient steps; the mean loss of its last pass. Where fewer of `steps` are left than an epoch has,
     each of its passes ends after the same number of batches, so that no part of a model is trained more than another.
     """
-    epoch = state.epoch + 1
+    epoch, model = state.epoch + 1, shared.model
     on_pairs = model.trains_on == "interactions"
     units = _units(model, dataset.train)
     owners = np.repeat(np.arange(dataset.train.shape[0]), np.diff(dataset.train.indptr)) if on_pairs else units
@@ -140,22 +126,25 @@ def _steps(
             context = StepContext(state.step, epoch, whole * model.passes, seed, generator, number + 1)
             if place == 0:
                 first = torch.Generator(device).manual_seed(_step_seed(seed, state.step, 1))
-                model.start_pass(replace(context, generator=first))
+                with _signs_of_life(progress, epoch, TRAINING_SHARE * number / model.passes):
+                    model.start_pass(replace(context, generator=first))
             chosen = np.sort(order[place * config.train_batch_size : (place + 1) * config.train_batch_size])
             optimizer.zero_grad(set_to_none=True)
+            batch: Batch
             if on_pairs:
                 pairs = (torch.from_numpy(owners[chosen]), torch.from_numpy(dataset.train.indices[chosen]).long())
-                loss = model.pair_loss(Interactions(pairs[0].to(device), pairs[1].to(device)), context)
+                batch = Interactions(pairs[0].to(device), pairs[1].to(device))
             else:
-                loss = model.loss(Histories.of(dataset.train, chosen, device), context)
-            if not torch.isfinite(loss):
+                batch = Histories.of(dataset.train, chosen, device)
+            loss, value = shared(batch, context)
+            if not torch.isfinite(value):
                 where = f"pass {number + 1}, " if model.passes > 1 else ""
-                raise Diverged(f"the loss is {loss.item()} in epoch {epoch}, {where}batch {place + 1} of {batches}")
+                raise Diverged(f"the loss is {value.item()} in epoch {epoch}, {where}batch {place + 1} of {batches}")
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             with torch.no_grad():
                 model.after_step()
-            total += loss.detach().double()
+            total += value.double()
             progress(epoch, TRAINING_SHARE * (number * batches + place + 1) / (batches * model.passes))
     return float(total) / batches
 
@@ -186,13 +175,13 @@ def _solve(model: Recommender, dataset: Dataset, seed: int, device: torch.device
 
 
 @contextmanager
-def _signs_of_life(progress: Progress, epoch: int) -> Iterator[None]:
+def _signs_of_life(progress: Progress, epoch: int, done: float = 0.0) -> Iterator[None]:
     """A factorisation is one long call: that the process runs is all that can be told from outside."""
     over = threading.Event()
 
     def tell() -> None:
         while not over.wait(SIGN_SECONDS):
-            progress(epoch, 0.0)
+            progress(epoch, done)
 
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()
@@ -204,19 +193,34 @@ def _signs_of_life(progress: Progress, epoch: int) -> Iterator[None]:
 
 
 def validate(
-    model: Recommender, dataset: Dataset, cutoffs: list[int], device: torch.device, progress: Callable[[float], None]
+    model: Recommender,
+    reference: Reference,
+    protocol: Protocol,
+    device: torch.device,
+    progress: Callable[[float], None],
+    group: ProcessGroup = ALONE,
 ) -> list[Metric]:
+    """The protocol's metrics on the validation part, and the one that decides when to stop, whether it is one of them
+    or not."""
     model.eval()
     results = evaluate(
         model,
-        dataset,
+        reference.dataset,
         ("valid",),
         ("train",),
-        cutoffs,
+        protocol.cutoffs,
+        in_order([*protocol.metrics, "recall"]),
+        reference=reference,
         device=device,
         on_progress=lambda done, users: progress(done / users),
+        group=group,
     )
-    return [Metric("valid", name, value) for name, value in results["valid", "train"].items()]
+    deciding = f"recall@{protocol.cutoffs[0]}"
+    return [
+        Metric("valid", name, value)
+        for name, value in results["valid", "train"].items()
+        if name == deciding or name.partition("@")[0] in protocol.metrics
+    ]
 
 
 def _validating(progress: Progress, epoch: int, done: float) -> None:

@@ -51,9 +51,27 @@ def tables_of(path: Path, name: str, scratch: Scratch, wanted: frozenset[str] | 
     Raises BadDataset: bad_zip, unsupported_format, too_large, missing_file."""
     if kinds.is_tar(head_of(path)):
         return _of_tar(path, name, scratch, wanted)
-    if scratch.is_prefix:
-        return list(_of_zip_prefix(path, name, scratch))
-    return _of_zip(path, name, scratch, wanted)
+    if not scratch.is_prefix:
+        return _of_zip(path, name, scratch, wanted)
+    gap = scratch.gap_of(path)
+    first = list(_of_zip_prefix(path, name, scratch, gap))
+    if wanted is None or gap is None:
+        return first
+    known = {member.name for member in first}
+    first = [member for member in first if member.name in wanted]
+    return first + _of_zip(path, name, scratch, frozenset(wanted - known), gap[1])
+
+
+def names_at_the_end(path: Path, name: str, scratch: Scratch) -> list[str] | None:
+    """Those of a zip whose directory is here; None where it is not."""
+    if scratch.gap_of(path) is None or kinds.is_tar(head_of(path)):
+        return None
+    try:
+        with zipfile.ZipFile(path):
+            pass
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, struct.error):
+        return None
+    return names_of(path, name)
 
 
 def names_of(path: Path, name: str) -> list[str]:
@@ -93,12 +111,13 @@ def _opened(path: Path, name: str) -> zipfile.ZipFile:
     return archive
 
 
-def _of_zip(path: Path, name: str, scratch: Scratch, wanted: frozenset[str] | None) -> list[Member]:
+def _of_zip(path: Path, name: str, scratch: Scratch, wanted: frozenset[str] | None, begins: int = 0) -> list[Member]:
+    """Of members that begin there or later."""
     members = []
     with _opened(path, name) as archive:
         for info in archive.infolist():
             is_wanted = info.filename in wanted if wanted is not None else is_table_name(info.filename)
-            if info.is_dir() or not is_wanted:
+            if info.is_dir() or not is_wanted or info.header_offset < begins:
                 continue
             shown = f"{name}: {info.filename}"
             if info.flag_bits & 1:
@@ -154,9 +173,10 @@ def _of_tar(path: Path, name: str, scratch: Scratch, wanted: frozenset[str] | No
     return members
 
 
-def _of_zip_prefix(path: Path, name: str, scratch: Scratch) -> Iterator[Member]:
+def _of_zip_prefix(path: Path, name: str, scratch: Scratch, gap: tuple[int, int] | None) -> Iterator[Member]:
     """The members that begin in the first bytes of a zip, by their local headers: the directory stands at its end."""
-    data = path.read_bytes()
+    with path.open("rb") as file:
+        data = file.read(-1 if gap is None else gap[0])
     at, seen = 0, []
     while data[at : at + 4] == kinds.ZIP[0] and len(data) >= at + 30:
         flags, method = struct.unpack_from("<HH", data, at + 6)

@@ -82,6 +82,13 @@ def checked_ratings(values: pa.StringArray) -> tuple[np.ndarray, list[Wrong]]:
     return numbers, [Wrong("bad_rating", message, wrong)] if wrong.any() else []
 
 
+def range_of(values: pa.StringArray) -> tuple[float, float] | None:
+    """The least and the largest number among the texts. Each different text is looked at once."""
+    ratings, _ = checked_ratings(pc.unique(values))
+    ratings = ratings[np.isfinite(ratings)]
+    return (float(ratings.min()), float(ratings.max())) if len(ratings) else None
+
+
 def shown_titles(values: pa.StringArray) -> pa.StringArray:
     """Line breaks and other control characters become one blank; long titles are cut."""
     titles = pc.replace_substring_regex(values, r"[\x00-\x1f\x7f]+", " ")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...errors import BadDataset
-from .header import Chosen, columns_of
+from .header import Chosen, columns_of, listed
 from .refusals import refuse_undescribed, refuse_unrated, refuse_untimed
 from .rule import ImportRule
 from .sniffing import shown
@@ -24,6 +24,31 @@ def misnamed(rule: ImportRule, tables: Sequence[str], unseen: Sequence[str] = ()
         there = ", ".join(tables[:20]) + (f" and {len(tables) - 20} more" if len(tables) > 20 else "")
         message = f"{place}: no table is called so; there is {there or 'none'}"
         yield BadDataset(message, code="missing_file", field=place)
+
+
+def misplaced(
+    rule: ImportRule, tables: Iterable[tuple[str, str, Sequence[str]]], unseen: Sequence[str] = ()
+) -> Iterator[BadDataset]:
+    """Refusals of titles and tags that the rule names in tables of interactions, where none are read. `tables`: role,
+    name and columns of each; what is said of every file may be meant for items, also for those that are `unseen`."""
+    tables = list(tables)
+    may_have_items = bool(unseen) or any(role == "items" for role, *_ in tables)
+    for role, name, names in tables:
+        if role == "items":
+            continue
+        for column in ("title", "tags"):
+            place = rule.columns.place(role, name, column)
+            if getattr(rule.columns.of(role, name), column) is None:
+                continue
+            if place == f"columns.{column}" and may_have_items:
+                continue
+            yield BadDataset(
+                f"{name}: the {column} of an item is read from a file of items, not from one of {role}, which has "
+                f"{listed(names)}; give the same file once more, as one of items, and name its columns in the rule, "
+                f"columns.items.item and columns.items.{column}",
+                code="missing_column",
+                field=f"rule.{place}",
+            )
 
 
 def is_dispensable(table: Table, rule: ImportRule) -> bool:

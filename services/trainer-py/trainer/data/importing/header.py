@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import BadDataset
 from .naming import ROLES, compact, identifying, is_usual, noun_of, preferred
@@ -20,6 +20,7 @@ OPTIONAL = {"items": ("title", "tags")}
 class Header:
     """names  of every column as the file spells them, without RecBole's `:type`; "" where a column has none
     sequences  positions of those that RecBole's type calls a sequence of tokens, which spaces separate
+    line       on which it stands, 1-based
     is_named   False: the file has no header, and names are `column 1`, `column 2`, ...
     doubtful   the first line, where it is taken for a row by the positions that are given alone"""
 
@@ -27,6 +28,7 @@ class Header:
     sequences: frozenset[int] = frozenset()
     is_named: bool = True
     doubtful: str = ""
+    line: int = 1
 
     @classmethod
     def of(cls, fields: Sequence[str]) -> Header:
@@ -52,7 +54,7 @@ def header_of(sniffed: Sniffed, role: str, asked: FileColumns, published: FileCo
 
     Raises BadDataset(no_header) when the first line is a row and nothing says which column is which."""
     first, rows = _first_rows(sniffed)
-    header = _fitted(Header.of(first), rows, sniffed.width)
+    header = replace(_fitted(Header.of(first), rows, sniffed.width), line=sniffed.records[0].line)
     given = {role_: value for role_ in FileColumns.model_fields if (value := getattr(asked, role_)) is not None}
     if any(isinstance(value, str) for value in given.values()):
         return header
@@ -152,18 +154,27 @@ def columns_of(
                     field=f"rule.columns.{column}",
                 )
             if positions:
-                chosen[column] = Chosen(positions[0], f"{header.names[positions[0]]!r} is a usual name")
+                chosen[column] = Chosen(positions[0], _usual(header, positions[0], column))
             elif column in needed:
                 way = f"name it in the rule, columns.{column}"
                 if header.is_named and not any(is_usual(one, spelt) for one in ROLES for spelt in header.names):
                     way += f"; or, where this line is a row, give positions: {_example(role, len(header.names))}"
                 raise BadDataset(
-                    f"{name}: no {column} column is recognised among {_list(header)}; {way}",
+                    f"{name}: no {column} column is recognised among {listed(header.names)}; {way}",
                     code="missing_column",
                     field=f"rule.columns.{column}",
                 )
         _refuse_repeated(header, chosen.get(column), name, place)
     return chosen
+
+
+def _usual(header: Header, position: int, column: str) -> str:
+    """Why it is taken. Times are not refused where several may be meant, so what else may be is said."""
+    others = [header.names[place] for place in preferred(column, list(header.names)) if place != position]
+    why = f"{header.names[position]!r} is a usual name"
+    if column != "timestamp" or not others:
+        return why
+    return f"{why}, and so {'are' if len(others) > 1 else 'is'} {' and '.join(map(repr, others))}"
 
 
 def _asked(header: Header, value: str | int, name: str, field: str) -> Chosen:
@@ -177,7 +188,9 @@ def _asked(header: Header, value: str | int, name: str, field: str) -> Chosen:
     if value in names:
         return Chosen(names.index(value), "named in the rule")
     raise BadDataset(
-        f"{name}: line 1 has no column {value!r}; it has {_list(header)}", code="missing_column", field=field
+        f"{name}: line {header.line} has no column {value!r}; it has {listed(header.names)}",
+        code="missing_column",
+        field=field,
     )
 
 
@@ -205,12 +218,13 @@ def _refuse_repeated(header: Header, chosen: Chosen | None, name: str, place: st
     spelt = header.names[chosen.position]
     if header.names.count(spelt) > 1:
         raise BadDataset(
-            f"{name}: line 1 names the column {spelt!r} twice; rename one, or give its position, {place}",
+            f"{name}: line {header.line} names the column {spelt!r} twice; rename one, or give its position, {place}",
             code="missing_column",
             field=f"rule.{place}",
         )
 
 
-def _list(header: Header) -> str:
-    named = [spelt for spelt in header.names if spelt]
+def listed(names: Sequence[str]) -> str:
+    """Names of columns as a refusal shows them."""
+    named = [spelt for spelt in names if spelt]
     return ", ".join(named[:50]) + (f" and {len(named) - 50} more" if len(named) > 50 else "")

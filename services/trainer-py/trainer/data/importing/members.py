@@ -39,7 +39,8 @@ def _of_archive(
     path: Path, name: str, role: str, around: str, scratch: Scratch, depth: int
 ) -> Iterator[tuple[str, str, Path, str, str]]:
     is_prefix = scratch.is_prefix
-    if is_prefix:
+    names = archive.names_at_the_end(path, name, scratch) if is_prefix else archive.names_of(path, name)
+    if names is None:
         scratch.not_shown[name] = (
             f"{name} is an archive of which only the beginning is shown; the rest is seen on import"
         )
@@ -48,7 +49,6 @@ def _of_archive(
         # What a name does not say hangs on those that are not here yet.
         roles = layouts.taken_by_name(names, role)
     else:
-        names = archive.names_of(path, name)
         inner = [one for one in names if _is_archive_name(one)]
         roles = (
             layouts.taken([one for one in names if one not in inner], role)
@@ -61,6 +61,9 @@ def _of_archive(
         left_out = [one for one in names if one not in roles]
         if left_out:
             scratch.left_out[name] = left_out
+        if is_prefix and (further := [one for one in roles if all(one != member.name for member in members)]):
+            listed = ", ".join(further[:10]) + (f" and {len(further) - 10} more" if len(further) > 10 else "")
+            scratch.not_shown[name] = f"{name}: what {listed} holds lies further in; it is seen on import"
     found = False
     for member in members:
         shown = f"{name}: {member.name}"
@@ -73,7 +76,7 @@ def _of_archive(
         elif member.name in roles:
             found = True
             yield roles[member.name], shown, plain, "+".join(filter(None, [around, more])), member.name
-    if not found and not is_prefix:
+    if not found and not (is_prefix and name in scratch.not_shown):
         listed = ", ".join(names[:20]) or "nothing that looks like a table"
         raise BadDataset(
             f"{name} holds {listed}, and no name says which is the table of {role}; unpack it and upload the files",

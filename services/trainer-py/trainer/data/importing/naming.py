@@ -24,10 +24,13 @@ _WEAK_ITEMS = (
 )
 _SUFFIX = "ids|id|no|nr|num|number|key|code|token|uuid|guid|hash|sha1|mbid|index|idx|ref"
 _NAMED = "names|name"
-_EVENT = "event|unix|review|rating|rated|created|watched|played|order|purchase|visit|checkin|click|view|updated"
+_EVENT = (
+    "event|unix|review|rating|rated|created|watched|listened|played|ordered|order|purchased|purchase|bought|sold|"
+    "visited|visit|checkin|clicked|click|viewed|view|updated"
+)
 
 _TIMES = re.compile(
-    rf"({_EVENT}){{0,2}}(timestamps?|unixtime|times?|dates?|datetimes?|ts|at)(ms|sec|seconds|utc|unix)?"
+    rf"({_EVENT}){{0,2}}(timestamps?|unixtime|times?|dates?|datetimes?|ts|at)(ms|sec|seconds|utc|unix)?|({_EVENT})on"
 )
 # Before others where there are several: Amazon's reviews also spell a day as `09 13, 2009`.
 _SURE_TIMES = ("timestamp", "unixreviewtime", "unixtime", "datetime")

@@ -49,7 +49,8 @@ def plain(path: Path, name: str, scratch: Scratch, other_encodings: bool) -> Tex
         if not not_utf8:
             not_utf8 = _wrong_line(block, lines)
             if not_utf8 and not other_encodings:
-                raise BadDataset(f"{name}: line {not_utf8} is not UTF-8; save the file as UTF-8", code="not_utf8")
+                way = "save the file as UTF-8, in Excel as CSV UTF-8 (comma delimited)"
+                raise BadDataset(f"{name}: line {not_utf8} is not UTF-8; {way}", code="not_utf8")
         lines += block.count(b"\n")
     if start:
         raise BadDataset(f"{name} is empty", code="empty_file")

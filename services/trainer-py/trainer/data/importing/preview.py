@@ -11,11 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from ...errors import BadDataset
-from .choosing import chosen_of, is_dispensable, misnamed, warnings_of
+from .choosing import chosen_of, is_dispensable, misnamed, misplaced, warnings_of
 from .header import Chosen, columns_of
 from .layouts import role_of
 from .members import SourceFile
 from .naming import ROLES, compact
+from .ratings import Rated
 from .reading import Chunk, Filters, chunks_of, filters_of, times_of
 from .refusals import no_times, refuse_no_times
 from .rule import ImportRule
@@ -26,6 +27,8 @@ from .times import checked_times, iso_of
 from .unpacking import Scratch
 
 HEAD_BYTES = 64 << 10
+# Of the end of a file: what lies between is a hole, which takes no room on a disk.
+MOST_OFFSET = 1 << 40
 MOST_ROWS = 20
 MOST_COLUMNS = 200
 MOST_CELL = 200
@@ -35,12 +38,15 @@ _MOST_UNPACKED = 1 << 20
 
 @dataclass(frozen=True)
 class Head:
-    """role  "" where the caller does not know it: then it is guessed; data  the first bytes, or all of them."""
+    """role  "" where the caller does not know it: then it is guessed; data  the first bytes, or all of them; tail  the
+    last bytes, where they are here, which begin at `tail_at`."""
 
     role: str
     display_name: str
     data: bytes
     is_whole: bool
+    tail: bytes = b""
+    tail_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Preview:
 
 def preview_files(heads: list[Head], rule: ImportRule) -> Preview:
     """Never raises for what the files hold: that is told, in `problems` what an import would refuse."""
-    told = Preview()
+    told, rated = Preview(), Rated()
     item_columns: list[str] = []
     unseen: list[str] = []
     with tempfile.TemporaryDirectory(prefix="valence-preview-") as folder:
@@ -90,11 +96,12 @@ def preview_files(heads: list[Head], rule: ImportRule) -> Preview:
             place = Path(folder) / f"file-{number}"
             place.mkdir()
             path = place / "head"
-            path.write_bytes(head.data)
-            scratch = Scratch(place, _MOST_UNPACKED, cuts=True, is_prefix=not head.is_whole)
+            scratch = Scratch(place, _MOST_UNPACKED, cuts=True, is_prefix=not _laid(head, path))
+            if scratch.is_prefix and head.tail:
+                scratch.gap = path, len(head.data), head.tail_at
             try:
                 for table in _tables(head, path, rule, scratch):
-                    chosen = _preview(table, head, rule, item_columns, told, scratch)
+                    chosen = _preview(table, head, rule, item_columns, told, rated, scratch)
                     if table.role != "items" and "item" in chosen and table.header.is_named:
                         item_columns.append(table.header.names[chosen["item"].position])
             except BadDataset as error:
@@ -108,7 +115,20 @@ def preview_files(heads: list[Head], rule: ImportRule) -> Preview:
                 told.warnings.append(Problem("not_shown", head.display_name, 0, "", message))
     unknown = misnamed(rule, [table.name for table in told.tables], unseen)
     told.problems += [Problem(error.code, "", 0, "", error.message) for error in unknown]
+    told.warnings += rated.said("" if all(head.is_whole for head in heads) else " in the first rows")
+    shown = [(one.role, one.name, [column.name for column in one.columns]) for one in told.tables]
+    told.problems += [Problem(one.code, "", 0, "", one.message) for one in misplaced(rule, shown, unseen)]
     return told
+
+
+def _laid(head: Head, path: Path) -> bool:
+    """Writes what is here of a file, each byte in its place; whether that is all of it."""
+    with path.open("wb") as file:
+        file.write(head.data)
+        if head.tail:
+            file.seek(head.tail_at)
+            file.write(head.tail)
+    return head.is_whole or bool(head.tail and head.tail_at <= len(head.data))
 
 
 def _tables(head: Head, path: Path, rule: ImportRule, scratch: Scratch) -> Iterator[Table]:
@@ -128,7 +148,7 @@ def _tables(head: Head, path: Path, rule: ImportRule, scratch: Scratch) -> Itera
             pairs = under("interactions")
             columns_of(pairs[0].header, "interactions", rule.columns, None, ("user", "item"), pairs[0].name)
             tables = pairs
-    elif guessed is None and len(tables) == 1:
+    elif guessed is None and len(tables) == 1 and tables[0].role == "interactions":
         names = list(tables[0].header.names)
         try:
             columns_of(tables[0].header, "interactions", rule.columns, None, ("user", "item"), tables[0].name)
@@ -141,14 +161,15 @@ def _tables(head: Head, path: Path, rule: ImportRule, scratch: Scratch) -> Itera
 
 
 def _preview(
-    table: Table, head: Head, rule: ImportRule, item_columns: list[str], told: Preview, scratch: Scratch
+    table: Table, head: Head, rule: ImportRule, item_columns: list[str], told: Preview, rated: Rated, scratch: Scratch
 ) -> dict[str, Chosen]:
     chosen, wrong = chosen_of(table, rule, item_columns)
     if wrong and is_dispensable(table, rule):
         _warn(told, "left_out", table, 0, "", wrong[0].message)
     else:
         told.problems += [
-            Problem(one.code, table.name, 1 if table.header.is_named else 0, "", one.message) for one in wrong
+            Problem(one.code, table.name, table.header.line if table.header.is_named else 0, "", one.message)
+            for one in wrong
         ]
     for code, message in warnings_of(table):
         _warn(told, code, table, 0, "", message)
@@ -180,7 +201,9 @@ def _preview(
         )
     )
     if {"item", *(("user",) if table.role != "items" else ())} <= chosen.keys():
-        _check_rows(table, chosen, rule, filters, told, scratch)
+        ranges = _check_rows(table, chosen, rule, filters, told, scratch)
+        if ranges:
+            rated.add(table.name, table.header.names[chosen["rating"].position], ranges)
     return chosen
 
 
@@ -202,8 +225,9 @@ def _cell(value: str | None) -> str:
 
 def _check_rows(
     table: Table, chosen: dict[str, Chosen], rule: ImportRule, filters: Filters, told: Preview, scratch: Scratch
-) -> None:
-    """What is wrong with the rows that are here. Bad titles are a warning, for they refuse nothing."""
+) -> list[tuple[float, float]]:
+    """What is wrong with the rows that are here. Bad titles are a warning, for they refuse nothing. Returns the ranges
+    of ratings that nothing limits."""
     chunks: list[Chunk] = []
     if "rating" not in chosen:
         filters = replace(filters, min_rating=None)
@@ -217,11 +241,14 @@ def _check_rows(
     ]
     if trimmed := sum(chunk.trimmed for chunk in chunks):
         _warn(told, "blanks", table, 0, "", f"blanks around {trimmed} ids are left out")
+    return [chunk.ratings for chunk in chunks if chunk.ratings]
 
 
 def _form(table: Table, at: Chosen, rule: ImportRule, told: Preview) -> str:
     column = table.header.names[at.position]
     evidence = times_of(table, at)
+    if table.format == "parquet" and table.is_prefix and not evidence.counts:
+        return ""  # none of its rows may be here
     try:
         refuse_no_times(table, column, evidence, rule)
     except BadDataset as error:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..dataset import NO_TIME
 from . import row_lines
-from .checks import BadRow, Ids, Wrong, checked_ids, checked_ratings, shown_titles
+from .checks import BLANKS, BadRow, Ids, Wrong, checked_ids, checked_ratings, range_of, shown_titles
 from .engine import Reading
 from .header import Chosen
 from .rule import ImportRule
 from .salvage import Saved, refuse_swallowed, salvaged, without_cut
 from .tables import Table, reading_of
-from .times import Evidence, checked_times, form_of, moment
+from .times import Evidence, checked_times, form_of, moment, refused_times
 
 MOST_PROBLEMS = 100
 
@@ -29,6 +30,7 @@ class Filters:
     form         of the times; "" where none are read
     needs_times  a time that is missing is a fault
     since, until milliseconds since 1970 UTC: the first that counts, and the first that no longer does
+    latest       of a feed: values are kept, and a time before 1970 or after this one is a fault
     """
 
     min_rating: float | None = None
@@ -36,6 +38,12 @@ class Filters:
     needs_times: bool = False
     since: int | None = None
     until: int | None = None
+    latest: int | None = None
+
+    @property
+    def takes_all_ratings(self) -> bool:
+        """However they are rated. A feed keeps the values: what of them counts is said of a snapshot."""
+        return self.min_rating is None and self.latest is None
 
 
 def filters_of(rule: ImportRule, form: str) -> Filters:
@@ -46,11 +54,13 @@ def filters_of(rule: ImportRule, form: str) -> Filters:
 
 @dataclass(frozen=True)
 class Chunk:
-    """columns  "user" and "item", dictionary-encoded, and "at", int64, where times are read; of items "item", and
-               "title" and "tags" where there are some
+    """columns  "user" and "item", dictionary-encoded, "at", int64, where times are read, and "value", float64, where
+               values are kept; of items "item", and "title" and "tags" where there are some
     read       rows in all, also those left out
     bad        rows that cannot be read; problems  the first of them, once the whole table is through
     trimmed    rows whose ids had blanks around them
+    valueless  rows whose value is no number
+    ratings    the least and the largest of the rows that are taken, where nothing asks for them; None where none is one
     """
 
     columns: dict[str, pa.Array]
@@ -60,6 +70,8 @@ class Chunk:
     outside_window: int = 0
     trimmed: int = 0
     problems: list[BadRow] = field(default_factory=list)
+    valueless: int = 0
+    ratings: tuple[float, float] | None = None
 
 
 @dataclass
@@ -88,7 +100,7 @@ def chunks_of(table: Table, chosen: dict[str, Chosen], filters: Filters) -> Iter
 def interactions_of(table: Table, chosen: dict[str, Chosen], filters: Filters) -> Iterator[Chunk]:
     """The rows of a table with `user`, `item`, and what the filters look at, among `chosen`."""
     roles = ["user", "item"]
-    roles += ["rating"] if filters.min_rating is not None else []
+    roles += ["rating"] if "rating" in chosen else []
     roles += ["timestamp"] if filters.form else []
     yield from _checked(table, chosen, roles, filters)
 
@@ -148,14 +160,11 @@ def _rejected(
         BadRow(code, line, column, message) for (_, code, column, message), line in zip(first, lines, strict=True)
     ]
     problems += [BadRow(code, saved[row].line, column, message) for row, code, column, message in more.first]
-    yield Chunk(
-        chunk.columns,
-        chunk.read + count,
-        chunk.bad + count,
-        chunk.below_threshold,
-        chunk.outside_window,
-        chunk.trimmed,
-        sorted(problems, key=lambda problem: problem.line)[:MOST_PROBLEMS],
+    yield replace(
+        chunk,
+        read=chunk.read + count,
+        bad=chunk.bad + count,
+        problems=sorted(problems, key=lambda problem: problem.line)[:MOST_PROBLEMS],
     )
 
 
@@ -185,8 +194,16 @@ def _chunk(
     below = outside = np.zeros(rows, bool)
     if filters.form:
         at, wrong = checked_times(columns["timestamp"], filters.form, filters.needs_times)
+        if filters.latest is not None:
+            wrong += refused_times(at, filters.latest)
         faults.add(start, table.header.names[chosen["timestamp"].position], wrong, known)
         kept["at"] = pa.array(at)
+    valueless = 0
+    if filters.latest is not None and "rating" in columns:
+        values, wrong = checked_ratings(columns["rating"])
+        kept["value"] = pa.array(np.where(np.isfinite(values), values, np.nan))
+        written = np.asarray(pc.not_equal(pc.utf8_trim(columns["rating"], characters=BLANKS), ""))
+        valueless = int(sum((one.rows & written & ~known).sum() for one in wrong))
     if filters.min_rating is not None:
         ratings, wrong = checked_ratings(columns["rating"])
         faults.add(start, table.header.names[chosen["rating"].position], wrong, known)
@@ -198,10 +215,14 @@ def _chunk(
     for role in ("title", "tags"):
         if role in columns:
             kept[role] = shown_titles(columns[role]) if role == "title" else columns[role]
+    unlimited = columns["rating"] if "rating" in columns and filters.takes_all_ratings else None
     if known.any() or below.any() or outside.any():
         mask = pa.array(~known & ~below & ~outside)
         kept = {role: values.filter(mask) for role, values in kept.items()}
-    return Chunk(kept, rows, faults.count - before, int(below.sum()), int(outside.sum()), trimmed)
+        unlimited = None if unlimited is None else unlimited.filter(mask)
+    ranged = None if unlimited is None else range_of(unlimited)
+    bad = faults.count - before
+    return Chunk(kept, rows, bad, int(below.sum()), int(outside.sum()), trimmed, valueless=valueless, ratings=ranged)
 
 
 def _ids(table: Table, chosen: Chosen, values: pa.StringArray) -> Ids:

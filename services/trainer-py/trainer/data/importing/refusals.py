@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import csr_matrix
 
 from ...errors import BadDataset, InvalidRequest
 from ..dataset import PARTS
 from .cold import difference
-from .matrices import Pairs
+from .interactions import TEST, TRAIN, VALID, Interactions
 from .members import SourceFile
-from .rule import GivenSplit, ImportRule
+from .merging import Pairs
+from .rule import FeedRule, GivenSplit, ImportRule
 from .tables import Table
 from .tally import Problem, Tally
 from .times import READ, Evidence
@@ -29,6 +29,12 @@ def refuse_wrong_roles(roles: set[str], rule: ImportRule) -> None:
         raise InvalidRequest(
             f"the role of a file is interactions, {', '.join(PARTS)} or items, not {min(wrong)!r}", field="files.role"
         )
+    if isinstance(rule, FeedRule):
+        if not roles or not roles <= {"interactions", "items"}:
+            listed = ", ".join(sorted(roles)) or "no file"
+            message = f"a feed takes files of interactions and of items, not {listed}"
+            raise BadDataset(message, code="missing_file", field="files")
+        return
     needed, also = ({"train", "test"}, {"valid"}) if isinstance(rule.split, GivenSplit) else ({"interactions"}, set())
     if not needed <= roles or not roles <= needed | also | {"items"}:
         raise BadDataset(
@@ -119,11 +125,13 @@ def refuse_lost_roles(tally: Tally, pairs: Pairs) -> None:
             )
 
 
-def lost_validation(tally: Tally, before: csr_matrix, after: csr_matrix, files: list[SourceFile]) -> Iterator[Problem]:
+def lost_validation(
+    tally: Tally, before: Interactions, after: Interactions, files: list[SourceFile]
+) -> Iterator[Problem]:
     """A warning where a part `valid` was given and none of it is left, `before` or `after` cold rows have gone."""
     counts = tally.counts.get("valid")
     name = next((file.display_name for file in files if file.role == "valid"), None)
-    if name is None or counts is None or after.nnz:
+    if name is None or counts is None or (after.part == VALID).any():
         return
     because = [
         f"{count} {what}"
@@ -131,7 +139,7 @@ def lost_validation(tally: Tally, before: csr_matrix, after: csr_matrix, files: 
             ("cannot be read", counts["bad"]),
             ("are rated below minRating", counts["below_threshold"]),
             ("lie outside since and until", counts["outside_window"]),
-            ("find nothing in train", before.nnz),
+            ("find nothing in train", int(np.count_nonzero(before.part == VALID))),
         )
         if count
     ] or ["what it holds stands in train"]
@@ -140,8 +148,8 @@ def lost_validation(tally: Tally, before: csr_matrix, after: csr_matrix, files: 
 
 
 def cold_rows(
-    before: dict[str, csr_matrix],
-    after: dict[str, csr_matrix],
+    before: Interactions,
+    after: Interactions,
     users: pa.StringArray,
     items: pa.StringArray,
     files: list[SourceFile],
@@ -150,14 +158,14 @@ def cold_rows(
 ) -> Iterator[Problem]:
     """A warning where much of test finds nobody in train. Raises BadDataset where all of it does, or where most of
     parts that are given only because the same ids are spelt otherwise."""
-    given, left = before["test"].nnz, after["test"].nnz
+    given, left = (int(np.count_nonzero(one.part == TEST)) for one in (before, after))
     if given == 0 or given - left < WORTH_A_WARNING * given:
         return
-    test, train = before["test"], before["train"]
+    test, train = before.part == TEST, before.part == TRAIN
     reasons = []
     axes: tuple[tuple[str, pa.StringArray, np.ndarray, np.ndarray], ...] = (
-        ("users", users, np.diff(test.indptr), np.diff(train.indptr)),
-        ("items", items, _degrees(test), _degrees(train)),
+        ("users", users, before.of_users(test), before.of_users(train)),
+        ("items", items, before.of_items(test), before.of_items(train)),
     )
     for what, ids, in_test, in_train in axes:
         unknown = np.flatnonzero((in_test > 0) & (in_train == 0))
@@ -179,16 +187,11 @@ def cold_rows(
     yield tally.warn("cold_test", name, message)
 
 
-def _degrees(matrix: csr_matrix) -> np.ndarray:
-    """Interactions of each item."""
-    return np.bincount(matrix.indices, minlength=matrix.shape[1])
-
-
-def refuse_too_small(parts: dict[str, csr_matrix]) -> None:
-    users, items = parts["train"].shape
-    if users < 2 or items < 2 or parts["test"].nnz == 0:
+def refuse_too_small(found: Interactions, users: np.ndarray, items: np.ndarray) -> None:
+    test = int(np.count_nonzero(found.part == TEST))
+    if len(users) < 2 or len(items) < 2 or test == 0:
         raise BadDataset(
-            f"{users} users, {items} items and {parts['test'].nnz} test interactions are left; "
+            f"{len(users)} users, {len(items)} items and {test} test interactions are left; "
             "at least 2, 2 and 1 are needed",
             code="dataset_too_small",
         )

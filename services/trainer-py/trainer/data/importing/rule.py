@@ -185,7 +185,7 @@ class ImportRule(_Strict):
         return "since" if self.since is not None else "until" if self.until is not None else ""
 
     @classmethod
-    def parse(cls, text: str) -> ImportRule:
+    def parse(cls, text: str) -> Self:
         """Raises InvalidRequest naming the first wrong field."""
         try:
             return cls.model_validate_json(text or "{}")
@@ -193,3 +193,21 @@ class ImportRule(_Strict):
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(["rule", *(str(part) for part in first["loc"])]).removesuffix(".[key]")
             raise InvalidRequest(f"{place}: {first['msg']}", field=place) from None
+
+
+class FeedRule(ImportRule):
+    """What is asked of files that go into a feed, which keeps rows as they are: nothing filters or splits them.
+
+    at  the time of rows that have none"""
+
+    at: Moment | None = None
+
+    @model_validator(mode="after")
+    def _takes_no_more(self) -> Self:
+        if others := self.model_fields_set - {"columns", "at", "skip_bad_rows"}:
+            raise ValueError(f"a feed takes columns, at and skipBadRows, not {min(others)}")
+        return self
+
+    @property
+    def needs_times(self) -> str:
+        return "" if self.at is not None else "a feed, where the rule gives no `at` for rows without one,"

@@ -2,58 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from ..dataset import NO_TIME
-from .matrices import Times
+from .interactions import COLD, Interactions
 
 
-def counted(parts: dict[str, csr_matrix]) -> dict[str, Any]:
-    whole = sum(parts.values())
-    users, items = whole.shape
+def counted(found: Interactions, names: Sequence[str], users: np.ndarray, items: np.ndarray) -> dict[str, Any]:
+    """Of what is in a part, among these users and items."""
+    is_in = found.part != COLD
+    of_parts = {name: int(np.count_nonzero(found.part == number)) for number, name in enumerate(names)}
+    interactions = sum(of_parts.values())
     return {
-        "users": users,
-        "items": items,
-        "interactions": whole.nnz,
-        **{name: part.nnz for name, part in parts.items()},
-        "density": whole.nnz / (users * items),
-        "user_degrees": _histogram(np.diff(whole.indptr)),
-        "item_degrees": _histogram(np.bincount(whole.indices, minlength=items)),
+        "users": len(users),
+        "items": len(items),
+        "interactions": interactions,
+        **of_parts,
+        "density": interactions / (len(users) * len(items)),
+        "user_degrees": _histogram(found.of_users(is_in)[users]),
+        "item_degrees": _histogram(found.of_items(is_in)[items]),
     }
 
 
-def times_of_parts(
-    parts: dict[str, csr_matrix], times: dict[str, Times], users: np.ndarray, items: np.ndarray
-) -> dict[str, np.ndarray] | None:
-    """Of each part in the order in which it is written; None where no interaction has a time. A part that was given has
-    times of its own."""
-    at_of = {}
-    for name, part in parts.items():
-        part.sort_indices()
-        whole = times.get("interactions", times.get(name))
-        at_of[name] = np.full(part.nnz, NO_TIME) if whole is None else whole.of(part, users, items)
-    return at_of if any((at != NO_TIME).any() for at in at_of.values()) else None
+def has_times(found: Interactions) -> bool:
+    """Whether one that is in a part has."""
+    return found.at is not None and bool(((found.at != NO_TIME) & (found.part != COLD)).any())
 
 
-def times_of_pairs(pairs: csr_matrix, times: dict[str, Times], users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """Of pairs of any part, in their order; `users` and `items`: their rows and columns among all that were read."""
-    pairs.sort_indices()
-    at = np.full(pairs.nnz, NO_TIME)
-    for one in times.values():
-        at = np.maximum(at, one.of(pairs, users, items))
-    return at
-
-
-def span(at_of: dict[str, np.ndarray], forms: set[str]) -> dict[str, Any]:
-    known = [at[at != NO_TIME] for at in at_of.values()]
+def span(at: np.ndarray, forms: set[str]) -> dict[str, Any]:
+    """Of times of which one is known."""
+    known = at != NO_TIME
     return {
-        "from_ms": min(int(at.min()) for at in known if len(at)),
-        "to_ms": max(int(at.max()) for at in known if len(at)),
+        "from_ms": int(np.min(at, where=known, initial=np.iinfo(np.int64).max)),
+        "to_ms": int(np.max(at)),
         "form": ", ".join(sorted(forms)),
-        "unknown": sum(map(len, at_of.values())) - sum(map(len, known)),
+        "unknown": len(at) - int(np.count_nonzero(known)),
     }
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from ...errors import BadDataset
-from . import engine, kinds, layouts, plain_text
+from . import engine, kinds, layouts, parquet_ends, plain_text
 from .header import Header, header_of
 from .members import SourceFile, members_of
 from .records import Dialect
@@ -74,9 +74,8 @@ def tables_of(source: SourceFile, columns: Columns, scratch: Scratch) -> Iterato
             yield _text(role, name, path, around, layouts.layout_of(known_as), columns, scratch)
         elif not scratch.is_prefix:
             yield _parquet(role, name, path, around)
-        else:
-            why = "Parquet names its columns at its end, so that its beginning shows nothing"
-            scratch.not_shown[name] = f"{name}: {why}; they are seen on import"
+        elif shown := parquet_ends.shown(path, name, scratch):
+            yield replace(_parquet(role, name, shown, around), is_prefix=True)
 
 
 def _text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -15,21 +16,29 @@ MOST_TAGS = 100
 MOST_LENGTH = 100
 MOST_DIFFERENT = 10_000
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+# A JSON list can hold half of a pair, which is no character.
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
 
 def tags_of(text: str, spaced: bool) -> list[str]:
     """A JSON list is one. Else `|` separates where there is one, else spaces do in a RecBole sequence (`spaced`), and
-    commas elsewhere. Each tag once, case aside, as it is spelt first."""
+    commas elsewhere. Each tag once, case aside, as it is spelt first; control characters become a blank."""
     listed = _listed(text) if text.startswith("[") else None
     if listed is not None:
         parts = listed
     else:
         parts = text.split("|") if "|" in text else text.split() if spaced else text.split(",")
-    named = (part if len(part) <= MOST_LENGTH else part[: MOST_LENGTH - 1] + "…" for part in map(str.strip, parts))
+    named = (part if len(part) <= MOST_LENGTH else part[: MOST_LENGTH - 1] + "…" for part in map(_shown, parts))
     kept: dict[str, str] = {}
     for tag in named:
         if tag:
             kept.setdefault(tag.casefold(), tag)
     return list(kept.values())[:MOST_TAGS]
+
+
+def _shown(tag: str) -> str:
+    return _CONTROL.sub(" ", _SURROGATE.sub("", tag)).strip()
 
 
 def _listed(text: str) -> list[str] | None:

@@ -52,6 +52,7 @@ class Tally:
         counts["below_threshold"] += chunk.below_threshold
         counts["outside_window"] += chunk.outside_window
         counts["trimmed"] += chunk.trimmed
+        counts["valueless"] += chunk.valueless
         self.problems += chunk.bad
         for row in chunk.problems[: MOST_PROBLEMS - self.shown]:
             self.shown += 1

@@ -15,15 +15,18 @@ from .checks import BLANKS, NUMBER, Wrong
 
 ISO = "ISO 8601"
 COMPACT = "YYYYMMDDhhmmss"
+DOTTED = "DD.MM.YYYY hh:mm:ss"
 # Milliseconds in one of each; of ISO 8601 the cells say it themselves.
 UNITS = {"seconds": 1e3, "milliseconds": 1.0, "microseconds": 1e-3, "nanoseconds": 1e-6}
 READ = (
-    "seconds, milliseconds, microseconds or nanoseconds since 1970, YYYYMMDDhhmmss, "
+    "seconds, milliseconds, microseconds or nanoseconds since 1970, YYYYMMDDhhmmss, DD.MM.YYYY hh:mm:ss, "
     "or ISO 8601 such as 2026-12-31T18:00:00Z"
 )
 
 # 2026010112, 202601011200 and 20260101120000: as numbers they would be times, of other centuries.
 _COMPACT = r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])([0-5]\d){0,2}$"
+# With dots the day comes first everywhere, with slashes it depends on the country: those are not read.
+_DOTTED = r"^(\d{1,2})\.(\d{1,2})\.(\d{4})( +\d{1,2}:\d{2}(:\d{2})?)?$"
 # The first and the last millisecond of the years 1 to 9999.
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 # Since 1973 the units differ by more than any two times in one do; smaller numbers are years, hours, places in a list.
@@ -58,7 +61,10 @@ class Evidence:
         if len(rest) and _iso_at_once(rest) is None:
             fits = np.asarray(pc.match_substring_regex(rest, _PATTERN))
             self.counts[ISO] += int(fits.sum())
-            self._add_strange(rest, ~fits)
+            dotted = np.asarray(pc.match_substring_regex(rest, _DOTTED))
+            if dotted.any():
+                self.counts[DOTTED] += int(dotted.sum())
+            self._add_strange(rest, ~fits & ~dotted)
         else:
             self.counts[ISO] += len(rest)
 
@@ -98,7 +104,8 @@ def checked_times(cells: pa.StringArray, form: str, is_needed: bool) -> tuple[np
     no time of this form."""
     text = _bare(cells)
     empty = np.asarray(pc.equal(text, ""))
-    at = _since_1970(text, form) if form in UNITS else _iso(_spelt_out(text) if form == COMPACT else text)
+    as_iso = {COMPACT: _spelt_out, DOTTED: _turned}
+    at = _since_1970(text, form) if form in UNITS else _iso(as_iso[form](text) if form in as_iso else text)
     at[empty] = NO_TIME
     message = f"the time is not {f'{form} since 1970' if form in UNITS else form}, as others of its column are"
     faults = [Wrong("bad_time", message, (at == NO_TIME) & ~empty)]
@@ -107,12 +114,31 @@ def checked_times(cells: pa.StringArray, form: str, is_needed: bool) -> tuple[np
     return at, [one for one in faults if one.rows.any()]
 
 
+def refused_times(at: np.ndarray, latest: int) -> list[Wrong]:
+    """What a feed does not take: times before 1970, and those after `latest`; [rows] int64, NO_TIME is neither."""
+    faults = [
+        Wrong("bad_time", "the time is before 1970", (at < 0) & (at != NO_TIME)),
+        Wrong("bad_time", "the time is more than a day ahead", at > latest),
+    ]
+    return [one for one in faults if one.rows.any()]
+
+
 def _spelt_out(text: pa.StringArray) -> pa.StringArray:
     """YYYYMMDDhh, with or without minutes and seconds, as ISO 8601; what is written otherwise stays no time."""
     fits = pc.match_substring_regex(text, _COMPACT)
     whole = pc.utf8_rpad(pc.if_else(fits, text, "0" * 14), 14, "0")
     spelt = pc.replace_substring_regex(whole, r"^(....)(..)(..)(..)(..)(..)$", r"\1-\2-\3T\4:\5:\6")
     return pc.if_else(pc.equal(text, ""), "", spelt)
+
+
+def _turned(text: pa.StringArray) -> pa.StringArray:
+    """DD.MM.YYYY as ISO 8601, its first digits with or without zeros; what is written otherwise stays no time."""
+    padded = text
+    for short, long in ((r"^(\d)\.", r"0\1."), (r"\.(\d)\.", r".0\1."), (r" +(\d):", r" 0\1:")):
+        padded = pc.replace_substring_regex(padded, short, long)
+    turned = pc.replace_substring_regex(padded, r"^(..)\.(..)\.(....)(?: +(.+))?$", r"\3-\2-\1 \4")
+    kept = pc.if_else(pc.match_substring_regex(text, _DOTTED), pc.utf8_rtrim_whitespace(turned), "none")
+    return pc.if_else(pc.equal(text, ""), "", kept)
 
 
 def moment(text: str) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from ...errors import BadDataset
+from ...storage.drafts import temporary_name
 from . import kinds
 
 BLOCK_BYTES = 8 << 20
@@ -29,6 +32,7 @@ class Scratch:
     most       bytes that may be unpacked, of all files together; copies of what is here already do not count
     cuts       for a preview: of each file so many are unpacked, and the rest is as if it were not here
     is_prefix  only the first bytes of each file are here: an end in the middle of them is none of its faults
+    gap        of the file as it was given, where is_prefix: from where to where its bytes are not here
     left_out   names of tables in archives that are not taken, by archive
     not_shown  what the first bytes do not show, by file
     alive      called with every block, so that what takes long is not taken for dead
@@ -38,11 +42,16 @@ class Scratch:
     most: int = MOST_BYTES
     cuts: bool = False
     is_prefix: bool = False
+    gap: tuple[Path, int, int] | None = None
     left_out: dict[str, list[str]] = field(default_factory=dict)
     not_shown: dict[str, str] = field(default_factory=dict)
     alive: Callable[[], None] = lambda: None
     _files: int = 0
     _unpacked: int = 0
+
+    def gap_of(self, path: Path) -> tuple[int, int] | None:
+        """None of a file of which the end is not here, and of what was unpacked."""
+        return self.gap[1:] if self.gap is not None and self.gap[0] == path else None
 
     def new(self) -> Path:
         self._files += 1
@@ -78,6 +87,17 @@ class Scratch:
                 return
             left -= len(block)
             yield block
+
+
+@contextmanager
+def scratch_folder(artifacts: Path) -> Iterator[Path]:
+    """Swept once its process is gone, should that be killed."""
+    folder = artifacts / temporary_name("import")
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def head_of(path: Path) -> bytes:

@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ... import device
 from ...data.dataset import Dataset
 from ...events import Exported
-from ...storage import artifacts
-from ...training.experiment import open_checkpoint
+from ...storage import artifacts, cache
+from ...storage.artifacts import Loaded
+from ...training.checkpoint import open_checkpoint
 from ..checkpoint import LoadedCheckpoint
 from ..lists import Lists
+from .erased import among
 from .folder import ExportFolder
 from .formats import FORMATS, Names
+from .live import LiveRows
 from .ranker import Ranker
 from .request import ExportRequest
 
@@ -36,11 +40,19 @@ def export(request: ExportRequest, root: Path, progress: Progress = lambda done,
     device.make_deterministic()
     loaded = artifacts.load_checkpoint(root, request.key, request.sha256, with_optimizer=False)
     folder = ExportFolder(root, request.export_id, request.fingerprint(where))
+    with cache.working(root, folder.key):
+        return _made(request, root, where, loaded, folder, progress)
+
+
+def _made(
+    request: ExportRequest, root: Path, where: torch.device, loaded: Loaded, folder: ExportFolder, progress: Progress
+) -> Exported:
     if (finished := folder.finished()) is not None:
         return finished
     served = LoadedCheckpoint(*open_checkpoint(root, loaded, where), where)
-    rows = _rows_of(served.dataset, request.users)
-    ranker = Ranker(served, request.n, request.explain, request.hidden)
+    rows = _rows_of(served.dataset, request.users, among(request.erased) if request.erased else None)
+    live = None if request.live is None else _live(served.dataset, root, *request.live)
+    ranker = Ranker(served, request.n, request.explain, request.hidden, live)
     at_once = max(1, min(MOST_USERS, MOST_RECOMMENDATIONS // request.n))
     starts = range(0, len(rows), at_once)
     for number, start in enumerate(starts):
@@ -53,18 +65,26 @@ def export(request: ExportRequest, root: Path, progress: Progress = lambda done,
             progress(len(rows), len(rows))
             yield folder.load(number)
 
-    names = Names.of(served.dataset, served.interests if request.explain else None)
+    interests, linear = (served.interests, served.has("linear")) if request.explain else (None, False)
+    names = Names.of(served.dataset, interests, linear)
     unknown = len(request.users) - len(rows) if request.users else 0
     return folder.finish(lambda path: FORMATS[request.format](path, parts(), names), len(rows), unknown)
+
+
+def _live(data: Dataset, root: Path, path: str, sha256: str) -> LiveRows:
+    key, _, name = path.rpartition("/")
+    with cache.opened(root, key) as folder:
+        return LiveRows(data, folder / name, sha256)
 
 
 def _onwards(progress: Progress, start: int, total: int) -> Callable[[int], None]:
     return lambda done: progress(start + done, total)
 
 
-def _rows_of(data: Dataset, users: tuple[str, ...]) -> np.ndarray:
+def _rows_of(data: Dataset, users: tuple[str, ...], is_erased: Callable[[str], bool] | None) -> np.ndarray:
     """Rows of the known ones, in their order."""
-    if not users:
+    if not users and is_erased is None:
         return np.arange(len(data.users))
-    found = (data.users.index(user) for user in users)
+    named = users or data.users.array.to_pylist()
+    found = (data.users.index(user) for user in named if is_erased is None or not is_erased(user))
     return np.array([row for row in found if row is not None], dtype=np.int64)

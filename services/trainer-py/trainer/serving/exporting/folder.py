@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 
 from ...errors import ExportGone, InvalidRequest
 from ...events import Exported
+from ...storage import cache
 from ...storage.artifacts import export_key
 from ...storage.durable import sha256_of, sync, whole_file
 from ..lists import Lists
@@ -37,7 +38,11 @@ class ExportFolder:
 
     def __init__(self, root: Path, export_id: str, fingerprint: str) -> None:
         self.key = export_key(export_id)
+        self._root = root
         self._path = root / self.key
+        if cache.has(root, self.key, DATA):
+            with cache.opened(root, self.key):
+                pass  # what another host has finished
         self._fingerprint = fingerprint
         if self._path.exists() and not self._is_ours():
             shutil.rmtree(self._path)
@@ -59,6 +64,7 @@ class ExportFolder:
         if sha256_of(data) != manifest["sha256"]:
             return None
         self._tidy()
+        cache.publish(self._root, self.key, [DATA, MANIFEST])  # its maker may have died before it had
         return Exported(**{field.name: manifest[field.name] for field in fields(Exported)})
 
     def has(self, number: int) -> bool:
@@ -87,6 +93,7 @@ class ExportFolder:
         exported = Exported(self.key, data.stat().st_size, sha256_of(data), rows, users, unknown_users)
         self._write(MANIFEST, {"fingerprint": self._fingerprint, **asdict(exported)})
         self._tidy()
+        cache.publish(self._root, self.key, [DATA, MANIFEST])
         return exported
 
     def _tidy(self) -> None:
@@ -110,9 +117,9 @@ def read(root: Path, key: str, offset: int) -> Iterator[bytes]:
     """The bytes of a finished export from `offset` on. Raises InvalidRequest, ExportGone."""
     if not _KEY.fullmatch(key):
         raise InvalidRequest("an export key is exports/<uuid>", field="key")
-    manifest = _read(root / key / MANIFEST)
     try:
-        with (root / key / DATA).open("rb") as file:
+        with cache.opened(root, key) as folder, (folder / DATA).open("rb") as file:
+            manifest = _read(folder / MANIFEST)
             size = file.seek(0, 2)
             if size != manifest.get("bytes"):
                 raise ExportGone("the file of the export is not as it was written", field="key")

@@ -25,22 +25,24 @@ _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 class Names:
     """Of the dataset: users [U], items [N], titles [N], null where unknown.
 
-    interests: K of the model where the lists are explained (0: it has none), else None.
+    interests: K of the model where the lists are explained (0: it has none), else None; linear: whether they are and it
+    has a linear path.
     """
 
     users: pa.StringArray
     items: pa.StringArray
     titles: pa.StringArray
     interests: int | None
+    linear: bool = False
 
     @staticmethod
-    def of(data: Dataset, interests: int | None) -> Names:
+    def of(data: Dataset, interests: int | None, linear: bool) -> Names:
         titles = pa.array([title or None for title in data.titles], pa.string())
-        return Names(data.users.array, data.items.array, titles, interests)
+        return Names(data.users.array, data.items.array, titles, interests, linear)
 
 
 def write_ndjson(path: Path, lists: Iterable[Lists], names: Names) -> int:
-    """One line a user: {user, items: [{id, title?, score, interestShares?, because?}]}; how many."""
+    """One line a user: {user, items: [{id, title?, score, interestShares?, linearShare?, because?}]}; how many."""
     ids = _as_json(names.items)
     heads = pc.binary_join_element_wise('{"id":', ids, "")
     titled = pc.binary_join_element_wise(heads, ',"title":', _as_json(names.titles), "")  # null where there is none
@@ -52,6 +54,8 @@ def write_ndjson(path: Path, lists: Iterable[Lists], names: Names) -> int:
             if some.shares is not None:
                 shares = _shares(_as_text(some.shares), some.shares.shape[1])
                 pieces += [',"interestShares":[', pc.binary_join(shares, ","), "]"]
+            if some.linear is not None:
+                pieces += [',"linearShare":', _as_text(some.linear)]
             if some.because is not None:
                 pieces += [',"because":[', pc.binary_join(_because(some.because, ids), ","), "]"]
             items = pc.binary_join(_lists(some.counts, pc.binary_join_element_wise(*pieces, "}", "")), ",")
@@ -72,6 +76,7 @@ def write_csv(path: Path, lists: Iterable[Lists], names: Names) -> int:
     titles = pc.if_else(is_formula, pc.binary_join_element_wise("'", names.titles, ""), names.titles)
     types = {"user": pa.string(), "rank": pa.int32(), "item": pa.string(), "title": pa.string(), "score": pa.float32()}
     types |= {f"interest_{k}": pa.float32() for k in range(names.interests or 0)}
+    types |= {"linear_share": pa.float32()} if names.linear else {}
     types |= {f"because_{place}": pa.string() for place in range(0 if names.interests is None else MOST_BECAUSE)}
     schema = pa.schema(list(types.items()))
     rows = 0
@@ -80,6 +85,8 @@ def write_csv(path: Path, lists: Iterable[Lists], names: Names) -> int:
             columns = _flat(some, names) | {"title": titles.take(some.columns)}
             if some.shares is not None:
                 columns |= {f"interest_{k}": _numbers(of) for k, of in enumerate(some.shares.T)}
+            if some.linear is not None:
+                columns["linear_share"] = _numbers(some.linear)
             if some.because is not None:
                 for place, of in enumerate(some.because.T):
                     columns[f"because_{place}"] = names.items.take(pa.array(of, mask=of < 0))
@@ -94,6 +101,8 @@ def write_parquet(path: Path, lists: Iterable[Lists], names: Names) -> int:
     fields.append(("score", pa.float32()))
     if names.interests:
         fields.append(("interest_shares", pa.list_(pa.float32())))
+    if names.linear:
+        fields.append(("linear_share", pa.float32()))
     if names.interests is not None:
         fields.append(("because", pa.list_(pa.string())))
     schema = pa.schema(fields)
@@ -103,6 +112,8 @@ def write_parquet(path: Path, lists: Iterable[Lists], names: Names) -> int:
             columns = _flat(some, names)
             if some.shares is not None:
                 columns["interest_shares"] = _shares(_numbers(some.shares), some.shares.shape[1])
+            if some.linear is not None:
+                columns["linear_share"] = _numbers(some.linear)
             if some.because is not None:
                 columns["because"] = _because(some.because, names.items)
             writer.write_table(pa.table(columns, schema), row_group_size=max(1, len(some.columns)))

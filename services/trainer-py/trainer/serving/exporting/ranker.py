@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from ..checkpoint import LoadedCheckpoint
 from ..lists import Lists
 from ..person import columns_of
+from .live import LiveRows
 
 # Users of one batch, as in an evaluation; and recommendations and hidden entries of one, which bound its memory.
 MOST_USERS = 1024
@@ -20,11 +21,14 @@ MOST_HIDDEN = 1 << 24
 
 
 class Ranker:
-    """Leaves out what a user has seen (training, validation and test) and what nobody is recommended."""
+    """Leaves out what a user has seen (training, validation, test and since) and what nobody is recommended. With live
+    rows everybody is ranked by their whole history, as a deployment with a feed answers."""
 
-    def __init__(self, served: LoadedCheckpoint, n: int, explain: bool, hidden: tuple[str, ...]) -> None:
+    def __init__(
+        self, served: LoadedCheckpoint, n: int, explain: bool, hidden: tuple[str, ...], live: LiveRows | None = None
+    ) -> None:
         data = served.dataset
-        self._served, self._n, self._explain = served, n, explain
+        self._served, self._n, self._explain, self._live = served, n, explain, live
         self._seen = data.met(slice(None))
         columns, _ = columns_of(data, hidden)
         ones = np.ones(len(columns), np.float32)
@@ -38,17 +42,22 @@ class Ranker:
         for start in range(0, len(rows), self._at_once):
             some = rows[start : start + self._at_once]
             excluded = self._seen[some] + self._hidden[np.zeros(len(some), dtype=np.int64)]
-            made.append(self._narrowed(self._served.rank_rows(some, self._n, excluded, self._explain)))
+            live = None
+            if self._live is not None:
+                excluded += self._live.met(some)
+                live = [self._live.of(row) for row in some.tolist()]
+            made.append(self._narrowed(self._served.rank_rows(some, self._n, excluded, self._explain, live=live)))
             progress(start + len(some))
         return _joined(made)
 
     def _narrowed(self, lists: Lists) -> Lists:
         columns = lists.columns.astype(np.int32)
         if not self._explain:
-            return replace(lists, columns=columns, shares=None, because=None)
+            return replace(lists, columns=columns, shares=None, because=None, linear=None)
         shares = None if lists.shares is None else lists.shares.astype(np.float32)
         because = None if lists.because is None else lists.because.astype(np.int32)
-        return replace(lists, columns=columns, shares=shares, because=because)
+        linear = None if lists.linear is None else lists.linear.astype(np.float32)
+        return replace(lists, columns=columns, shares=shares, because=because, linear=linear)
 
 
 def _joined(some: list[Lists]) -> Lists:

@@ -22,7 +22,9 @@ MOST_USERS = 100_000
 @dataclass(frozen=True)
 class ExportRequest:
     """key, sha256: of the checkpoint. users: in the order of the file; none: everybody, in the dataset's order.
-    hidden: items that nobody is recommended."""
+    hidden: items that nobody is recommended. live: path below the root and sha256 of what people have met since the
+    dataset (live.py); None: the checkpoint as it was trained. erased: who is left out, salts and digests in
+    hexadecimals (erased.py)."""
 
     export_id: str
     key: str
@@ -33,6 +35,8 @@ class ExportRequest:
     users: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     device: str = "auto"
+    live: tuple[str, str] | None = None
+    erased: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         artifacts.export_key(self.export_id)
@@ -49,10 +53,15 @@ class ExportRequest:
     @staticmethod
     def of(values: dict[str, Any]) -> ExportRequest:
         """From what came through JSON."""
-        return ExportRequest(**{**values, "users": tuple(values["users"]), "hidden": tuple(values["hidden"])})
+        tuples = {name: tuple(values[name]) for name in ("users", "hidden")}
+        live = tuple(values["live"]) if values["live"] else None
+        erased = tuple((salt, tuple(digests)) for salt, digests in values["erased"])
+        return ExportRequest(**{**values, **tuples, "live": live, "erased": erased})
 
     def fingerprint(self, where: torch.device) -> str:
         """sha256 over what is asked and what computes it: parts with the same one belong into the same file."""
         made_by = [__version__, torch.__version__, pa.__version__, device.describe(where), torch.get_num_threads()]
-        text = json.dumps([asdict(self), made_by], sort_keys=True)
+        # Where it lies is another place each time.
+        asked = asdict(self) | {"live": self.live and self.live[1]}
+        text = json.dumps([asked, made_by], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

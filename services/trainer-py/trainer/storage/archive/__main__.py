@@ -16,9 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import BadArchive, ValenceError
+from ...settings import BadSetting, cache_of
+from .. import cache
+from ..object_store import ObjectStore
 from . import Wanted, check, pack, unpack
 
 _SECONDS = 0.2
+# Of copies, while a backup is made of what lies in an object store.
+_CACHE_BYTES = 1 << 30
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.command(options)
     except ValenceError as error:
         return _refuse(error.message)
+    except BadSetting as error:
+        return _refuse(str(error))
     except OSError as error:
         return _refuse(f"{error.strerror}: {error.filename}" if error.filename else str(error))
     return status
@@ -45,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=does)
     for command in (packing, unpacking):
         command.add_argument("--artifacts", required=True, type=Path, help="the artifacts folder")
+        command.add_argument("--store", default="", help="where they are in an object store; the folder is for copies")
         command.add_argument("--tables", required=True, type=Path, help="folder of dumped tables")
     return parser
 
@@ -53,14 +61,27 @@ def _pack(options: argparse.Namespace) -> int:
     asked = json.loads(sys.stdin.readline())
     _end_with_stdin()
     wanted = [Wanted(one["key"], one["sha256"], one["isRequired"]) for one in asked["artifacts"]]
-    folders = [options.tables, *(options.artifacts / one.key for one in wanted)]
-    total = sum(path.stat().st_size for folder in folders if folder.is_dir() for path in folder.iterdir())
-    copying = _Telling("copy", total)
+    if options.store:
+        cache.begin(Path(cache_of(options.store, str(options.artifacts))), options.store, _CACHE_BYTES)
+    copying = _Telling("copy", _bytes_of(wanted, options.tables, options.artifacts))
     manifest = pack(options.file, asked["head"], options.tables, wanted, options.artifacts, copying)
     if check(options.file, _Telling("verify", options.file.stat().st_size)) != manifest:
         raise BadArchive(f"{options.file} does not read as it was written")
     _say({"manifest": manifest})
     return 0
+
+
+def _bytes_of(wanted: list[Wanted], tables: Path, artifacts: Path) -> int:
+    """About what there is to copy."""
+    keys, runs = {one.key for one in wanted}, {one.key.rpartition("/")[0] for one in wanted}
+    dumped = sum(path.stat().st_size for path in tables.iterdir())
+    store = cache.store_of(artifacts)
+    if store is not None:
+        parts = ((stored.key.rpartition("/constant-")[0], stored) for stored in store.listing())
+        return dumped + sum(stored.bytes for run, stored in parts if stored.key in keys or run in runs)
+    folders = [artifacts / key for key in keys]
+    folders += {place for run in runs for place in (artifacts / run).glob("constant-*")}
+    return dumped + sum(path.stat().st_size for folder in folders if folder.is_dir() for path in folder.iterdir())
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -72,7 +93,11 @@ def _check(options: argparse.Namespace) -> int:
 def _unpack(options: argparse.Namespace) -> int:
     _end_with_stdin()
     unpacking = _Telling("unpack", options.file.stat().st_size)
-    unpack(options.file, options.artifacts, options.tables, unpacking)
+    store = None
+    if options.store:
+        cache_of(options.store, str(options.artifacts))
+        store = ObjectStore(options.store)
+    unpack(options.file, options.artifacts, options.tables, unpacking, store)
     return 0
 
 

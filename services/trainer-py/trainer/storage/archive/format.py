@@ -19,11 +19,15 @@ TABLES = "tables"
 _TABLE = re.compile(rf"{TABLES}/[a-z0-9_]{{1,63}}\.copy\.gz")
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # Not every artifact has them; the manifest says which do.
-OPTIONAL = ("tags.arrow", "cold.arrow")
-# As dataset.py, artifacts.py and uploads.py name them; a test compares. Those load PyTorch, which a backup never needs.
+OPTIONAL = ("tags.arrow", "times.safetensors", "cold.arrow")
+CONSTANT = "weights.safetensors"
+# As dataset.py, artifacts.py, constants.py, user_values.py and uploads.py name them; a test compares. Those load
+# PyTorch, which no backup needs.
 FILES = {
     re.compile(r"datasets/[0-9a-f]{64}"): ("interactions.safetensors", "ids.arrow", *OPTIONAL, "manifest.json"),
     re.compile(rf"runs/{_UUID}/epoch-[0-9]{{5}}"): ("weights.safetensors", "optimizer.safetensors", "manifest.json"),
+    re.compile(rf"runs/{_UUID}/constant-[0-9a-f]{{64}}"): (CONSTANT,),
+    re.compile(rf"values/{_UUID}"): ("users.parquet", "manifest.json"),
     re.compile(rf"uploads/{_UUID}"): ("data",),
 }
 # Of one read.

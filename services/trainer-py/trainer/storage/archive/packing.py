@@ -12,8 +12,22 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from ...errors import StorageFull
+from ..cache import opened
 from ..durable import is_full
-from .format import CHUNK, FILES, FIRST, FORMAT, MANIFEST, OPTIONAL, TABLES, Progress, header, padding, trailer
+from .format import (
+    CHUNK,
+    CONSTANT,
+    FILES,
+    FIRST,
+    FORMAT,
+    MANIFEST,
+    OPTIONAL,
+    TABLES,
+    Progress,
+    header,
+    padding,
+    trailer,
+)
 
 # A dataset that is imported again is replaced while somebody may read it: what looks damaged is looked at again.
 _LOOKS, _PAUSE = 3, 0.5
@@ -21,7 +35,7 @@ _LOOKS, _PAUSE = 3, 0.5
 
 @dataclass(frozen=True)
 class Wanted:
-    """An artifact that a row names; `sha256` is that of a checkpoint's manifest, or of an upload's bytes."""
+    """An artifact that a row names; `sha256` is that of its manifest, or of an upload's bytes."""
 
     key: str
     sha256: str | None = None
@@ -37,8 +51,9 @@ def pack(
 ) -> dict[str, Any]:
     """Writes the archive, synced; returns its manifest: `head` and what is in the file. `target` must not be there.
 
-    An artifact that is missing or damaged is left out and listed. Raises StorageFull; a file that is not finished stays
-    for the caller to remove. tables  folder of `*.copy.gz`; root  artifacts folder.
+    An artifact that is missing or damaged is left out and listed. Raises StorageFull, StoreUnavailable; a file that is
+    not finished stays for the caller to remove. tables  folder of `*.copy.gz`; root  artifacts folder, or the cache of
+    an object store.
     """
     members: dict[str, dict[str, Any]] = {}
     missing: list[dict[str, str]] = []
@@ -50,7 +65,7 @@ def pack(
             for path in sorted(tables.iterdir()):
                 members[f"{TABLES}/{path.name}"] = writer.add_file(f"{TABLES}/{path.name}", path)
             for one in wanted:
-                found, problem = _add_artifact(writer, root, one)
+                found, problem = _add_artifact(writer, root, one, members)
                 members |= found
                 if problem and one.is_required:
                     missing.append({"key": one.key, "problem": problem})
@@ -102,8 +117,10 @@ class _Writer:
         self._progress(self._file.tell())
 
 
-def _add_artifact(writer: _Writer, root: Path, wanted: Wanted) -> tuple[dict[str, dict[str, Any]], str | None]:
-    """The members of the artifact, and what is wrong with it when there are none."""
+def _add_artifact(
+    writer: _Writer, root: Path, wanted: Wanted, members: dict[str, dict[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], str | None]:
+    """The members of the artifact beside `members`, and what is wrong with it when there are none."""
     files = next((names for shape, names in FILES.items() if shape.fullmatch(wanted.key)), None)
     if files is None:
         return {}, "its key is none of an artifact"
@@ -112,12 +129,14 @@ def _add_artifact(writer: _Writer, root: Path, wanted: Wanted) -> tuple[dict[str
         time.sleep(_PAUSE if look > 0 else 0)
         mark = writer.mark()
         try:
-            if not (root / wanted.key).is_dir():
-                raise _Damaged("it is not there")
-            there = [name for name in files if name not in OPTIONAL or (root / wanted.key / name).exists()]
-            found = {name: writer.add_file(f"{wanted.key}/{name}", root / wanted.key / name) for name in there}
-            _prove(root / wanted.key, wanted, found)
-            return {f"{wanted.key}/{name}": proof for name, proof in found.items()}, None
+            with opened(root, wanted.key, files, wanted.sha256) as folder:
+                if not folder.is_dir():
+                    raise _Damaged("it is not there")
+                there = [name for name in files if name not in OPTIONAL or (folder / name).exists()]
+                found = {name: writer.add_file(f"{wanted.key}/{name}", folder / name) for name in there}
+                described = _prove(folder, wanted, found)
+            own = {f"{wanted.key}/{name}": proof for name, proof in found.items()}
+            return own | _add_constant(writer, root, wanted, described, members), None
         except FileNotFoundError as error:
             problem = f"{Path(error.filename).name} is missing"
         except _Damaged as error:
@@ -130,16 +149,37 @@ def _add_artifact(writer: _Writer, root: Path, wanted: Wanted) -> tuple[dict[str
     return {}, problem
 
 
-def _prove(folder: Path, wanted: Wanted, found: dict[str, dict[str, Any]]) -> None:
-    """Raises _Damaged unless the copied files are those of the row and of the artifact's own manifest."""
+def _add_constant(
+    writer: _Writer, root: Path, wanted: Wanted, described: dict[str, Any], members: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """What a checkpoint has in common with others of its run, unless one of them has brought it along."""
+    proof = described.get("constant")
+    if proof is None:
+        return {}
+    key = f"{wanted.key.rpartition('/')[0]}/constant-{proof['sha256']}"
+    name = f"{key}/{CONSTANT}"
+    if name in members:
+        return {}
+    with opened(root, key, [CONSTANT]) as folder:
+        if not (folder / CONSTANT).is_file():
+            raise _Damaged(f"{name} is missing")
+        found = writer.add_file(name, folder / CONSTANT)
+    if found != proof:
+        raise _Damaged(f"{name} differs from its name")
+    return {name: found}
+
+
+def _prove(folder: Path, wanted: Wanted, found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The artifact's own manifest. Raises _Damaged unless the copied files are those of the row and of it."""
     first = "manifest.json" if "manifest.json" in found else "data"
     if wanted.sha256 is not None and found[first]["sha256"] != wanted.sha256:
         raise _Damaged(f"{first} is not the one that was committed")
     if first == "data":
-        return
+        return {}
     text = (folder / first).read_bytes()
     try:
-        described = json.loads(text)["files"]
+        manifest: dict[str, Any] = json.loads(text)
+        described = manifest["files"]
         proofs = {name: described[name] for name in {*found, *described} - {first}}
     except (ValueError, KeyError, TypeError):
         raise _Damaged(f"{first} does not describe it") from None
@@ -150,6 +190,7 @@ def _prove(folder: Path, wanted: Wanted, found: dict[str, dict[str, Any]]) -> No
             raise _Damaged(f"{name} is missing")
         if proof != found[name]:
             raise _Damaged(f"{name} differs from its manifest")
+    return manifest
 
 
 def _exactly(source: IO[bytes], size: int) -> Iterator[bytes]:

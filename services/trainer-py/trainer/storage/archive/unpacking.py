@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from ...errors import BadArchive, StorageFull
+from ...errors import BadArchive, InvalidRequest, StorageFull
 from ..durable import is_full, sync
+from ..object_store import ObjectStore
 from .format import CHUNK, FIRST, FORMAT, MANIFEST, TABLES, Progress, check_name, trailer
 
 _MOST_MANIFEST = 1 << 30
@@ -47,24 +49,32 @@ def check(source: Path, progress: Progress) -> dict[str, Any]:
     return manifest
 
 
-def unpack(source: Path, root: Path, tables: Path, progress: Progress) -> None:
-    """Writes the artifacts below `root` and the dumped tables into `tables`, synced. Call `check` first.
+def unpack(source: Path, root: Path, tables: Path, progress: Progress, store: ObjectStore | None = None) -> None:
+    """Writes the artifacts below `root` and the dumped tables into `tables`, synced. Call `check` first. With a store
+    each artifact goes there as soon as it is whole, and nothing of it stays below `root`.
 
-    Raises BadArchive when a member is not the one that the manifest names, StorageFull when there is no room.
+    Raises BadArchive when a member is not the one that the manifest names, StorageFull when there is no room,
+    InvalidRequest where the store holds something else, StoreUnavailable.
     """
     members = _read_manifest(source)["members"]
-    done = 0
+    keys = {name.rpartition("/")[0] for name in members} - {TABLES}
+    if store is not None:
+        _refuse_others(store, keys)
+    done, last = 0, TABLES
     folders: set[Path] = {root}
     try:
         with source.open("rb") as file, _refusing(source):
             for member, content in _members(source, file):
+                folder, _, name = member.name.rpartition("/")
+                if store is not None and folder != last and last != TABLES:
+                    _publish(store, root, last)
+                last = folder
                 if member.name == MANIFEST:
                     break
                 check_name(member.name)
                 proof = members.get(member.name)
                 if proof is None or proof["bytes"] != member.size:
                     raise BadArchive(f"{source}: {member.name} is not the one that the manifest names")
-                folder, _, name = member.name.rpartition("/")
                 target = (tables if folder == TABLES else root / folder) / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("xb") as out:
@@ -77,7 +87,7 @@ def unpack(source: Path, root: Path, tables: Path, progress: Progress) -> None:
                     os.fsync(out.fileno())
                 if digest.hexdigest() != proof["sha256"]:
                     raise BadArchive(f"{source}: {member.name} is damaged")
-                if folder != TABLES:
+                if folder != TABLES and store is None:
                     folders |= {root / parent for parent in Path(member.name).parents}
         for path in sorted(folders, reverse=True):
             sync(path)
@@ -85,6 +95,21 @@ def unpack(source: Path, root: Path, tables: Path, progress: Progress) -> None:
         if is_full(error):
             raise StorageFull("the disk that holds the artifacts is full") from error
         raise
+
+
+def _refuse_others(store: ObjectStore, keys: set[str]) -> None:
+    """What an earlier attempt has put there may stay: it is the same, or is beside what is put now."""
+    others = sorted(stored.key for stored in store.listing() if stored.key not in keys)
+    if others:
+        raise InvalidRequest(
+            f"the object store is not empty: it holds {len(others):,} artifacts that the backup does not, for example "
+            f"{', '.join(others[:3])}; nothing was changed. Name an empty bucket, or another prefix"
+        )
+
+
+def _publish(store: ObjectStore, root: Path, key: str) -> None:
+    store.publish(key, root / key, sorted(path.name for path in (root / key).iterdir()))
+    shutil.rmtree(root / key)
 
 
 class _Hashing:

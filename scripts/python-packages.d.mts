@@ -1,0 +1,1 @@
+export function installPython(folder: string, requirements: string): Promise<void>;

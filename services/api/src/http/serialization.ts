@@ -1,0 +1,12 @@
+// How answers become JSON: by their schema, so that no field leaves that the schema does not name.
+import fastJsonStringify from "fast-json-stringify";
+import type { FastifySerializerCompiler } from "fastify";
+
+const compiled = new WeakMap<object, ReturnType<typeof fastJsonStringify>>();
+
+/** Once for all routes that share a schema, as all share that of problems: by itself Fastify compiles it for each of them. */
+export const serializerCompiler: FastifySerializerCompiler<object> = ({ schema }) => {
+	const serialize = compiled.get(schema) ?? fastJsonStringify(schema);
+	compiled.set(schema, serialize);
+	return serialize;
+};

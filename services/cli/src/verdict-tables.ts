@@ -1,0 +1,111 @@
+// The verdicts of a comparison as text: on the terminal a table a metric, for documents one table.
+import type { ComparisonDetail } from "@valence/client";
+import { bold, dim, harmless, say, table, underlined } from "@valence/supervisor/terminal";
+import { csvTable, inLatex, inMarkdown, LATEX, latexTable, MARKDOWN, markdownTable, marked } from "./markup.js";
+import { amountOf, probability, type Row, type Verdict } from "./verdicts.js";
+
+export const FORMATS = ["csv", "md", "latex"] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** Of a table a metric; the best is in bold, the second underlined. */
+export function sayVerdicts({ dataset, protocol }: ComparisonDetail, verdicts: Verdict[], footnotes: string[]): void {
+	say(`\n  ${bold(`On ${dataset.name}`)} ${dim(`protocol ${protocol.hash.slice(0, 8)}`)}`);
+	for (const verdict of verdicts) {
+		const { title, rows, reference, sentence } = verdict;
+		say();
+		table(
+			[title, "mean [95 %]", "", `against ${harmless(reference)}`, "p (Holm)", "effect", whoOf(verdict), "seeds"],
+			rows.map((row) => [
+				row.name,
+				meanOf(row),
+				row.isMarked ? "*" : "",
+				...(row.against
+					? [
+							amountOf(row.against),
+							probability(row.against.p),
+							row.against.effect?.toFixed(2) ?? "–",
+							usersOf(row.against),
+						]
+					: ["–", "", "", ""]),
+				String(row.seeds),
+			]),
+			{
+				paint: (text, row, column) => {
+					if (column > 1) return text;
+					const rank = rankOf(verdict, row);
+					return rank === 1 ? bold(text) : rank === 2 ? underlined(text) : text;
+				},
+			},
+		);
+		if (sentence) say(`  ${sentence}`);
+	}
+	say();
+	for (const line of footnotes) say(dim(`  ${line}`));
+}
+
+/** One text for a document, with the same marks. */
+export function written(
+	format: Format,
+	comparison: ComparisonDetail,
+	verdicts: Verdict[],
+	footnotes: string[],
+): string {
+	if (format === "csv") return csvOf(comparison, verdicts);
+	const notes = [...verdicts.map(({ sentence }) => sentence).filter(Boolean), ...footnotes];
+	const header = ["Model", ...verdicts.map(({ title }) => title)];
+	const [inMarkup, marks] = format === "md" ? [inMarkdown, MARKDOWN] : [inLatex, LATEX];
+	const groups = (verdicts[0]?.rows ?? []).map(({ group, name }) => ({ group, name }));
+	const rows = groups.map(({ group, name }) => [
+		inMarkup(name),
+		...verdicts.map((verdict) => {
+			const place = verdict.rows.findIndex((row) => row.group === group);
+			const row = verdict.rows[place] as Row;
+			const mark = { rank: rankOf(verdict, place), isShown: row.isMarked };
+			return marked(inMarkup(meanOf(row)).replace("–", format === "latex" ? "--" : "–"), mark, marks);
+		}),
+	]);
+	if (format === "md")
+		return `${markdownTable(header.map(inMarkup), rows)}\n\n${notes.map((note) => `- ${inMarkup(note)}`).join("\n")}\n`;
+	const comments = notes.map((note) => `% ${note.replace(/\s*\n\s*/g, " ")}\n`).join("");
+	return `${comments}${latexTable(inMarkup(`On ${comparison.dataset.name}`), header.map(inMarkup), rows)}`;
+}
+
+/** A line a metric and group, numbers unrounded. */
+function csvOf({ groups, result }: ComparisonDetail, verdicts: Verdict[]): string {
+	const header = [
+		...["metric", "group", "model", "seeds", "mean", "low", "high", "marked", "against", "difference", "relative"],
+		...["interval_low", "interval_high", "p_holm", "effect", "gain", "tie", "lose", "users", "family"],
+	];
+	const lines = verdicts.flatMap(({ metric, rows, reference }) =>
+		rows.map(({ group, name, seeds, mean, interval, isMarked, against }) => [
+			...[metric, name, groups[group]?.model, seeds, mean, interval?.low, interval?.high, isMarked ? "*" : ""],
+			...(against
+				? [
+						...[reference, against.difference, against.relative, against.interval?.low, against.interval?.high],
+						...[against.p, against.effect, against.gain, against.tie, against.lose],
+					]
+				: Array(10).fill(null)),
+			...[result?.users, result?.family],
+		]),
+	);
+	return csvTable([header, ...lines]);
+}
+
+const whoOf = ({ better }: Verdict) => (better === null ? "more / same / less" : "gain / tie / lose");
+
+/** Where neither way is better nothing is best. */
+function rankOf({ rows, better }: Verdict, place: number): 1 | 2 | null {
+	if (better === null) return null;
+	const printed = rows.map(({ mean }) => mean?.toFixed(4));
+	const means: (string | undefined)[] = [...new Set(printed)].filter((mean) => mean !== undefined);
+	const rank = means.indexOf(printed[place]);
+	return rank === 0 ? 1 : rank === 1 ? 2 : null;
+}
+
+const meanOf = ({ mean, interval }: Row) =>
+	mean === null
+		? "–"
+		: `${mean.toFixed(4)}${interval ? ` [${interval.low.toFixed(4)}, ${interval.high.toFixed(4)}]` : ""}`;
+
+const usersOf = ({ gain, tie, lose }: NonNullable<Row["against"]>) =>
+	[gain, tie, lose].map((n) => n.toLocaleString("en")).join(" / ");
