@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { jest } from "@jest/globals";
-import { type Client, connect, type Dataset, type Export, type NewExperiment, Problem } from "@valence/client";
+import { type Client, connect, type Dataset, type Export, type NewExperiment } from "@valence/client";
 import pg from "pg";
 import { migrate } from "../../services/api/src/migrate.js";
 import { importFolder } from "../../services/cli/src/import-folder.js";
@@ -88,14 +88,6 @@ async function recommendations(api: Client): Promise<object[]> {
 		all.push(await api.post("/users/{id}/recommendations", { path: { id: user }, body: { n: 5, calibrate: 0 } }));
 	return all;
 }
-/** Of a recommender that was started just now: on a slow machine the first question is over before the model is loaded (503, ask again). */
-const firstRecommendations = (api: Client) =>
-	until("it has loaded what is deployed", () =>
-		recommendations(api).catch((error) => {
-			if (error instanceof Problem && error.code === "unavailable") return null;
-			throw error;
-		}),
-	);
 const metrics = (api: Client, id: string) => api.get("/runs/{id}/metrics", { path: { id } });
 
 const usersOf = (api: Client, id: string) => api.get("/runs/{id}/users", { path: { id }, query: { limit: 200 } });
@@ -213,7 +205,7 @@ test("made beside a training and restored elsewhere: the run goes on and ends as
 	const second = await startStack({ home: place.VALENCE_HOME as string, port: 0, env: { ...place, ...STACK } });
 	try {
 		const there = connect(second.url);
-		expect(await firstRecommendations(there)).toEqual(before.recommendations);
+		expect(await recommendations(there)).toEqual(before.recommendations);
 		expect(await finished(there, id)).toMatchObject({ ...undisturbed, lease: 2, crashes: 0 });
 		expect(await metrics(there, id)).toEqual(before.metrics);
 		expect(await usersOf(there, tested)).toEqual(before.users);

@@ -65,11 +65,13 @@ function fileOf(pid: string, name: string): string {
 	}
 }
 
-/** Everything that works for the home, PostgreSQL among it. */
+/** Everything that works for the home, PostgreSQL among it. Who ends while we look has no command line any more. */
 const living = () =>
 	processes()
-		.filter((pid) => fileOf(pid, "environ").includes(`VALENCE_HOME=${home}\0`) || fileOf(pid, "cmdline").includes(home))
-		.map((pid) => `${pid} ${fileOf(pid, "cmdline").replaceAll("\0", " ")}`);
+		.map((pid) => ({ pid, environment: fileOf(pid, "environ"), command: fileOf(pid, "cmdline") }))
+		.filter(({ environment, command }) => environment.includes(`VALENCE_HOME=${home}\0`) || command.includes(home))
+		.filter(({ command }) => command !== "")
+		.map(({ pid, command }) => `${pid} ${command.replaceAll("\0", " ")}`);
 
 /** npm itself: it has the name that its title gives it. */
 const npmOf = (start: Start) =>

@@ -138,6 +138,7 @@ export function reachableHost(host = "127.0.0.1"): string {
 
 async function untilReady(url: string, services: Service[]): Promise<void> {
 	let last = "the api does not answer";
+	let isLoading = false;
 	for (const deadline = Date.now() + READY_MS; Date.now() < deadline; await sleep(200)) {
 		try {
 			const response = await fetch(`${url}/readyz`);
@@ -146,14 +147,15 @@ async function untilReady(url: string, services: Service[]): Promise<void> {
 				checks: Record<string, { status: string }>;
 			};
 			if (status === "ok") return;
-			last = Object.entries(checks)
-				.filter(([, check]) => check.status !== "ok")
-				.map(([name]) => name)
-				.join(", ");
+			const missing = Object.entries(checks).filter(([, check]) => check.status !== "ok");
+			isLoading = missing.every(([, check]) => check.status === "loading");
+			last = missing.map(([name]) => name).join(", ");
 		} catch {
 			// not listening yet
 		}
 	}
+	// What is deployed may be large; it goes on being loaded, and all the rest can be used.
+	if (isLoading) return;
 	const culprit = services.find((service) => last.includes(service.spec.name));
 	throw new Error(`not ready after ${READY_MS / 1000} s: ${last}\n${culprit?.lastLines() ?? ""}`);
 }

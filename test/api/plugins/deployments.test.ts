@@ -1,11 +1,13 @@
 // What is deployed lives in memory: no answer to a person waits for the database, and none is of what was before.
+import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startPostgres } from "../../../services/supervisor/src/postgres/embedded.js";
 import { startApi, type TestApi } from "../../support/api.js";
-import { WORLD } from "../../support/fake-recommender.js";
+import { startFakeRecommender, WORLD } from "../../support/fake-recommender.js";
 import { removeHomesIn } from "../../support/homes.js";
 import { until } from "../../support/processes.js";
 
@@ -113,6 +115,35 @@ test("another process follows within a second, also after its connection was cut
 		);
 	} finally {
 		await second.close();
+		await first.close();
+	}
+}, 120_000);
+
+test("a process that starts while its recommender hangs, and loses it then, answers once there is one", async () => {
+	const first = await startApi();
+	const held = new Set<Socket>();
+	const hanging = createServer((socket) => held.add(socket.on("error", () => undefined)));
+	await once(hanging.listen(0, "127.0.0.1"), "listening");
+	const address = `127.0.0.1:${(hanging.address() as AddressInfo).port}`;
+	const shared = { DATABASE_URL: first.app.config.databaseUrl, RECOMMENDER_ADDRESS: address, TIMING_SCALE: "10" };
+	try {
+		const { runs } = await first.experiment(["SUCCEEDED"]);
+		await first.call("PUT", "/deployments/default", { checkpoint: await first.checkpoint(runs[0] as string) });
+		const second = await startApi(shared);
+		// It reads the catalogue for those who ask, and what is deployed has been read again meanwhile.
+		const asked = second.call("GET", "/users/somebody/recommendations");
+		await until("it is connected", () => held.size > 0, 30);
+		await sleep(1_500);
+		hanging.close();
+		for (const socket of held) socket.destroy();
+		expect((await asked).status).toBe(503);
+		const recommender = await startFakeRecommender(address);
+		const answered = async () => (await second.call("GET", "/users/somebody/recommendations")).status === 200;
+		await until("it answers", answered, 20).finally(async () => {
+			await second.close();
+			await recommender.close();
+		});
+	} finally {
 		await first.close();
 	}
 }, 120_000);

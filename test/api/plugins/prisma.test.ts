@@ -16,14 +16,20 @@ test.each([
 	"getaddrinfo ENOTFOUND postgres.example.org",
 	"getaddrinfo EAI_AGAIN postgres.example.org",
 	"Connection terminated unexpectedly",
-	"Raw query failed. Code: `N/A`. Message: `Server has closed the connection.`",
-	"Raw query failed. Code: `N/A`. Message: `Operation has timed out`",
 ])("away: %s, also as a cause", (message) => {
 	expect(isDatabaseAway(new Error(message))).toBe(true);
 	expect(isDatabaseAway(new Error("a query failed", { cause: new Error(message) }))).toBe(true);
 });
 
+const failedWith = (kind: string) =>
+	Object.assign(new Error("Raw query failed"), { meta: { driverAdapterError: { cause: { kind } } } });
+test.each(["DatabaseNotReachable", "ConnectionClosed", "SocketTimeout", "TooManyConnections"])(
+	"away: %s, whatever the words",
+	(kind) => expect(isDatabaseAway(failedWith(kind))).toBe(true),
+);
+
 test.each([
+	failedWith("UniqueConstraintViolation"),
 	new Error('relation "runs" does not exist'),
 	new Error("duplicate key value violates unique constraint"),
 	new RemoteError("unavailable", "connect ECONNREFUSED 127.0.0.1:50051"),

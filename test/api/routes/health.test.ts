@@ -1,5 +1,7 @@
 import { jest } from "@jest/globals";
 import { startApi, type TestApi } from "../../support/api.js";
+import { refusal } from "../../support/grpc-server.js";
+import { until } from "../../support/processes.js";
 
 let api: TestApi;
 beforeEach(async () => {
@@ -38,6 +40,28 @@ test("/readyz is degraded, not down, while people still get their recommendation
 	await api.trainer.close();
 	const { status, body } = await api.call("GET", "/readyz");
 	expect([status, body.status, body.checks.trainer.status]).toEqual([200, "degraded", "down"]);
+});
+
+test("/readyz of a process that starts waits until what is deployed is loaded, or refused", async () => {
+	const { runs } = await api.experiment(["SUCCEEDED"]);
+	await api.call("PUT", "/deployments/default", { checkpoint: await api.checkpoint(runs[0] as string) });
+	const shared = { DATABASE_URL: api.app.config.databaseUrl, RECOMMENDER_ADDRESS: api.recommender.address };
+	const isReady = (one: TestApi) => async () => (await one.call("GET", "/readyz")).status === 200;
+	api.recommender.warmTakes = 1_500;
+	const loading = await startApi({ ...shared, TIMING_SCALE: "5" });
+	try {
+		const { status, body } = await loading.call("GET", "/readyz");
+		expect([status, body.status]).toEqual([503, "down"]);
+		expect(body.checks.recommender).toEqual({ status: "loading", detail: "what is deployed" });
+		await until("it is loaded", isReady(loading), 30);
+		expect((await loading.call("GET", "/users/somebody/recommendations")).status).toBe(200);
+	} finally {
+		await loading.close();
+	}
+	api.recommender.warmTakes = 0;
+	api.recommender.refuse = refusal("DATA_LOSS", "checkpoint_corrupt", "its bytes are others");
+	const refused = await startApi({ ...shared, TIMING_SCALE: "5" });
+	await until("it has been refused", isReady(refused), 30).finally(() => refused.close());
 });
 
 test("/metrics counts requests by route, jobs by state, and times recommendations", async () => {

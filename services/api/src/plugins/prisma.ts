@@ -21,14 +21,17 @@ export const AT_ONE_MOMENT = { isolationLevel: "RepeatableRead" } as const;
 
 export type Transaction = Prisma.TransactionClient;
 
+/** What the adapter calls it, whatever the words: a raw statement's are others than a query's. */
+const AWAY_KINDS = new Set(["DatabaseNotReachable", "ConnectionClosed", "SocketTimeout", "TooManyConnections"]);
 const AWAY =
-	/ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|(EHOST|ENET)(UNREACH|DOWN)|ENOTFOUND|EAI_AGAIN|terminat|shutting down|starting up|Connection.*(closed|ended|lost)|closed the connection|timeout exceeded|Operation has timed out|not queryable|Can't reach|57P0\d|08\d{3}|P1001|P1002|P1008|P1017|P2024|P2028/i;
+	/ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|(EHOST|ENET)(UNREACH|DOWN)|ENOTFOUND|EAI_AGAIN|terminat|shutting down|starting up|Connection.*(closed|ended|lost)|timeout exceeded|not queryable|Can't reach|57P0\d|08\d{3}|P1001|P1002|P1008|P1017|P2024|P2028/i;
 
 /** Whether the database was away, rather than the statement wrong. */
 export function isDatabaseAway(error: unknown): boolean {
 	// Of the Python side: its words for being away are the same.
 	if (!(error instanceof Error) || error instanceof RemoteError) return false;
-	const code = (error as { code?: unknown }).code;
+	const { code, meta } = error as { code?: unknown; meta?: { driverAdapterError?: { cause?: { kind?: string } } } };
+	if (AWAY_KINDS.has(meta?.driverAdapterError?.cause?.kind ?? "")) return true;
 	return AWAY.test(`${typeof code === "string" ? code : ""} ${error.message}`) || isDatabaseAway(error.cause);
 }
 

@@ -43,6 +43,8 @@ export interface RecommenderClient {
 	rankLists<T>(request: RankListsRequest, signal: AbortSignal, read: Reader<RankListsResponse, T>): Promise<T>;
 	/** Rejects when no process answers. */
 	reach(): Promise<void>;
+	/** What is deployed has been loaded by somebody, or refused. */
+	readonly isPrepared: boolean;
 	/** Each process that is known, and whether it answered when it was last looked at. */
 	readonly endpoints: { address: string; isUp: boolean }[];
 }
@@ -97,6 +99,9 @@ export default fp(
 			rankLists: (request, signal, read) =>
 				pool.ask(request, (client) => read(serverStream(client.rankLists(request), signal)), signal),
 			reach: () => Promise.any(pool.endpoints.map((endpoint) => endpoint.reach())),
+			get isPrepared() {
+				return pool.isPrepared;
+			},
 			get endpoints() {
 				return pool.endpoints.map(({ address, isUp }) => ({ address, isUp }));
 			},

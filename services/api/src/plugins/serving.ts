@@ -60,7 +60,7 @@ export default fp(
 		const closing = new AbortController();
 		const lookedAt = new LRUCache<string, Promise<Vocabulary>>(LOOKED_AT);
 		/** By catalogue. */
-		let vocabularies = new Map<string, Promise<Vocabulary>>();
+		const vocabularies = new Map<string, Promise<Vocabulary>>();
 		/** By checkpoint, and whether the whole history is behind them: two names may serve the same. */
 		let lists = new Map<string, Promise<Lists>>();
 		const served = new WeakMap<Deployed, Promise<Served>>();
@@ -80,8 +80,10 @@ export default fp(
 			const reading = app.recommender.readCatalogue({ checkpoint: ref }, signal, Vocabulary.read);
 			const keep = isDeployed ? vocabularies : lookedAt;
 			keep.set(catalogue, reading);
-			// The next who asks tries again.
-			reading.catch(() => keep.get(catalogue) === reading && keep.delete(catalogue));
+			// The next who asks tries again, wherever it has come to be kept meanwhile.
+			reading.catch(() => {
+				for (const kept of [vocabularies, lookedAt]) if (kept.get(catalogue) === reading) kept.delete(catalogue);
+			});
 			return reading;
 		}
 
@@ -115,13 +117,12 @@ export default fp(
 		}
 
 		function of(deployed: Deployed): Promise<Served> {
-			let known = served.get(deployed);
-			if (!known) {
-				known = make(deployed);
-				served.set(deployed, known);
-				known.catch(() => served.delete(deployed));
-			}
-			return known;
+			const known = served.get(deployed);
+			if (known) return known;
+			const making = make(deployed);
+			served.set(deployed, making);
+			making.catch(() => served.get(deployed) === making && served.delete(deployed));
+			return making;
 		}
 
 		/** Lets go of what is deployed no more, shares the memory anew, and begins to warm what is new. */
@@ -142,7 +143,7 @@ export default fp(
 			}
 			// Made anew around the same vocabularies and lists, with room for other bodies.
 			if (before.bodies !== shares.bodies) for (const deployed of all) served.delete(deployed);
-			vocabularies = new Map([...vocabularies].filter(([catalogue]) => catalogues.has(catalogue)));
+			for (const catalogue of vocabularies.keys()) if (!catalogues.has(catalogue)) vocabularies.delete(catalogue);
 			for (const name of traffic.keys()) if (!app.deployments.get(name)) traffic.delete(name);
 			for (const deployed of all)
 				of(deployed).catch((err) => app.log.warn({ err, deployment: deployed.name }, "not ready to answer yet"));

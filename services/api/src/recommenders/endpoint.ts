@@ -21,6 +21,8 @@ export class Endpoint {
 	private readonly warmed = new Map<string, boolean>();
 	/** Keys of those that it cannot load, however often it is told to. */
 	private readonly refused = new Set<string>();
+	/** Keys of those that it was told to load since it last began to answer, however that ended. */
+	private readonly tried = new Set<string>();
 	private readonly client: RecommenderServiceClient;
 	/** Calls in all, calls now, and calls that were lost here and made elsewhere. */
 	calls = 0;
@@ -43,13 +45,17 @@ export class Endpoint {
 		return this.warmed.has(key);
 	}
 
+	hasTried(key: string): boolean {
+		return this.answers && (this.warmed.has(key) || this.tried.has(key));
+	}
+
 	/** Forgets what is not deployed, but for what was loaded just now: that may be about to be. */
 	keep(deployed: ReadonlyMap<string, Checkpoint>): void {
 		for (const [key, isNew] of this.warmed) {
 			if (isNew) this.warmed.set(key, false);
 			else if (!deployed.has(key)) this.warmed.delete(key);
 		}
-		for (const key of this.refused) if (!deployed.has(key)) this.refused.delete(key);
+		for (const keys of [this.refused, this.tried]) for (const key of keys) if (!deployed.has(key)) keys.delete(key);
 	}
 
 	/** Throws what the call throws; one that finds nobody there is a look, too. */
@@ -109,6 +115,7 @@ export class Endpoint {
 			await this.warm(checkpoint).catch((err) => {
 				if (this.hasLost(err)) return;
 				this.log.warn({ err, address: this.address, checkpoint: key }, "a recommender cannot load it");
+				this.tried.add(key);
 				if (!PASSING.has(err.code)) this.refused.add(key);
 			});
 		}
@@ -125,6 +132,7 @@ export class Endpoint {
 		if (!isUp) {
 			this.warmed.clear();
 			this.refused.clear();
+			this.tried.clear();
 		}
 		if (isUp === this.answers) return;
 		this.answers = isUp;

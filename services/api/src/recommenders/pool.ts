@@ -46,6 +46,11 @@ export class Pool {
 		for (const endpoint of this.byAddress.values()) endpoint.keep(this.deployed);
 	}
 
+	/** Somebody has loaded each of those that are deployed, or has said that they cannot. */
+	get isPrepared(): boolean {
+		return [...this.deployed.keys()].every((key) => this.endpoints.some((endpoint) => endpoint.hasTried(key)));
+	}
+
 	/** Asks everybody whether they are there; who is loads what it lacks. */
 	async look(): Promise<void> {
 		await Promise.all(

@@ -13,6 +13,17 @@ const Ready = Type.Object(
 );
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
+	/** What is deployed was ready to be answered from. From then on it stays so: what is switched to is loaded before. */
+	let hasBegun = false;
+	async function begins(): Promise<boolean> {
+		const all = app.deployments.all().map((deployed) => app.serving.of(deployed));
+		const isRead = await withDeadline(Promise.allSettled(all), CHECK_MS, "late").then(
+			() => true,
+			() => false,
+		);
+		return isRead && app.recommender.isPrepared;
+	}
+
 	app.get(
 		"/healthz",
 		{
@@ -54,6 +65,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const checks = { database, queue, trainer, recommender };
 			const { endpoints } = app.recommender;
 			const away = endpoints.filter(({ isUp }) => !isUp).length;
+			if (recommender.status === "ok" && !hasBegun && app.deployments.areKnown) {
+				hasBegun = await begins();
+				if (!hasBegun) Object.assign(recommender, { status: "loading", detail: "what is deployed" });
+			}
 			// One is enough; who looks is told all the same.
 			if (recommender.status === "ok" && away > 0 && endpoints.length > 1)
 				recommender.detail = `${away} of ${endpoints.length} did not answer`;
