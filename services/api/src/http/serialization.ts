@@ -4,9 +4,17 @@ import type { FastifySerializerCompiler } from "fastify";
 
 const compiled = new WeakMap<object, ReturnType<typeof fastJsonStringify>>();
 
-/** Once for all routes that share a schema, as all share that of problems: by itself Fastify compiles it for each of them. */
-export const serializerCompiler: FastifySerializerCompiler<object> = ({ schema }) => {
-	const serialize = compiled.get(schema) ?? fastJsonStringify(schema);
-	compiled.set(schema, serialize);
-	return serialize;
-};
+/**
+ * Once for all routes that share a schema, as all share that of problems, and with the first answer: by itself Fastify compiles it for each
+ * of them at the start.
+ */
+export const serializerCompiler: FastifySerializerCompiler<object> =
+	({ schema }) =>
+	(data) => {
+		let serialize = compiled.get(schema);
+		if (!serialize) {
+			serialize = fastJsonStringify(schema);
+			compiled.set(schema, serialize);
+		}
+		return serialize(data);
+	};
