@@ -181,6 +181,18 @@ async function embedded() {
 	};
 }
 
+/** What test/support/prepared.ts has made there. */
+async function dropPrepared(url) {
+	const { default: pg } = await import("pg");
+	const client = new pg.Client({ connectionString: url });
+	await client.connect();
+	const { rows } = await client.query(
+		"SELECT datname FROM pg_database WHERE starts_with(datname, 'valence_test_prepared_')",
+	);
+	for (const { datname } of rows) await client.query(`DROP DATABASE ${datname} WITH (FORCE)`);
+	await client.end();
+}
+
 async function endToEnd() {
 	const name = "end to end in Chromium";
 	if (!wanted(name)) return;
@@ -260,7 +272,7 @@ if (anyOn(SERVICES)) {
 			VALENCE_TEST_POSTGRES: process.env.VALENCE_TEST_POSTGRES ?? "postgresql://postgres@127.0.0.1:5432/postgres",
 			VALENCE_TEST_REDIS: process.env.VALENCE_TEST_REDIS ?? "redis://127.0.0.1:6379",
 		};
-		served.set(SERVICES, { name: "services", env, end: async () => undefined });
+		served.set(SERVICES, { name: "services", env, end: () => dropPrepared(env.VALENCE_TEST_POSTGRES) });
 	}
 }
 const on = (folder, title) => async () => {
@@ -269,7 +281,9 @@ const on = (folder, title) => async () => {
 	const backend = served.get(title);
 	if (!backend) return;
 	const report = `${backend.name}-${folder.replaceAll(/\W/g, "-")}`;
-	await step(name, () => jest(report, folder.split(" "), backend.env));
+	// What all stacks of a server begin with is made by the first of them.
+	const env = { ...backend.env, VALENCE_TEST_PREPARED: reports };
+	await step(name, () => jest(report, folder.split(" "), env));
 };
 /** What needs neither database nor queue of ours. In one step: the last file of each would leave a core idle. */
 const ALONE = ["supervisor", "guides", "bench", "contract", "dashboard", "deploy"];

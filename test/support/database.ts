@@ -4,13 +4,16 @@ import pg from "pg";
 import { migrate, readMigrations } from "../../services/api/src/migrate.js";
 
 /** The server whose databases tests may create and drop. */
-const SERVER = process.env.VALENCE_TEST_POSTGRES ?? "postgresql://postgres@127.0.0.1:5432/postgres";
+export const SERVER = process.env.VALENCE_TEST_POSTGRES ?? "postgresql://postgres@127.0.0.1:5432/postgres";
 /** Whoever makes the template holds it alone, whoever copies it holds it with others; the number is ours alone. */
 const TEMPLATE_LOCK = 7_245_198_302;
 const TEMPLATE = "valence_template_";
+const PREPARED_LOCK = 7_245_198_303;
 
 export interface Database {
 	url: string;
+	/** Others are copies of it from now on, made by this name. Whoever is connected is cut off. */
+	becomeTemplate(template: string): Promise<void>;
 	drop(): Promise<void>;
 }
 
@@ -28,15 +31,35 @@ function urlOf(name: string): string {
 	return url.href;
 }
 
-export async function createDatabase({ isMigrated = true } = {}): Promise<Database> {
+/** Nobody else does this on the server meanwhile. */
+export const withServerLock = (work: () => Promise<void>): Promise<void> =>
+	onServer(async (client) => {
+		await client.query("SELECT pg_advisory_lock($1)", [PREPARED_LOCK]);
+		await work();
+	});
+
+/** template: what it is a copy of, where it is another than that of the migrations. */
+export async function createDatabase({
+	isMigrated = true,
+	template,
+}: {
+	isMigrated?: boolean;
+	template?: string;
+} = {}): Promise<Database> {
 	const name = `valence_test_${randomBytes(6).toString("hex")}`;
 	await onServer(async (client) => {
-		await (isMigrated ? copyTemplate(client, name) : client.query(`CREATE DATABASE ${name}`));
+		if (template) await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
+		else await (isMigrated ? copyTemplate(client, name) : client.query(`CREATE DATABASE ${name}`));
 		// No test ends this server, so that nothing is lost when a commit does not wait for the disk.
 		await client.query(`ALTER DATABASE ${name} SET synchronous_commit = off`);
 	});
 	return {
 		url: urlOf(name),
+		becomeTemplate: (template) =>
+			onServer(async (client) => {
+				await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name]);
+				await client.query(`ALTER DATABASE ${name} RENAME TO ${template}`);
+			}),
 		drop: () => onServer(async (client) => void (await client.query(`DROP DATABASE ${name} WITH (FORCE)`))),
 	};
 }

@@ -28,18 +28,21 @@ export function interactions(): string {
 	return lines.join("\n");
 }
 
+export const untilReached = (trainer: FastifyInstance["trainer"]) =>
+	until("the trainer answers", () =>
+		trainer.reach().then(
+			() => true,
+			() => false,
+		),
+	);
+
 /** Uploads the dataset and returns its id once it is imported. */
 export async function importInteractions(app: FastifyInstance): Promise<string> {
 	const form = new FormData();
 	form.set("name", "a topic or two a user");
 	form.append("interactions", new Blob([interactions()]), "topics.inter");
 	const body = new Response(form);
-	await until("the trainer answers", () =>
-		app.trainer.reach().then(
-			() => true,
-			() => false,
-		),
-	);
+	await untilReached(app.trainer);
 	const reply = await app.inject({
 		method: "POST",
 		url: "/datasets",

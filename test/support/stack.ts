@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { readConfig } from "../../services/api/src/config.js";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { buildApp } from "./app.js";
-import { createDatabase } from "./database.js";
-import { importInteractions } from "./interactions.js";
+import { createDatabase, type Database } from "./database.js";
+import { importInteractions, untilReached } from "./interactions.js";
 import type { OtherHost } from "./other-host.js";
+import { copyArtifacts, type Prepared, prepared } from "./prepared.js";
 import { Process, trainerChildren, until } from "./processes.js";
 import { runsOf } from "./runs.js";
 
@@ -28,13 +29,40 @@ export interface StackOptions {
 
 export type Stack = Awaited<ReturnType<typeof startStack>>;
 
-export async function startStack({ databaseUrl, redisUrl, trainerEnvironment = {} }: StackOptions = {}) {
+/** With a dataset and a run that nothing happened to. */
+export async function startStack(options: StackOptions = {}) {
+	const { databaseUrl, trainerEnvironment } = options;
+	const isUsual = databaseUrl === undefined && trainerEnvironment === undefined;
+	return (isUsual && (await copied(options))) || first(options);
+}
+
+/** A copy of the first one, where that is kept. */
+async function copied(options: StackOptions) {
+	const from = await prepared(async (template, artifacts) => {
+		const stack = await first({});
+		await stack.end();
+		await stack.database?.becomeTemplate(template);
+		copyArtifacts(stack.artifacts, artifacts);
+		rmSync(stack.artifacts, { recursive: true });
+		return { dataset: stack.dataset, undisturbed: stack.undisturbed };
+	});
+	return from && start(options, await createDatabase({ template: from.template }), from);
+}
+
+const first = async (options: StackOptions) =>
+	start(options, options.databaseUrl === undefined ? await createDatabase() : null, null);
+
+async function start(
+	{ databaseUrl, redisUrl, trainerEnvironment = {} }: StackOptions,
+	database: Database | null,
+	from: Prepared | null,
+) {
 	const artifacts = mkdtempSync(join(tmpdir(), "valence-failure-"));
-	const database = databaseUrl ? { url: databaseUrl, drop: async () => undefined } : await createDatabase();
+	if (from) copyArtifacts(from.artifacts, artifacts);
 	const address = `127.0.0.1:${await freePort()}`;
 	const recommender = `127.0.0.1:${await freePort()}`;
 	const env: Record<string, string> = {
-		DATABASE_URL: database.url,
+		DATABASE_URL: databaseUrl ?? (database?.url as string),
 		REDIS_URL: redisUrl ?? process.env.VALENCE_TEST_REDIS ?? "",
 		QUEUE_PREFIX: `test_${randomBytes(6).toString("hex")}`,
 		TRAINER_ADDRESS: address,
@@ -51,19 +79,19 @@ export async function startStack({ databaseUrl, redisUrl, trainerEnvironment = {
 		LOG_LEVEL: "info",
 	};
 	const processes: Process[] = [];
-	const start = (name: string, command: string, given: string[], cwd: string, more: Record<string, string> = {}) => {
+	const spawn = (name: string, command: string, given: string[], cwd: string, more: Record<string, string> = {}) => {
 		const started = new Process(name, command, given, { ...env, ...more }, cwd);
 		processes.push(started);
 		return started;
 	};
 	const startTrainer = (more: Record<string, string> = {}) =>
-		start("trainer", ...TRAINER_COMMAND, TRAINER, { ...trainerEnvironment, ...more });
+		spawn("trainer", ...TRAINER_COMMAND, TRAINER, { ...trainerEnvironment, ...more });
 	const startRecommender = (more: Record<string, string> = {}) =>
-		start("recommender", PYTHON, ["-m", "trainer", "serve-recommender"], TRAINER, more);
+		spawn("recommender", PYTHON, ["-m", "trainer", "serve-recommender"], TRAINER, more);
 	/** A machine of its own unless it is given the name of another. */
 	const startWorker = (more: Record<string, string> = {}) => {
 		const name = { MACHINE_NAME: `machine-${processes.length}` };
-		return start("worker", ...WORKER_COMMAND, ROOT, { ...name, ...more });
+		return spawn("worker", ...WORKER_COMMAND, ROOT, { ...name, ...more });
 	};
 	/** A worker beside a trainer of its own, on the same artifacts. */
 	const startMachine = async (name: string, machineClass: string) => {
@@ -82,34 +110,46 @@ export async function startStack({ databaseUrl, redisUrl, trainerEnvironment = {
 			...more,
 		};
 		return {
-			trainer: start("other trainer", ...host.command(...TRAINER_COMMAND), TRAINER, own),
-			worker: start("other worker", ...host.command(...WORKER_COMMAND), ROOT, own),
+			trainer: spawn("other trainer", ...host.command(...TRAINER_COMMAND), TRAINER, own),
+			worker: spawn("other worker", ...host.command(...WORKER_COMMAND), ROOT, own),
 		};
 	}
 	const startApi = (port: number, more: Record<string, string> = {}) =>
-		start("api", process.execPath, ["services/api/dist/server.js"], ROOT, { PORT: String(port), ...more });
+		spawn("api", process.execPath, ["services/api/dist/server.js"], ROOT, { PORT: String(port), ...more });
 	const logs = () => processes.map(({ name, pid, log }) => `${name} ${pid}:\n${log.slice(-4_000)}`).join("\n");
 
 	const app = await buildApp(readConfig({ ...env, LOG_LEVEL: "silent" }), "routes");
 	await app.ready();
 
-	async function stop(): Promise<void> {
+	/** Of its processes. */
+	async function end(): Promise<void> {
 		await Promise.all(processes.map((each) => each.end()));
 		await app.close();
 		await until("no training child is left", () => trainerChildren(artifacts).length === 0, 30);
-		await database.drop();
+	}
+	async function stop(): Promise<void> {
+		await end();
+		await database?.drop();
 		rmSync(artifacts, { recursive: true, force: true });
 	}
 
 	let runs: ReturnType<typeof runsOf>;
+	let dataset: string;
 	let undisturbed: string;
 	try {
 		startTrainer();
-		const worker = startWorker();
-		runs = runsOf(app, await importInteractions(app), logs);
-		undisturbed = await runs.launch();
-		await runs.ends(undisturbed);
-		await worker.end("SIGTERM");
+		if (from) {
+			({ dataset, undisturbed } = from);
+			runs = runsOf(app, dataset, logs);
+			await untilReached(app.trainer);
+		} else {
+			const worker = startWorker();
+			dataset = await importInteractions(app);
+			runs = runsOf(app, dataset, logs);
+			undisturbed = await runs.launch();
+			await runs.ends(undisturbed);
+			await worker.end("SIGTERM");
+		}
 	} catch (error) {
 		const said = logs();
 		await stop();
@@ -120,7 +160,9 @@ export async function startStack({ databaseUrl, redisUrl, trainerEnvironment = {
 		app,
 		prisma: app.prisma,
 		artifacts,
+		database,
 		...runs,
+		dataset,
 		/** The same run that nothing happened to. */
 		undisturbed,
 		startTrainer,
@@ -129,6 +171,8 @@ export async function startStack({ databaseUrl, redisUrl, trainerEnvironment = {
 		startMachine,
 		startMachineOn,
 		startApi,
+		/** Ends it, and leaves what it has written. */
+		end,
 		stop,
 		/** The trainer that was started last. */
 		trainer: () => processes.findLast(({ name }) => name === "trainer") as Process,
