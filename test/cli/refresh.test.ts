@@ -77,6 +77,20 @@ describe("the rule", () => {
 		const refused = await valence("refresh", "set", "trial", "--every", "1s");
 		expect([refused.status, refused.stderr]).toEqual([3, expect.stringContaining("/every")]);
 	});
+	it("names machines and processes, which another model does not take over, and lets go of them", async () => {
+		const set = (...args: string[]) => specOf("parallel", ...args);
+		const first = await set("--feed", "shop", "--model", "valid", "--class", "gpu", "--processes", "2");
+		expect(first).toMatchObject({ class: "gpu", processes: 2 });
+		expect((await valence("refresh", "show", "parallel")).stdout).toMatch(/machines\s+of class gpu, 2 processes a run/);
+		expect(await set("--min-new", "5")).toEqual({ ...first, minNew: 5 });
+		expect(await set("--class", "any", "--processes", "1")).toEqual({
+			...first,
+			class: undefined,
+			processes: 1,
+			minNew: 5,
+		});
+		expect((await valence("refresh", "set", "parallel", "--processes", "99")).status).toBe(2);
+	});
 	it("is shown, paused, resumed and removed", async () => {
 		expect((await valence("refresh", "show")).stdout).toMatch(/NDCG@50: at most 5 % below what is deployed/);
 		expect((await valence("refresh", "pause")).status).toBe(0);

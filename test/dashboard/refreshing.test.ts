@@ -47,6 +47,7 @@ describe("the form", () => {
 	});
 	it.each<[string, Partial<RefreshSpec>]>([
 		["every so often", {}],
+		["on machines of a class, by two processes", { class: "gpu", processes: 2 }],
 		["by cron", { every: undefined, cron: "30 3 * * *", timezone: "Europe/Berlin" } as never],
 		["paused, as tested", { paused: true, refit: false, gate: { metric: "recall@50", tolerance: 0.29, margin: 0 } }],
 	])("gives back the rule it was filled with: %s", (_, more) => {

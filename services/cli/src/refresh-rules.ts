@@ -7,12 +7,18 @@ import { short } from "./finding.js";
 import { titleOf } from "./metrics.js";
 import { ago } from "./times.js";
 
+/** What --class says for machines of every class. */
+const ANY_CLASS = "any";
+
 /** What an option has said; the rest of a rule stays as it is. */
 export interface Said {
 	feed: string | undefined;
 	model: string | undefined;
 	set: string[];
 	seeds: number[] | undefined;
+	processes: number | undefined;
+	/** ANY_CLASS: of no class any more. */
+	class: string | undefined;
 	rule: ImportRule | undefined;
 	every: string | undefined;
 	cron: string | undefined;
@@ -54,10 +60,12 @@ export function ruleFrom(said: Said, before: Partial<RefreshSpec>, models: Model
 		? given({ every, cron, timezone: cron === undefined ? timezone : (timezone ?? before.timezone) })
 		: given({ every: before.every, cron: before.cron, timezone: zone ?? (before.cron && before.timezone) });
 	const gate = { ...before.gate, ...given({ metric, tolerance, margin }) } as Gate;
-	const { every: _every, cron: _cron, timezone: _zone, ...others } = before;
+	const { every: _every, cron: _cron, timezone: _zone, processes, class: classBefore, ...others } = before;
+	const machineClass = said.class ?? classBefore;
 	return {
 		...others,
-		...given(plain),
+		...given({ ...plain, processes: said.processes ?? (isOther ? undefined : processes) }),
+		class: machineClass === ANY_CLASS ? undefined : machineClass,
 		...{ feed, model, params, gate },
 		...given({ rule: rule ?? (before.rule as ImportRule | undefined) }),
 		...(keep !== undefined && { keep: { refreshes: keep } }),
@@ -68,7 +76,7 @@ export function ruleFrom(said: Said, before: Partial<RefreshSpec>, models: Model
 const percent = (share: number) => `${Number((share * 100).toPrecision(6))} %`;
 
 export function sayRule({ deployment, spec, newInteractions, nextAt, last }: RefreshRule): void {
-	const { feed, model, params, seeds, gate, refit, keep, paused, minNew } = spec;
+	const { feed, model, params, seeds, gate, refit, keep, paused, minNew, processes = 1 } = spec;
 	const { kind } = (spec.rule.split ?? { kind: "ratio" }) as { kind: string };
 	const fields = Object.entries(params).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
 	const when = spec.every === undefined ? `by cron ${spec.cron} (${spec.timezone})` : `every ${spec.every}`;
@@ -79,6 +87,10 @@ export function sayRule({ deployment, spec, newInteractions, nextAt, last }: Ref
 		["feed", `${feed}, ${newInteractions.toLocaleString("en")} new since the last snapshot`],
 		["model", [model, ...fields].join(" ")],
 		["seeds", seeds.join(", ")],
+		[
+			"machines",
+			`${spec.class ? `of class ${spec.class}` : ANY_CLASS}${processes > 1 ? `, ${processes} processes a run` : ""}`,
+		],
 		["split", kind],
 		[
 			"gate",

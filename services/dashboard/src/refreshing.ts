@@ -24,6 +24,9 @@ export interface RefreshTexts {
 	/** Of the model's configuration; an empty one asks for the default. */
 	params: Record<string, string>;
 	seeds: string[];
+	processes: string;
+	/** null: any. */
+	machineClass: string | null;
 	rule: RuleTexts;
 	when: "every" | "cron";
 	every: string;
@@ -63,6 +66,8 @@ export function textsOfDeployed(
 		model,
 		params: paramTexts(config, properties),
 		seeds: [String(seed)],
+		processes: "1",
+		machineClass: null,
 		rule: { ...EMPTY_RULE, split: "temporal" },
 		when: "every",
 		every: "6h",
@@ -85,6 +90,8 @@ export function textsOfSpec(spec: RefreshSpec, properties: Properties): RefreshT
 		...{ feed, model, refit, paused },
 		params: paramTexts(spec.params, properties),
 		seeds: spec.seeds.map(String),
+		processes: String(spec.processes ?? 1),
+		machineClass: spec.class ?? null,
 		rule: ruleTextsOf(spec.rule),
 		when: spec.cron === undefined ? "every" : "cron",
 		every: spec.every ?? "6h",
@@ -129,6 +136,8 @@ export function parseRefresh(texts: RefreshTexts, properties: Properties) {
 		model: texts.model,
 		params: fields.params,
 		seeds: texts.seeds.map(Number),
+		...(texts.processes !== "1" && { processes: Number(texts.processes) }),
+		...(texts.machineClass !== null && { class: texts.machineClass }),
 		rule: snapshot.rule,
 		...ticks,
 		minNew: Number(texts.minNew),
@@ -169,10 +178,11 @@ export function ruleSentence(spec: RefreshSpec, title: string): string {
 		tolerance === 0 ? "at least that of what is served" : `within ${percentOf(tolerance)} of what is served`;
 	const popular = margin === 0 ? "not below popularity" : `${percentOf(margin)} above popularity`;
 	const seeds = spec.seeds.length > 1 ? `, ${spec.seeds.length} seeds` : "";
+	const machines = spec.class === undefined ? "" : ` on machines of class ${spec.class}`;
 	const enough = spec.minNew > 1 ? `, once ${count(spec.minNew)} interactions are new` : "";
 	const gate = `${metricTitle(`.${metric}`)} is ${served} and ${popular}`;
 	const refit = spec.refit ? "; it is refit on all data first" : "";
-	return `${everySentence(spec)} from feed ${spec.feed}${enough}: ${title}${seeds}, served if ${gate}${refit}.`;
+	return `${everySentence(spec)} from feed ${spec.feed}${enough}: ${title}${seeds}${machines}, served if ${gate}${refit}.`;
 }
 
 export type StepState = "done" | "now" | "ahead" | "stopped" | "left out";

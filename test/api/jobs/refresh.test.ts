@@ -40,7 +40,7 @@ beforeAll(async () => {
 	recommender = await startFakeRecommender();
 	worker = await startWorker({ RECOMMENDER_ADDRESS: recommender.address });
 	const { scripts } = worker.trainer;
-	worker.trainer.models = { valid: ["fold_in"], plain: [], popularity: ["fold_in", "closed_form"] };
+	worker.trainer.models = { valid: ["fold_in", "data_parallel"], plain: [], popularity: ["fold_in", "closed_form"] };
 	const seeing = async (what: keyof typeof on) => {
 		asked.push(what);
 		await on[what]?.();
@@ -194,6 +194,26 @@ test("all goes well: snapshot, both trained, measured, refit, switched in one pi
 	expect(verdict.reason).toContain("0.305");
 	const steps = (await worker.events(row.id)).filter(({ type }) => type === "step");
 	expect(steps.map(({ data }) => (data as { step: string }).step)).toEqual(["train", "compare", "refit", "switch"]);
+});
+
+test("its runs are trained on machines of the class, by the processes of the rule", async () => {
+	const one = await subject({ spec: { class: "cpu", processes: 2, seeds: [1] } });
+	const { job, row } = await one.renew();
+	expect([job.state, job.errorMessage]).toEqual(["SUCCEEDED", null]);
+	const where = { OR: [{ experimentId: row.experimentId as string }, { id: row.refitRunId as string }] };
+	const runs = await worker.prisma.run.findMany({ where, include: { job: true }, orderBy: { position: "asc" } });
+	const seen = runs.map(({ model, processes, refitOfId, job: { machineClass } }) => [
+		...[model, processes, machineClass],
+		refitOfId !== null,
+	]);
+	expect(seen).toHaveLength(3);
+	expect(seen).toEqual(
+		expect.arrayContaining([
+			["valid", 2, "cpu", false],
+			["popularity", 1, "cpu", false],
+			["valid", 2, "cpu", true],
+		]),
+	);
 });
 
 test("refused by what is deployed, and by popularity: both keep their numbers and the reason, nothing is refit", async () => {

@@ -100,6 +100,8 @@ test.each<[object, number, string]>([
 	[{ seeds: [] }, 400, "/seeds"],
 	[{ seeds: [1, 1] }, 400, "/seeds"],
 	[{ seeds: [-1] }, 400, "/seeds/0"],
+	[{ processes: 0 }, 400, "/processes"],
+	[{ class: "two words" }, 400, "/class"],
 	[{ rule: { columns: { user: "u" } } }, 400, "/rule/columns"],
 	[{ rule: { split: { kind: "given" } } }, 400, "/rule/split/kind"],
 	[{ rule: { split: { ...temporal, quantiles: [0.9, 0.8] } } }, 400, "/rule/split/quantiles"],
@@ -131,6 +133,22 @@ test.each<[object, number, string]>([
 	const { body, ...reply } = await call("PUT", "/deployments/refused/refresh", { ...RULE, ...more });
 	expect([reply.status, body.errors?.map((error: { pointer: string }) => error.pointer)]).toEqual([status, [pointer]]);
 	expect((await call("GET", "/deployments/refused/refresh")).status).toBe(404);
+});
+
+test("a rule names the class of machines and the processes of its runs; a class that nobody is of is refused", async () => {
+	const { rule } = await withRule({ class: "gpu", processes: 2 });
+	expect(rule.spec).toMatchObject({ class: "gpu", processes: 2 });
+	const machine = { name: "a", class: "gpu", slots: 1, memoryBytes: 1, instance: randomUUID() };
+	await api.app.prisma.machine.create({ data: { ...machine, devices: [], versions: {} } });
+	await withRule({ class: "gpu" });
+	const { status, body } = await call("PUT", "/deployments/elsewhere/refresh", { ...RULE, class: "tpu" });
+	expect([status, body.code, body.errors[0].pointer]).toEqual([422, "unknown_class", "/class"]);
+	await api.app.prisma.machine.deleteMany();
+	const { find } = api.app.catalogue;
+	api.app.catalogue.find = async (...asked) => ({ ...(await find(...asked)), capabilities: [] });
+	const alone = await call("PUT", "/deployments/elsewhere/refresh", { ...RULE, processes: 2 });
+	expect([alone.status, alone.body.errors[0].pointer]).toEqual([422, "/processes"]);
+	api.app.catalogue.find = find;
 });
 
 test("a strong split needs a model that folds in", async () => {

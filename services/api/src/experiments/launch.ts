@@ -23,6 +23,12 @@ import { datasetGone, readyDataset } from "./ready-dataset.js";
 import { leavesNothingOut } from "./refit.js";
 
 const Field = Type.String({ minLength: 1, maxLength: 100 });
+export const Processes = Type.Integer({
+	minimum: 1,
+	maximum: 16,
+	description:
+		"How many processes of one machine train each run together, with a GPU each or sharing its cores; 1 unless given. More than 1 only of models with the capability data_parallel.",
+});
 const ModelRequest = Type.Object(
 	{
 		model: Text(100, "Its name in the catalogue."),
@@ -39,14 +45,7 @@ const ModelRequest = Type.Object(
 			}),
 		),
 		search: Type.Optional(SearchRequest),
-		processes: Type.Optional(
-			Type.Integer({
-				minimum: 1,
-				maximum: 16,
-				description:
-					"How many processes of one machine train each run together, with a GPU each or sharing its cores; 1 unless given. More than 1 only of models with the capability data_parallel.",
-			}),
-		),
+		processes: Type.Optional(Processes),
 	},
 	{ title: "ModelRequest", additionalProperties: false },
 );

@@ -129,15 +129,16 @@ async function snapshot(work: Work): Promise<Step> {
 
 async function train(work: Work): Promise<Step> {
 	const { app, claim, row } = work;
-	const { model, params, seeds } = row.spec;
+	const { model, params, seeds, processes } = row.spec;
 	if (!row.experimentId) {
 		const request = {
 			name: `Refresh of ${row.deploymentName}, ${row.createdAt.toISOString().slice(0, 16).replace("T", " ")}`,
 			dataset: needed(row.datasetId, "The snapshot"),
-			models: [{ model, params }, { model: BASELINE }],
+			models: [{ model, params, processes }, { model: BASELINE }],
 			seeds,
 			protocol: PROTOCOL,
 			keep: { checkpoints: "best" as const },
+			class: row.spec.class,
 		};
 		await patiently(work, () =>
 			launch(app, request, async (tx, { body }) => {

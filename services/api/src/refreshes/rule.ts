@@ -4,10 +4,12 @@ import { getNextMillis } from "bullmq";
 import type { FastifyInstance } from "fastify";
 import { completeRule, ImportRule, wrong } from "../datasets/import-rule.js";
 import { expand } from "../experiments/expansion.js";
+import { Processes } from "../experiments/launch.js";
 import { PROTOCOL } from "../experiments/protocol.js";
 import { digest } from "../http/digest.js";
 import { ApiError } from "../http/errors.js";
-import { FeedName, Text } from "../http/schemas.js";
+import { FeedName, MachineClass, Text } from "../http/schemas.js";
+import { requireClass } from "../machines/classes.js";
 
 /** The model that every candidate has to reach. */
 export const BASELINE = "popularity";
@@ -53,6 +55,8 @@ export const NewRefreshRule = Type.Object(
 		model: Text(100, "Its name in the catalogue."),
 		params: Type.Optional(Params),
 		seeds: { ...Seeds, default: [1] } as typeof Seeds,
+		processes: Type.Optional(Processes),
+		class: Type.Optional(MachineClass),
 		rule: Type.Optional(ImportRule),
 		every: Type.Optional(Every),
 		cron: Type.Optional(Cron),
@@ -79,6 +83,8 @@ export const RefreshSpec = Type.Object(
 		model: Type.String(),
 		params: Type.Record(Type.String(), Type.Unknown()),
 		seeds: Type.Array(Type.Integer()),
+		processes: Type.Optional(Type.Integer()),
+		class: Type.Optional(Type.String()),
 		rule: Type.Record(Type.String(), Type.Unknown(), { description: "Of the snapshot." }),
 		every: Type.Optional(Type.String()),
 		cron: Type.Optional(Type.String()),
@@ -110,7 +116,9 @@ export async function specOf(app: FastifyInstance, request: Static<typeof NewRef
 			{ pointer: "/model", code: "fold_in_unsupported", message },
 		]);
 	}
-	await expand(app.catalogue, [{ model: given.model, params }], given.seeds).catch((error) => {
+	if (given.class !== undefined) await requireClass(app, given.class);
+	const { processes } = given;
+	await expand(app.catalogue, [{ model: given.model, params, processes }], given.seeds).catch((error) => {
 		if (!(error instanceof ApiError)) throw error;
 		const bare = (text: string) => text.replace("/models/0/", "/");
 		const named = error.problems.map((problem) => ({ ...problem, pointer: bare(problem.pointer) }));
@@ -167,5 +175,5 @@ export function millisecondsOf(every: string): number {
 }
 
 /** Of what decides about the result. */
-export const recipeOf = ({ feed, model, params, seeds, rule, gate, refit }: RefreshSpec) =>
-	digest({ feed, model, params, seeds, rule, gate, refit });
+export const recipeOf = ({ feed, model, params, seeds, processes, rule, gate, refit }: RefreshSpec) =>
+	digest({ feed, model, params, seeds, processes, rule, gate, refit });

@@ -4,6 +4,7 @@ import { bold, say } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { countOf, numberOf, perhaps, seedsOf } from "../arguments.js";
 import { ask, yes } from "../asking.js";
+import { machineClass, processes } from "../machine-options.js";
 import { ruleFrom, sayRule } from "../refresh-rules.js";
 import { ruleOf, ruleOptions } from "../rule-options.js";
 import { remoteOptions, withService } from "../service.js";
@@ -24,6 +25,8 @@ export const setRule = (line: Argv) =>
 				.option("model", { type: "string", requiresArg: true, describe: "What is trained; popularity is beside it" })
 				.option("set", { type: "string", array: true, nargs: 1, describe: "FIELD=VALUE of the model" })
 				.option("seeds", { type: "string", requiresArg: true, coerce: perhaps(seedsOf), describe: "As 1,2,5-8" })
+				.option("processes", processes)
+				.option("class", machineClass)
 				.option("every", { type: "string", requiresArg: true, describe: "A number and s, m, h or d [6h]" })
 				.option("cron", { type: "string", requiresArg: true, describe: "Instead of every, five fields: '0 3 * * *'" })
 				.option("timezone", { type: "string", requiresArg: true, describe: "Of cron, as Europe/Berlin [UTC]" })
@@ -67,7 +70,8 @@ export const setRule = (line: Argv) =>
 				const { items: models } = await api.get("/models");
 				const { feed, model, seeds, every, cron, timezone, metric, tolerance, margin, refit, keep, paused } = options;
 				const gate = { metric, tolerance, margin };
-				const said = { feed, model, seeds, every, cron, timezone, ...gate, refit, keep, paused };
+				const where = { processes: options.processes, class: options.class };
+				const said = { feed, model, seeds, ...where, every, cron, timezone, ...gate, refit, keep, paused };
 				const body = ruleFrom({ ...said, rule, set: options.set ?? [], minNew: options["min-new"] }, base, models);
 				const set = await api.put("/deployments/{name}/refresh", { path: { name }, body });
 				sayRule(set);

@@ -9,6 +9,7 @@ import { sayComparison } from "../comparison.js";
 import { launchWords } from "../estimates.js";
 import { Failure, STATUS } from "../failure.js";
 import { findDataset, short } from "../finding.js";
+import { machineClass, processes } from "../machine-options.js";
 import { requestsOf } from "../model-requests.js";
 import { refitDone } from "../refitting.js";
 import { SPACE_FORMS } from "../search-space.js";
@@ -19,7 +20,6 @@ import { watchExperiment } from "../watching.js";
 /** The sweeper of a worker comes by more often. */
 const REFIT_MS = 120_000;
 const MOST_TRIALS = 1_000;
-const MOST_PROCESSES = 16;
 
 export const train = (line: Argv) =>
 	line.command(
@@ -78,12 +78,7 @@ export const train = (line: Argv) =>
 				})
 				.implies({ search: "space", space: "search", strategy: "search", prune: "search", "search-seed": "search" })
 				.option("seeds", { type: "string", requiresArg: true, default: "1", coerce: seedsOf, describe: "As 1,2,5-8" })
-				.option("processes", {
-					type: "string",
-					requiresArg: true,
-					coerce: perhaps((text) => countOf("--processes", text, MOST_PROCESSES)),
-					describe: "How many processes train each run together; only of models with data-parallel [1]",
-				})
+				.option("processes", processes)
 				.option("metrics", {
 					type: "string",
 					requiresArg: true,
@@ -91,11 +86,7 @@ export const train = (line: Argv) =>
 					describe: "What is measured, as recall,ndcg,mrr; valence metrics lists them [recall,ndcg]",
 				})
 				.option("name", { type: "string", requiresArg: true, describe: "Of the experiment" })
-				.option("class", {
-					type: "string",
-					requiresArg: true,
-					describe: "Of the machines that may take the runs, as gpu; valence machines lists them [any]",
-				})
+				.option("class", machineClass)
 				.option("refit", {
 					type: "boolean",
 					describe: "Then train the best one on validation and test, too: the one to deploy",

@@ -7,6 +7,7 @@ import { splitTitle } from "../dataset-rule";
 import { keys } from "../queries";
 import { refreshKeys } from "../refresh-queries";
 import { parseRefresh, type RefreshTexts } from "../refreshing";
+import { ClassField } from "./class-field";
 import { ProblemAlert } from "./feedback";
 import { ModelForm } from "./model-form";
 import { GateFields, ScheduleFields, TrainedFields } from "./refresh-fields";
@@ -64,11 +65,21 @@ export function RefreshForm({ name, catalogue, feeds, given, isNew, onDone }: Pr
 					model={model}
 					texts={texts.params}
 					single
-					onModel={(next) => change({ model: next, params: {} })}
+					processes={{
+						text: texts.processes,
+						onText: (processes) => change({ processes }),
+						problem: refused("/processes"),
+					}}
+					onModel={(next) => change({ model: next, params: {}, processes: "1" })}
 					onText={(field, text) => change({ params: { ...texts.params, [field]: text } })}
 					onRemove={undefined}
 					cost={null}
 					problemOf={(field) => ofModel[field] ?? refused(`/params/${field}`)}
+				/>
+				<ClassField
+					value={texts.machineClass}
+					onChange={(machineClass) => change({ machineClass })}
+					error={refused("/class")}
 				/>
 				<ScheduleFields {...fields} />
 				<GateFields {...fields} />
