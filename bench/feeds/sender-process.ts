@@ -10,9 +10,12 @@ const PER_USER = 20;
 const SPAN_MS = 365 * 86_400_000;
 const NOW = Date.parse("2026-11-01T00:00:00Z");
 
+/** Rows a second, but for the histories. */
 export interface Measured {
 	rows: number;
 	arrays: number;
+	/** Of rows from any time of the year, as they come when earlier data is sent in. */
+	backfill: number;
 	stream: number;
 	single: number;
 	history: { p50: number; p99: number };
@@ -20,10 +23,13 @@ export interface Measured {
 }
 
 const below = (limit: number) => Math.floor(Math.random() * limit);
-/** Ids as shops have them, times over a year. */
-const row = (users: number) =>
-	`{"user":"customer-${below(users)}","item":"sku-${below(ITEMS)}","at":${NOW - below(SPAN_MS)},"value":${1 + below(5)}}`;
-const rows = (count: number, users: number) => Array.from({ length: count }, () => row(users));
+type Clock = () => number;
+const someTime: Clock = () => NOW - below(SPAN_MS);
+const justNow: Clock = () => Date.now() - below(1_000);
+/** Ids as shops have them. */
+const row = (users: number, clock: Clock) =>
+	`{"user":"customer-${below(users)}","item":"sku-${below(ITEMS)}","at":${clock()},"value":${1 + below(5)}}`;
+const rows = (count: number, users: number, clock: Clock) => Array.from({ length: count }, () => row(users, clock));
 
 async function send(url: string, type: string, body: string | AsyncIterable<string>): Promise<number> {
 	const { statusCode, body: answer } = await request(`${url}/feeds/bench/interactions`, {
@@ -36,11 +42,13 @@ async function send(url: string, type: string, body: string | AsyncIterable<stri
 	return added + known;
 }
 
-async function* lines(count: number, users: number): AsyncGenerator<string> {
-	for (let sent = 0; sent < count; sent += BATCH) yield `${rows(Math.min(BATCH, count - sent), users).join("\n")}\n`;
+async function* lines(count: number, users: number, clock: Clock): AsyncGenerator<string> {
+	for (let sent = 0; sent < count; sent += BATCH)
+		yield `${rows(Math.min(BATCH, count - sent), users, clock).join("\n")}\n`;
 }
 
-const stream = (url: string, count: number, users: number) => send(url, "application/x-ndjson", lines(count, users));
+const stream = (url: string, count: number, users: number, clock: Clock) =>
+	send(url, "application/x-ndjson", lines(count, users, clock));
 
 /** Rows a second of clients that send again as soon as they are answered. */
 async function rate(clients: number, seconds: number, once: () => Promise<number>): Promise<number> {
@@ -73,10 +81,12 @@ async function histories(url: string, users: number, count: number): Promise<{ p
 async function measure(url: string, held: number, seconds: number): Promise<Measured> {
 	const users = Math.max(Math.round(held / PER_USER), 10);
 	const history = await histories(url, users, READS);
-	const batch = () => send(url, "application/json", `[${rows(BATCH, users).join(",")}]`);
+	const array = (clock: Clock) => send(url, "application/json", `[${rows(BATCH, users, clock).join(",")}]`);
+	const batch = () => array(justNow);
 	const arrays = await rate(CLIENTS, seconds, batch);
-	const streamed = await rate(1, seconds, () => stream(url, 20 * BATCH, users));
-	const single = await rate(SINGLE_CLIENTS, seconds, () => send(url, "application/json", `[${row(users)}]`));
+	const backfill = await rate(CLIENTS, seconds, () => array(someTime));
+	const streamed = await rate(1, seconds, () => stream(url, 20 * BATCH, users, justNow));
+	const single = await rate(SINGLE_CLIENTS, seconds, () => send(url, "application/json", `[${row(users, justNow)}]`));
 	let isBusy = true;
 	const write = async () => {
 		while (isBusy) await batch();
@@ -85,7 +95,7 @@ async function measure(url: string, held: number, seconds: number): Promise<Meas
 	const busyHistory = await histories(url, users, READS / 4);
 	isBusy = false;
 	await writing;
-	return { rows: held, arrays, stream: streamed, single, history, busyHistory };
+	return { rows: held, arrays, backfill, stream: streamed, single, history, busyHistory };
 }
 
 export interface Order {
@@ -108,7 +118,7 @@ async function obey({ url, most, seconds }: Order): Promise<void> {
 	const measured: Measured[] = [];
 	for (let rows = FIRST; rows <= most; rows *= 10) {
 		const missing = rows - (await held());
-		if (missing > 0) await stream(url, missing, Math.max(Math.round(rows / PER_USER), 10));
+		if (missing > 0) await stream(url, missing, Math.max(Math.round(rows / PER_USER), 10), someTime);
 		tell({ at: await held() });
 		measured.push(await measure(url, await held(), seconds));
 	}

@@ -59,6 +59,8 @@ export async function createDatabase({
 			onServer(async (client) => {
 				await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name]);
 				await client.query(`ALTER DATABASE ${name} RENAME TO ${template}`);
+				// Also no vacuum: nobody may be in what is copied.
+				await client.query(`ALTER DATABASE ${template} ALLOW_CONNECTIONS false`);
 			}),
 		drop: () => onServer(async (client) => void (await client.query(`DROP DATABASE ${name} WITH (FORCE)`))),
 	};

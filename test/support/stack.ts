@@ -142,6 +142,7 @@ async function start(
 			({ dataset, undisturbed } = from);
 			runs = runsOf(app, dataset, logs);
 			await untilReached(app.trainer);
+			await app.catalogue.models(); // the api remembers them from the first launch on
 		} else {
 			const worker = startWorker();
 			dataset = await importInteractions(app);
