@@ -3,6 +3,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { jest } from "@jest/globals";
 import { CRASH_BUDGET, isFinal } from "../../services/api/src/plugins/jobs.js";
+import { AT_ONE_MOMENT } from "../../services/api/src/plugins/prisma.js";
 import { expectSound } from "../support/invariants.js";
 import { until } from "../support/processes.js";
 import { type Stack, startStack } from "../support/stack.js";
@@ -115,10 +116,10 @@ test("killed while it compares: the comparison is done again, and finds what an 
 	};
 	const ended = async (id: string) =>
 		until("the comparison's end", async () => {
-			const { result, job } = await stack.prisma.comparison.findUniqueOrThrow({
-				where: { id },
-				include: { job: true },
-			});
+			const { result, job } = await stack.prisma.$transaction(
+				(tx) => tx.comparison.findUniqueOrThrow({ where: { id }, include: { job: true } }),
+				AT_ONE_MOMENT,
+			);
 			return isFinal(job.state) && { job, result: { ...(result as object), seconds: 0 } };
 		});
 	const disturbed = await begin();

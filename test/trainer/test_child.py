@@ -53,10 +53,17 @@ HUGE = {
 # What happens to the process before it starts to work. The limits are those of the operating system.
 LITTLE_MEMORY = "size = psutil.Process().memory_info().vms + (200 << 20); limit(resource.RLIMIT_AS, size)"
 LITTLE_DISK = "limit(resource.RLIMIT_FSIZE, 2000)"
+READ_ONLY_DISK = "artifacts.save_checkpoint = fails(OSError(30, 'Read-only file system'))"
 BROKEN_MODEL = "registry.get('popularity').fit = lambda *_: 1 / 0"
 PREPARED_CHILD = """
 import os, psutil, resource
 from trainer import child, registry
+from trainer.storage import artifacts
+
+def fails(error):
+    def raises(*_):
+        raise error
+    return raises
 
 def limit(which, size):
     resource.setrlimit(which, (size, size))
@@ -149,6 +156,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 FAILURES: dict[str, tuple[str, dict[str, Any], str, str, str, str]] = {
     "memory": (LITTLE_MEMORY, {"config": HUGE}, "out_of_memory", "RESOURCE_EXHAUSTED", "", "try a smaller batch"),
     "disk": (LITTLE_DISK, {}, "storage_full", "RESOURCE_EXHAUSTED", "", "disk that holds the artifacts is full"),
+    "read-only": (READ_ONLY_DISK, {}, "store_unavailable", "UNAVAILABLE", "", "takes no writes"),
     "loss": ("", {"config": WILD}, "diverged", "ABORTED", "", "in epoch 1, batch "),
     "field": ("", {"config": {"k": 0}}, "bad_configuration", "INVALID_ARGUMENT", "k", "valid.k: "),
     "data": ("", {"dataset_key": f"datasets/{'0' * 64}"}, "dataset_missing", "NOT_FOUND", "dataset_key", "no dataset"),

@@ -102,7 +102,7 @@ const WORDS: Record<string, (message: string) => Said> = {
 		hint: "Close some, or come back later.",
 	}),
 	store_unavailable: () => ({
-		title: "The place where files are kept does not answer",
+		title: "The place where files are kept does not answer, or takes nothing",
 		hint: "What is queued is tried again by itself. Whoever runs the service finds the reason in the trainer's log.",
 	}),
 	unavailable: (message) => ({

@@ -38,7 +38,7 @@ from .data.importing import (
     import_dataset,
     read_rows,
 )
-from .errors import WORK, OutOfMemory, StorageFull, UploadMissing, ValenceError
+from .errors import WORK, OutOfMemory, StorageFull, StoreUnavailable, UploadMissing, ValenceError
 from .evaluation.comparing import CompareRequest
 from .event_pipe import EventPipe, LogEvents
 from .events import (
@@ -59,7 +59,7 @@ from .events import (
 from .process_group import ALONE, ProcessGroup
 from .serving.exporting import ExportRequest, export
 from .storage import cache, drafts, object_store
-from .storage.durable import is_full
+from .storage.durable import READ_ONLY, is_full, is_read_only
 from .torchrun import in_processes
 from .training.experiment import Refit, RunSpec, evaluate_checkpoint, run
 from .training.protocol import Protocol
@@ -192,6 +192,8 @@ def failure_of(error: BaseException, kind: str) -> Failed:
         known = OutOfMemory(f"the {name} ran out of memory; try {remedy}")
     elif not isinstance(error, ValenceError) and is_full(error):
         known = StorageFull("the disk that holds the artifacts is full")
+    elif not isinstance(error, ValenceError) and is_read_only(error):
+        known = StoreUnavailable(READ_ONLY)
     if isinstance(known, ValenceError):
         return Failed(known.code, known.message, known.grpc_status, known.field)
     return Failed("internal", f"{type(error).__name__}: {error}"[:500], "INTERNAL")

@@ -142,7 +142,8 @@ class StorageFull(ValenceError):
 
 
 class StoreUnavailable(ValenceError):
-    """The object store of the artifacts does not answer, or not us; the work is sound and may be tried again."""
+    """The object store of the artifacts does not answer, or not us, or their disk takes no writes for now; the work is
+    sound and may be tried again."""
 
     code = "store_unavailable"
     grpc_status = "UNAVAILABLE"

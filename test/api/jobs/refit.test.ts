@@ -1,6 +1,7 @@
 // How a worker trains a refit, and starts the one that an experiment asked for.
 import { randomUUID } from "node:crypto";
 import { refit } from "../../../services/api/src/experiments/refit.js";
+import { AT_ONE_MOMENT } from "../../../services/api/src/plugins/prisma.js";
 import { until } from "../../support/processes.js";
 import { epoch, finished, refitEpoch, refusal, type Scripts, STEPS, started } from "../../support/scripted-trainer.js";
 import { startWorker, type TestWorker } from "../../support/worker.js";
@@ -96,7 +97,10 @@ async function experiment(...values: ([state: "SUCCEEDED" | "FAILED" | "CANCELLE
 	return { experimentId, first, ids, ask };
 }
 const refitIn = (experimentId: string) =>
-	worker.prisma.run.findMany({ where: { experimentId, refitOfId: { not: null } }, include: { job: true } });
+	worker.prisma.$transaction(
+		(tx) => tx.run.findMany({ where: { experimentId, refitOfId: { not: null } }, include: { job: true } }),
+		AT_ONE_MOMENT,
+	);
 
 test("an experiment that asked for it has its best run refit, though nobody saw its end", async () => {
 	// As a worker leaves it that was killed after the last end: only the sweeper is left to see.

@@ -1,6 +1,8 @@
 // Trials as workers do them: each gets its configuration when it is claimed, keeps it through any crash, and may fall out on the way.
+
 import { randomUUID } from "node:crypto";
 import { jest } from "@jest/globals";
+import { AT_ONE_MOMENT } from "../../../services/api/src/plugins/prisma.js";
 import { isRung } from "../../../services/api/src/searches/pruning.js";
 import { epoch, finished, refusal, type Scripts, started } from "../../support/scripted-trainer.js";
 import { startWorker, type TestWorker } from "../../support/worker.js";
@@ -48,7 +50,10 @@ async function search(trials: number, more: object = {}): Promise<{ id: string; 
 	return { id, runs };
 }
 const see = (id: string) =>
-	worker.prisma.run.findUniqueOrThrow({ where: { id }, include: { job: true, metrics: true } });
+	worker.prisma.$transaction(
+		(tx) => tx.run.findUniqueOrThrow({ where: { id }, include: { job: true, metrics: true } }),
+		AT_ONE_MOMENT,
+	);
 const messages = async (id: string) =>
 	(await worker.events(id))
 		.filter(({ type }) => type === "log")

@@ -91,7 +91,7 @@ export const ERRORS = {
 	],
 	store_unavailable: [
 		503,
-		"The object store of the artifacts does not answer",
+		"The place of the artifacts does not answer, or takes no writes",
 		"What is queued is tried again by itself; the trainer's log says why.",
 	],
 	storage_full: [507, "The disk for artifacts is full", "Make room, or delete experiments."],

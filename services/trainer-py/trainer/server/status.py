@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import grpc
 
-from ..errors import ValenceError
+from ..errors import StoreUnavailable, ValenceError
+from ..storage.durable import READ_ONLY, is_read_only
 
 HEALTH = "/grpc.health"  # what its methods begin with; none of them raises errors of ours
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
@@ -52,6 +53,9 @@ def around(
 
 def abort(context: grpc.ServicerContext, error: BaseException) -> None:
     """Ends the call. Expected errors keep their message; of others the caller learns nothing but that they happened."""
+    if not isinstance(error, ValenceError) and is_read_only(error):
+        _log.warning(READ_ONLY)
+        error = StoreUnavailable(READ_ONLY)
     if isinstance(error, ValenceError):
         field = quote(error.field, safe=_PRINTABLE)  # metadata is ASCII, and a field may be named by the caller
         context.set_trailing_metadata((("valence-code", error.code), ("valence-field", field)))

@@ -57,9 +57,21 @@ def whole_file(target: Path) -> Iterator[Path]:
 def is_full(error: BaseException) -> bool:
     """Whether a write failed for want of room. The errors of safetensors and of numba's cache (the first compilation
     on a machine) hold the number in their text only."""
+    return _has_number(error, _NO_ROOM)
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether a write failed because the disk takes none: a kernel that has seen an error of it mounts it so."""
+    return _has_number(error, (errno.EROFS,))
+
+
+READ_ONLY = "the disk that holds the artifacts takes no writes"
+
+
+def _has_number(error: BaseException, numbers: tuple[int, ...]) -> bool:
     text = str(error)
-    return getattr(error, "errno", None) in _NO_ROOM or any(
-        f"(os error {one})" in text or f"[Errno {one}]" in text for one in _NO_ROOM
+    return getattr(error, "errno", None) in numbers or any(
+        f"(os error {one})" in text or f"[Errno {one}]" in text for one in numbers
     )
 
 
