@@ -86,7 +86,7 @@ describe("the rule", () => {
 		expect(await set("--class", "any", "--processes", "1")).toEqual({
 			...first,
 			class: undefined,
-			processes: 1,
+			processes: undefined,
 			minNew: 5,
 		});
 		expect((await valence("refresh", "set", "parallel", "--processes", "99")).status).toBe(2);

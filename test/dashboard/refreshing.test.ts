@@ -91,6 +91,9 @@ it("says a rule in one sentence", () => {
 		"By cron 0 3 * * * (UTC) from feed shop: EASE, served if Recall@20 is at least that of what is served and not below popularity.",
 	);
 	expect(ruleSentence({ ...SPEC, every: "1d" }, "X")).toMatch(/^Every day from/);
+	expect(ruleSentence({ ...SPEC, class: "gpu", processes: 2 }, "X")).toContain(
+		"X, 2 seeds by 2 processes a run on machines of class gpu, served if",
+	);
 });
 
 const refresh = (more: Partial<Refresh>) =>

@@ -57,6 +57,7 @@ export async function createDatabase({
 		url: urlOf(name),
 		becomeTemplate: (template) =>
 			onServer(async (client) => {
+				await client.query(`DROP DATABASE IF EXISTS ${template} WITH (FORCE)`); // of a making that did not end
 				await client.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name]);
 				await client.query(`ALTER DATABASE ${name} RENAME TO ${template}`);
 				// Also no vacuum: nobody may be in what is copied.

@@ -50,6 +50,8 @@ export interface FakeRecommender extends FakeServer {
 	refuse: ReturnType<typeof refusal> | null;
 	/** Milliseconds that Warm takes, and an answer. */
 	warmTakes: number;
+	/** Nothing is warmed before this. */
+	warmHeld: Promise<void>;
 	recommendTakes: number;
 	/** Nothing is recommended before this. */
 	held: Promise<void>;
@@ -138,6 +140,7 @@ export async function startFakeRecommender(address?: string): Promise<FakeRecomm
 		} as FakeRecommender["requests"],
 		refuse: null as FakeRecommender["refuse"],
 		warmTakes: 0,
+		warmHeld: Promise.resolve(),
 		recommendTakes: 0,
 		held: Promise.resolve(),
 		world: (_key: string) => WORLD,
@@ -230,7 +233,8 @@ export async function startFakeRecommender(address?: string): Promise<FakeRecomm
 	const server = await listen(
 		RecommenderServiceService,
 		{
-			warm: ((call, done) => void setTimeout(() => warm(call, done), state.warmTakes)) as Call<
+			warm: ((call, done) =>
+				void state.warmHeld.then(() => setTimeout(() => warm(call, done), state.warmTakes))) as Call<
 				WarmRequest,
 				WarmResponse
 			>,

@@ -41,9 +41,9 @@ async function copied(options: StackOptions) {
 	const from = await prepared(async (template, artifacts) => {
 		const stack = await first({});
 		await stack.end();
-		await stack.database?.becomeTemplate(template);
 		copyArtifacts(stack.artifacts, artifacts);
 		rmSync(stack.artifacts, { recursive: true });
+		await stack.database?.becomeTemplate(template);
 		return { dataset: stack.dataset, undisturbed: stack.undisturbed };
 	});
 	return from && start(options, await createDatabase({ template: from.template }), from);

@@ -10,8 +10,10 @@ export const processes = {
 	describe: "How many processes train each run together; only of models with data-parallel [1]",
 } as const;
 
+/** null: any. */
 export const machineClass = {
 	type: "string",
 	requiresArg: true,
+	coerce: perhaps((text: string) => (text === "any" ? null : text)),
 	describe: "Of the machines that may take the runs, as gpu; valence machines lists them [any]",
 } as const;

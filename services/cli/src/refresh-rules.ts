@@ -7,9 +7,6 @@ import { short } from "./finding.js";
 import { titleOf } from "./metrics.js";
 import { ago } from "./times.js";
 
-/** What --class says for machines of every class. */
-const ANY_CLASS = "any";
-
 /** What an option has said; the rest of a rule stays as it is. */
 export interface Said {
 	feed: string | undefined;
@@ -17,8 +14,8 @@ export interface Said {
 	set: string[];
 	seeds: number[] | undefined;
 	processes: number | undefined;
-	/** ANY_CLASS: of no class any more. */
-	class: string | undefined;
+	/** null: of any class. */
+	class: string | null | undefined;
 	rule: ImportRule | undefined;
 	every: string | undefined;
 	cron: string | undefined;
@@ -61,11 +58,11 @@ export function ruleFrom(said: Said, before: Partial<RefreshSpec>, models: Model
 		: given({ every: before.every, cron: before.cron, timezone: zone ?? (before.cron && before.timezone) });
 	const gate = { ...before.gate, ...given({ metric, tolerance, margin }) } as Gate;
 	const { every: _every, cron: _cron, timezone: _zone, processes, class: classBefore, ...others } = before;
-	const machineClass = said.class ?? classBefore;
+	const machineClass = said.class === undefined ? classBefore : (said.class ?? undefined);
 	return {
 		...others,
 		...given({ ...plain, processes: said.processes ?? (isOther ? undefined : processes) }),
-		class: machineClass === ANY_CLASS ? undefined : machineClass,
+		class: machineClass,
 		...{ feed, model, params, gate },
 		...given({ rule: rule ?? (before.rule as ImportRule | undefined) }),
 		...(keep !== undefined && { keep: { refreshes: keep } }),
@@ -89,7 +86,7 @@ export function sayRule({ deployment, spec, newInteractions, nextAt, last }: Ref
 		["seeds", seeds.join(", ")],
 		[
 			"machines",
-			`${spec.class ? `of class ${spec.class}` : ANY_CLASS}${processes > 1 ? `, ${processes} processes a run` : ""}`,
+			`${spec.class ? `of class ${spec.class}` : "any"}${processes > 1 ? `, ${processes} processes a run` : ""}`,
 		],
 		["split", kind],
 		[

@@ -178,7 +178,8 @@ export function ruleSentence(spec: RefreshSpec, title: string): string {
 		tolerance === 0 ? "at least that of what is served" : `within ${percentOf(tolerance)} of what is served`;
 	const popular = margin === 0 ? "not below popularity" : `${percentOf(margin)} above popularity`;
 	const seeds = spec.seeds.length > 1 ? `, ${spec.seeds.length} seeds` : "";
-	const machines = spec.class === undefined ? "" : ` on machines of class ${spec.class}`;
+	const processes = (spec.processes ?? 1) > 1 ? ` by ${spec.processes} processes a run` : "";
+	const machines = spec.class === undefined ? processes : `${processes} on machines of class ${spec.class}`;
 	const enough = spec.minNew > 1 ? `, once ${count(spec.minNew)} interactions are new` : "";
 	const gate = `${metricTitle(`.${metric}`)} is ${served} and ${popular}`;
 	const refit = spec.refit ? "; it is refit on all data first" : "";

@@ -151,7 +151,7 @@ async function untilReady(url: string, services: Service[]): Promise<void> {
 			isLoading = missing.every(([, check]) => check.status === "loading");
 			last = missing.map(([name]) => name).join(", ");
 		} catch {
-			// not listening yet
+			isLoading = false; // not listening yet, or no more
 		}
 	}
 	// What is deployed may be large; it goes on being loaded, and all the rest can be used.

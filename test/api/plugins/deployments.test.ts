@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startPostgres } from "../../../services/supervisor/src/postgres/embedded.js";
 import { startApi, type TestApi } from "../../support/api.js";
-import { startFakeRecommender, WORLD } from "../../support/fake-recommender.js";
+import { type FakeRecommender, startFakeRecommender, WORLD } from "../../support/fake-recommender.js";
 import { removeHomesIn } from "../../support/homes.js";
 import { until } from "../../support/processes.js";
 
@@ -126,24 +126,26 @@ test("a process that starts while its recommender hangs, and loses it then, answ
 	await once(hanging.listen(0, "127.0.0.1"), "listening");
 	const address = `127.0.0.1:${(hanging.address() as AddressInfo).port}`;
 	const shared = { DATABASE_URL: first.app.config.databaseUrl, RECOMMENDER_ADDRESS: address, TIMING_SCALE: "10" };
+	let second: TestApi | null = null;
+	let recommender: FakeRecommender | null = null;
 	try {
 		const { runs } = await first.experiment(["SUCCEEDED"]);
 		await first.call("PUT", "/deployments/default", { checkpoint: await first.checkpoint(runs[0] as string) });
-		const second = await startApi(shared);
+		second = await startApi(shared);
+		const ask = second.call;
 		// It reads the catalogue for those who ask, and what is deployed has been read again meanwhile.
-		const asked = second.call("GET", "/users/somebody/recommendations");
+		const asked = ask("GET", "/users/somebody/recommendations");
 		await until("it is connected", () => held.size > 0, 30);
 		await sleep(1_500);
 		hanging.close();
 		for (const socket of held) socket.destroy();
 		expect((await asked).status).toBe(503);
-		const recommender = await startFakeRecommender(address);
-		const answered = async () => (await second.call("GET", "/users/somebody/recommendations")).status === 200;
-		await until("it answers", answered, 20).finally(async () => {
-			await second.close();
-			await recommender.close();
-		});
+		recommender = await startFakeRecommender(address);
+		await until("it answers", async () => (await ask("GET", "/users/somebody/recommendations")).status === 200, 20);
 	} finally {
+		hanging.close();
+		await second?.close();
+		await recommender?.close();
 		await first.close();
 	}
 }, 120_000);

@@ -1,4 +1,5 @@
 import { jest } from "@jest/globals";
+import { digest } from "../../../services/api/src/http/digest.js";
 import { startApi, type TestApi } from "../../support/api.js";
 import { refusal } from "../../support/grpc-server.js";
 import { until } from "../../support/processes.js";
@@ -42,26 +43,59 @@ test("/readyz is degraded, not down, while people still get their recommendation
 	expect([status, body.status, body.checks.trainer.status]).toEqual([200, "degraded", "down"]);
 });
 
-test("/readyz of a process that starts waits until what is deployed is loaded, or refused", async () => {
-	const { runs } = await api.experiment(["SUCCEEDED"]);
-	await api.call("PUT", "/deployments/default", { checkpoint: await api.checkpoint(runs[0] as string) });
-	const shared = { DATABASE_URL: api.app.config.databaseUrl, RECOMMENDER_ADDRESS: api.recommender.address };
+describe("/readyz of a process that starts", () => {
+	let shared: Record<string, string>;
 	const isReady = (one: TestApi) => async () => (await one.call("GET", "/readyz")).status === 200;
-	api.recommender.warmTakes = 1_500;
-	const loading = await startApi({ ...shared, TIMING_SCALE: "5" });
-	try {
-		const { status, body } = await loading.call("GET", "/readyz");
-		expect([status, body.status]).toEqual([503, "down"]);
-		expect(body.checks.recommender).toEqual({ status: "loading", detail: "what is deployed" });
-		await until("it is loaded", isReady(loading), 30);
-		expect((await loading.call("GET", "/users/somebody/recommendations")).status).toBe(200);
-	} finally {
-		await loading.close();
-	}
-	api.recommender.warmTakes = 0;
-	api.recommender.refuse = refusal("DATA_LOSS", "checkpoint_corrupt", "its bytes are others");
-	const refused = await startApi({ ...shared, TIMING_SCALE: "5" });
-	await until("it has been refused", isReady(refused), 30).finally(() => refused.close());
+	beforeEach(async () => {
+		const { runs } = await api.experiment(["SUCCEEDED"]);
+		await api.call("PUT", "/deployments/default", { checkpoint: await api.checkpoint(runs[0] as string) });
+		const { address } = api.recommender;
+		shared = { DATABASE_URL: api.app.config.databaseUrl, RECOMMENDER_ADDRESS: address, TIMING_SCALE: "5" };
+	});
+
+	test("waits until what is deployed is loaded", async () => {
+		let release = () => {};
+		api.recommender.warmHeld = new Promise((resolve) => {
+			release = resolve;
+		});
+		const starting = await startApi(shared);
+		try {
+			const { status, body } = await starting.call("GET", "/readyz");
+			expect([status, body.status]).toEqual([503, "down"]);
+			expect(body.checks.recommender).toEqual({ status: "loading", detail: "what is deployed" });
+			release();
+			await until("it is loaded", isReady(starting), 30);
+			expect((await starting.call("GET", "/users/somebody/recommendations")).status).toBe(200);
+		} finally {
+			release();
+			await starting.close();
+		}
+	});
+
+	test("does not wait for what cannot be loaded", async () => {
+		api.recommender.refuse = refusal("DATA_LOSS", "checkpoint_corrupt", "its bytes are others");
+		const before = api.recommender.requests.warm.length;
+		const starting = await startApi(shared);
+		await until("it has been refused", isReady(starting), 30).finally(() => starting.close());
+		expect(api.recommender.requests.warm.length).toBeGreaterThan(before);
+	});
+
+	test("nor for one of several recommenders that is away, though it is the one to load it", async () => {
+		const { checkpoint } = await api.app.prisma.deployment.findFirstOrThrow({ include: { checkpoint: true } });
+		const weight = (address: string) => digest([checkpoint.key, address]);
+		const closed = Array.from({ length: 50 }, (_, index) => `127.0.0.1:${index + 1}`);
+		const first = closed.find((address) => weight(address) > weight(api.recommender.address)) as string;
+		const both = { ...shared, RECOMMENDER_ADDRESS: `${first},${api.recommender.address}`, RECOMMENDER_REPLICAS: "1" };
+		const starting = await startApi(both);
+		await until("it answers by the other", isReady(starting), 30).finally(() => starting.close());
+	});
+
+	test("says down, and not ok, while it does not know what is deployed", async () => {
+		const { deployments } = api.app;
+		Object.defineProperty(deployments, "areKnown", { value: false });
+		const { status, body } = await api.call("GET", "/readyz");
+		expect([status, body.status, body.checks.database.status]).toEqual([503, "down", "ok"]);
+	});
 });
 
 test("/metrics counts requests by route, jobs by state, and times recommendations", async () => {

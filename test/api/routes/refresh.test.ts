@@ -136,19 +136,24 @@ test.each<[object, number, string]>([
 });
 
 test("a rule names the class of machines and the processes of its runs; a class that nobody is of is refused", async () => {
-	const { rule } = await withRule({ class: "gpu", processes: 2 });
+	const { name, rule } = await withRule({ class: "gpu", processes: 2 });
 	expect(rule.spec).toMatchObject({ class: "gpu", processes: 2 });
 	const machine = { name: "a", class: "gpu", slots: 1, memoryBytes: 1, instance: randomUUID() };
 	await api.app.prisma.machine.create({ data: { ...machine, devices: [], versions: {} } });
 	await withRule({ class: "gpu" });
 	const { status, body } = await call("PUT", "/deployments/elsewhere/refresh", { ...RULE, class: "tpu" });
 	expect([status, body.code, body.errors[0].pointer]).toEqual([422, "unknown_class", "/class"]);
+	// Of a rule that has it the class may be gone, and one process is what there is without a word.
+	await api.app.prisma.machine.updateMany({ data: { class: "cpu" } });
+	const paused = await call("PUT", `/deployments/${name}/refresh`, { ...rule.spec, processes: 1, paused: true });
+	expect([paused.status, paused.body.spec]).toEqual([200, { ...rule.spec, processes: undefined, paused: true }]);
 	await api.app.prisma.machine.deleteMany();
 	const { find } = api.app.catalogue;
 	api.app.catalogue.find = async (...asked) => ({ ...(await find(...asked)), capabilities: [] });
-	const alone = await call("PUT", "/deployments/elsewhere/refresh", { ...RULE, processes: 2 });
+	const alone = await call("PUT", "/deployments/elsewhere/refresh", { ...RULE, processes: 2 }).finally(() => {
+		api.app.catalogue.find = find;
+	});
 	expect([alone.status, alone.body.errors[0].pointer]).toEqual([422, "/processes"]);
-	api.app.catalogue.find = find;
 });
 
 test("a strong split needs a model that folds in", async () => {

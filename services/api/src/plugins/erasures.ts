@@ -124,7 +124,9 @@ export default fp(
 				const known = rows.get(users);
 				if (known?.asked === asked) return known.found;
 				const found = findRows(sources, users);
-				rows.set(users, { asked, found });
+				const kept = { asked, found };
+				rows.set(users, kept);
+				found.catch(() => rows.get(users) === kept && rows.delete(users));
 				return found;
 			},
 			async record(tx, feed, user) {

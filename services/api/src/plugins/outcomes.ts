@@ -112,7 +112,7 @@ export default fp(
 		let writing: Promise<void> = Promise.resolve();
 		/** One at a time: of two, the later would not know of what the earlier has found erased. */
 		function flush(): Promise<void> {
-			writing = writing.then(write);
+			writing = writing.catch(() => undefined).then(write);
 			return writing;
 		}
 

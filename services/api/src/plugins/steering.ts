@@ -153,12 +153,11 @@ export default fp(
 				if (found.checkpointId === deployed.checkpoint.id)
 					return Promise.resolve({ weights: found.interests, dropped: [] });
 				const key = `${keyOf(deployed.name, user)} ${deployed.ref.sha256} ${found.updatedAt.getTime()}`;
-				let matching = matched.get(key);
-				if (!matching) {
-					matching = match(deployed, found);
-					matched.set(key, matching);
-					matching.catch(() => matched.delete(key));
-				}
+				const known = matched.get(key);
+				if (known) return known;
+				const matching = match(deployed, found);
+				matched.set(key, matching);
+				matching.catch(() => matched.get(key) === matching && matched.delete(key));
 				return matching;
 			},
 			get,

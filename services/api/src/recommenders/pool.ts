@@ -46,9 +46,13 @@ export class Pool {
 		for (const endpoint of this.byAddress.values()) endpoint.keep(this.deployed);
 	}
 
-	/** Somebody has loaded each of those that are deployed, or has said that they cannot. */
+	/** Each of those that are deployed has been loaded by one of those that share it, or could not be; where all these are away, others load it when asked. */
 	get isPrepared(): boolean {
-		return [...this.deployed.keys()].every((key) => this.endpoints.some((endpoint) => endpoint.hasTried(key)));
+		if (!this.endpoints.some(({ isUp }) => isUp)) return false;
+		return [...this.deployed.keys()].every((key) => {
+			const there = this.sharing(key).filter(({ isUp }) => isUp);
+			return there.length === 0 || there.some((endpoint) => endpoint.hasTried(key));
+		});
 	}
 
 	/** Asks everybody whether they are there; who is loads what it lacks. */

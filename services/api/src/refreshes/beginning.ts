@@ -76,13 +76,16 @@ export const openOf = (tx: Transaction, deploymentName: string) =>
 /** After a failure it waits a minute, and twice as long after each further one in a row, up to a day. */
 async function isResting(tx: Transaction, deploymentName: string, { spec }: Rule): Promise<boolean> {
 	const recipe = recipeOf(spec);
+	// On other machines it may go better.
+	const machines = (one: unknown) => (one as RefreshSpec).class;
 	const latest = await tx.refresh.findMany({
 		where: { deploymentName },
 		orderBy: [{ createdAt: "desc" }, { id: "desc" }],
 		include: { job: true },
 		take: MOST_FAILURES,
 	});
-	const hasFailed = (one: (typeof latest)[number]) => one.job.state === "FAILED" && one.recipe === recipe;
+	const hasFailed = (one: (typeof latest)[number]) =>
+		one.job.state === "FAILED" && one.recipe === recipe && machines(one.spec) === machines(spec);
 	const first = latest.findIndex((one) => !hasFailed(one));
 	const failures = first < 0 ? latest.length : first;
 	if (failures === 0) return false;

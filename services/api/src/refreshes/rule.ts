@@ -102,8 +102,12 @@ export const RefreshSpec = Type.Object(
 );
 export type RefreshSpec = Static<typeof RefreshSpec>;
 
-/** The whole rule. Throws where a field does not fit, and names it. */
-export async function specOf(app: FastifyInstance, request: Static<typeof NewRefreshRule>): Promise<RefreshSpec> {
+/** The whole rule, in place of `before`. Throws where a field does not fit, and names it. */
+export async function specOf(
+	app: FastifyInstance,
+	request: Static<typeof NewRefreshRule>,
+	before: RefreshSpec | null,
+): Promise<RefreshSpec> {
 	const { rule = { split: { kind: "temporal" } }, params = {}, ...given } = request;
 	if (rule.columns) throw wrong("/rule/columns", "not_allowed", "are known of a snapshot");
 	const whole = completeRule(rule, ["interactions"]);
@@ -116,16 +120,17 @@ export async function specOf(app: FastifyInstance, request: Static<typeof NewRef
 			{ pointer: "/model", code: "fold_in_unsupported", message },
 		]);
 	}
-	if (given.class !== undefined) await requireClass(app, given.class);
-	const { processes } = given;
+	// A rule whose machines are gone can still be paused.
+	if (given.class !== undefined && given.class !== before?.class) await requireClass(app, given.class);
+	const { processes = 1 } = given;
 	await expand(app.catalogue, [{ model: given.model, params, processes }], given.seeds).catch((error) => {
 		if (!(error instanceof ApiError)) throw error;
 		const bare = (text: string) => text.replace("/models/0/", "/");
 		const named = error.problems.map((problem) => ({ ...problem, pointer: bare(problem.pointer) }));
 		throw new ApiError(error.code, bare(error.message), named, error.retryAfterSeconds);
 	});
-	const { every: _every, cron: _cron, timezone: _timezone, ...others } = given;
-	return { ...others, params, rule: whole, ...schedule };
+	const { every: _every, cron: _cron, timezone: _timezone, processes: _processes, ...others } = given;
+	return { ...others, ...(processes > 1 && { processes }), params, rule: whole, ...schedule };
 }
 
 type Ticks = Pick<RefreshSpec, "every" | "cron" | "timezone">;

@@ -13,9 +13,14 @@ const Ready = Type.Object(
 );
 
 const routes: FastifyPluginAsyncTypebox = async (app) => {
-	/** What is deployed was ready to be answered from. From then on it stays so: what is switched to is loaded before. */
+	/**
+	 * What is deployed was ready to be answered from. From then on it stays so: what is switched to is loaded before. One that takes longer
+	 * than loading may does not hold up the others.
+	 */
 	let hasBegun = false;
+	const latest = Date.now() + app.config.timings.warmCall;
 	async function begins(): Promise<boolean> {
+		if (Date.now() > latest) return true;
 		const all = app.deployments.all().map((deployed) => app.serving.of(deployed));
 		const isRead = await withDeadline(Promise.allSettled(all), CHECK_MS, "late").then(
 			() => true,
@@ -44,7 +49,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			config: { access: "open" },
 			schema: {
 				operationId: "getReadiness",
-				summary: "Everything it needs answers; degraded where people still get their recommendations",
+				summary:
+					"Everything it needs answers; degraded where people still get their recommendations, down while one that starts loads what is deployed",
 				tags: ["health"],
 				response: { 200: Ready, 503: Ready },
 			},
@@ -75,7 +81,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const isWhole = Object.values(checks).every((one) => one.status === "ok");
 			// Whoever sends people here goes on doing so while they are answered.
 			const answersPeople = recommender.status === "ok" && app.deployments.areKnown;
-			const status = isWhole ? "ok" : answersPeople ? "degraded" : "down";
+			const status = !answersPeople ? "down" : isWhole ? "ok" : "degraded";
 			return reply.code(status === "down" ? 503 : 200).send({ status, checks });
 		},
 	);

@@ -73,7 +73,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 					{ pointer: "/feed", code: "not_allowed", message: "is not known" },
 				]);
 			}
-			const whole = await specOf(app, request.body);
+			const before = await prisma.refreshRule.findUnique({ where: { deploymentName: name } });
+			const whole = await specOf(app, request.body, (before?.spec ?? null) as RefreshSpec | null);
 			const spec = whole as unknown as Prisma.InputJsonObject;
 			const rule = { feedId: feed.id, spec, paused: whole.paused, updatedAt: new Date() };
 			const stored = prisma.refreshRule.upsert({

@@ -110,7 +110,7 @@ export const train = (line: Argv) =>
 				const dataset = await findDataset(api, options.on);
 				const name = options.name && { name: options.name };
 				const refit = options.refit && { refit: true };
-				const machineClass = options.class !== undefined && { class: options.class };
+				const machineClass = typeof options.class === "string" && { class: options.class };
 				const protocol = options.metrics && { protocol: { metrics: options.metrics } };
 				const body = {
 					...name,

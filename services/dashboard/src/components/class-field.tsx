@@ -11,12 +11,14 @@ interface Props {
 /** Which machines may take the runs. With one class there is nothing to choose. */
 export function ClassField({ value, onChange, error }: Props) {
 	const { classes = [] } = useMachines().data ?? {};
-	if (classes.length < 2) return null;
+	// One that is gone is shown where it is asked for, so that it can be let go.
+	const all = value === null || classes.includes(value) ? classes : [...classes, value];
+	if (classes.length < 2 && value === null) return null;
 	return (
 		<Select
 			label="Machines"
 			placeholder="any"
-			data={classes.map((name) => ({ value: name, label: `of class ${name}` }))}
+			data={all.map((name) => ({ value: name, label: `of class ${name}` }))}
 			value={value}
 			onChange={onChange}
 			clearable
