@@ -1,6 +1,6 @@
 // npm run bench -- outcomes: what recording answers costs where they are looked up in lists. The same questions with and without
 // `record=false`, in turns, to one running Valence on the generated sample; the database is on the same machine.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -11,13 +11,12 @@ import { atEnd, runBench, stopping } from "./http/ends.js";
 import { median } from "./http/figures.js";
 import { Generator } from "./http/generator.js";
 import { deployTrained, listsAreWarm, startOurs, takePlace } from "./http/ours.js";
+import { processorMs } from "./http/processor-time.js";
 import { tell } from "./http/table.js";
 
 const N = 20;
 const MOST_USERS = 200;
 const CLIENTS = 32;
-/** Of the times in /proc. */
-const TICK_MS = 10;
 
 async function main(rounds: number, requests: number, out: string | null): Promise<void> {
 	const place = takePlace(null);
@@ -78,12 +77,6 @@ async function main(rounds: number, requests: number, out: string | null): Promi
 		"",
 	].join("\n");
 	tell(table, out);
-}
-
-/** That the process has taken so far, of all its threads: what else the machine does lengthens it little. Linux only. */
-function processorMs(pid: number): number {
-	const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-	return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
 await runBench(async () => {

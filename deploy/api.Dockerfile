@@ -19,7 +19,7 @@ RUN cd proto && ../node_modules/.bin/buf generate \
  && cd .. && PRISMA_SCHEMA_ENGINE_BINARY=/usr/local/bin/node node_modules/.bin/prisma generate \
  && node clients/typescript/scripts/generate.mjs \
  && node_modules/.bin/tsc -p clients/typescript/tsconfig.build.json \
- && node_modules/.bin/tsc -p services/api/tsconfig.build.json \
+ && npm run build -w services/api \
  && npm run build -w services/dashboard \
  && npm prune --omit=dev -w services/api --include-workspace-root
 

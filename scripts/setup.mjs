@@ -38,15 +38,14 @@ const SOURCES = /\.(ts|tsx|css|html|json|svg|proto|prisma|py|mjs|yaml|jinja)$/;
 const built = (service) => ({
 	name: service,
 	inputs: [
-		`services/${service}/src`,
-		`services/${service}/tsconfig.build.json`,
+		...["src", "scripts", "package.json", "tsconfig.build.json"].map((name) => `services/${service}/${name}`),
 		"tsconfig.base.json",
 		"package-lock.json",
 	],
 	outputs: [`services/${service}/dist`],
 	run: async () => {
 		rmSync(join(ROOT, `services/${service}/dist`), { recursive: true, force: true });
-		await run(bin("tsc"), ["-p", `services/${service}/tsconfig.build.json`]);
+		await run("npm", ["run", "build", "-w", `services/${service}`, "--silent"]);
 	},
 });
 

@@ -219,6 +219,7 @@ const row = async (...steps) => {
 	for (const work of steps) await work();
 };
 
+const base = await baseCommit();
 const types = (project, check) => () => step(`types of ${project}`, () => check().then(() => undefined));
 const tsc = (project) => types(project, () => run(bin("tsc"), ["--noEmit", "-p", `${project}/tsconfig.json`]));
 const mypy = (project) => types(project, () => run(join(VENV, "mypy"), [], { cwd: join(ROOT, project) }));
@@ -233,7 +234,6 @@ await Promise.all([
 		() => step("lint proto", () => run(bin("buf"), ["lint"], { cwd: join(ROOT, "proto") }).then(() => undefined)),
 		() =>
 			step("breaking changes of proto", async () => {
-				const base = await breakingBase();
 				console.log(`  compared with ${base}`);
 				await run(bin("buf"), ["breaking", "--against", `../.git#ref=${base},subdir=proto`], {
 					cwd: join(ROOT, "proto"),
@@ -260,17 +260,32 @@ await Promise.all([
 
 const EMBEDDED = "the embedded PostgreSQL";
 const SERVICES = "PostgreSQL and Redis services";
-const FOLDERS = {
-	[EMBEDDED]: ["test/api", "test/failure", "test/cli test/clients"],
-	[SERVICES]: ["test/api", "test/failure"],
+/** What asks about the queue itself, its servers and its workers (ADR 0007). All other files run once. */
+const QUEUED = {
+	"test/api": [
+		"test/api/(jobs|experiments|refreshes)/",
+		"test/api/plugins/(jobs|queue|removals)",
+		"test/api/routes/(datasets|experiments|machines|refresh|searches|system)",
+		"test/api/(rate-limits|process)",
+	],
+	"test/failure": ["test/failure/(cancel|chaos|commit-cut|machines|queue|refresh|restart|two-hosts|worker)"],
 };
-const anyOn = (title) => FOLDERS[title].some((folder) => wanted(`${folder} on ${title}`));
+const missing = [!(await answers(5432)) && "PostgreSQL on 5432", !(await answers(6379)) && "Redis on 6379"].filter(
+	Boolean,
+);
+/** The services' PostgreSQL is the older one: what it takes, the embedded one takes. Where they are missing, the embedded one has to do. */
+const FOLDERS = {
+	[EMBEDDED]: {
+		"test/api": missing.length > 0 ? ["test/api"] : QUEUED["test/api"],
+		"test/failure": ["test/failure"],
+		"test/cli test/clients": ["test/cli", "test/clients"],
+	},
+	[SERVICES]: { "test/api": ["test/api"], "test/failure": QUEUED["test/failure"] },
+};
+const anyOn = (title) => Object.keys(FOLDERS[title]).some((name) => wanted(`${name} on ${title}`));
 const served = new Map();
 if (anyOn(EMBEDDED)) served.set(EMBEDDED, { name: "embedded", ...(await embedded()) });
 if (anyOn(SERVICES)) {
-	const missing = [!(await answers(5432)) && "PostgreSQL on 5432", !(await answers(6379)) && "Redis on 6379"].filter(
-		Boolean,
-	);
 	if (missing.length > 0) {
 		loud.push(`NOT RUN on PostgreSQL and Redis servers: ${missing.join(" and ")} does not answer`);
 		if (CI) failed += 1;
@@ -282,16 +297,17 @@ if (anyOn(SERVICES)) {
 		served.set(SERVICES, { name: "services", env, end: () => dropPrepared(env.VALENCE_TEST_POSTGRES) });
 	}
 }
-const on = (folder, title) => async () => {
-	const name = `${folder} on ${title}`;
-	found ||= wanted(name); // also where it cannot run, which has been said
-	const backend = served.get(title);
-	if (!backend) return;
-	const report = `${backend.name}-${folder.replaceAll(/\W/g, "-")}`;
-	// What all stacks of a server begin with is made by the first of them.
-	const env = { ...backend.env, VALENCE_TEST_PREPARED: reports };
-	await step(name, () => jest(report, folder.split(" "), env));
-};
+const everyOn = (title) =>
+	Object.entries(FOLDERS[title]).map(([files, paths]) => async () => {
+		const name = `${files} on ${title}`;
+		found ||= wanted(name); // also where it cannot run, which has been said
+		const backend = served.get(title);
+		if (!backend) return;
+		const report = `${backend.name}-${files.replaceAll(/\W/g, "-")}`;
+		// What all stacks of a server begin with is made by the first of them.
+		const env = { ...backend.env, VALENCE_TEST_PREPARED: reports };
+		await step(name, () => jest(report, paths, env));
+	});
 /** What needs neither database nor queue of ours. In one step: the last file of each would leave a core idle. */
 const ALONE = ["supervisor", "guides", "bench", "contract", "dashboard", "deploy"];
 try {
@@ -303,14 +319,11 @@ try {
 				jest(
 					"alone",
 					ALONE.map((folder) => `test/${folder}/`),
-					{},
+					{ VALENCE_TEST_BASE: base },
 				),
 			),
-		on("test/api", EMBEDDED),
-		on("test/api", SERVICES),
-		on("test/failure", EMBEDDED),
-		on("test/failure", SERVICES),
-		on("test/cli test/clients", EMBEDDED),
+		...everyOn(EMBEDDED),
+		...everyOn(SERVICES),
 		endToEnd,
 	);
 } finally {
@@ -322,7 +335,7 @@ try {
 finish();
 
 /** The last release, else the commit before, else the present one (a first commit breaks nothing). */
-async function breakingBase() {
+async function baseCommit() {
 	const git = (...args) => run("git", args, { quiet: true }).then((out) => out.trim());
 	return (
 		(await git("describe", "--tags", "--abbrev=0").catch(() => "")) ||

@@ -196,6 +196,22 @@ describe("configuration", () => {
 		expect(machineNameOf(host)).toBe(name);
 		expect(name).toMatch(new RegExp(MACHINE_NAME));
 	});
+	test.each([
+		["API_KEYS", ["", KEY, `${KEY}, ${KEY}x`], [",", " , ", `${KEY} ${KEY}`, `${KEY}ü`, "short"]],
+		["ALLOWED_HOSTS", ["shop.example", "10.0.0.7,::1"], ["https://shop.example", "shop.example:443", "a b"]],
+		["QUEUE_PREFIX", ["valence", "_a1", "a".repeat(40)], ["1a", "A", "a-b", "a".repeat(41)]],
+		["MACHINE_CLASS", ["cpu", "gpu-a100"], ["any", "Any", "a_b"]],
+		["TRAINER_ADDRESS", ["trainer:50051", "[::1]:1"], ["trainer", "trainer:0", "trainer:65536", "http://trainer:1"]],
+	])("%s is what whoever uses it can take", (name, good, bad) => {
+		for (const value of good) expect(() => readConfig({ ...base, [name]: value })).not.toThrow();
+		for (const value of bad)
+			expect(() => readConfig({ ...base, [name]: value })).toThrow(new RegExp(`^${name} must be `));
+	});
+	test("an address of a collector of traces is one", () => {
+		const at = (OTEL_EXPORTER_OTLP_ENDPOINT: string) => readConfig({ ...base, OTEL_EXPORTER_OTLP_ENDPOINT }).traces;
+		expect(at("http://collector:4318")).toBe(true);
+		expect(() => at("notaurl")).toThrow(/^OTEL_EXPORTER_OTLP_ENDPOINT must be /);
+	});
 	test("a short key is refused without being shown", () => {
 		expect(() => readConfig({ ...base, API_KEYS: "secret" })).toThrow(/^API_KEYS (?!.*secret)/);
 	});

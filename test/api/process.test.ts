@@ -1,6 +1,7 @@
 // The processes as their supervisor sees them: what ends them, and what they say before.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import pg from "pg";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { createDatabase, type Database } from "../support/database.js";
 import { until } from "../support/processes.js";
@@ -76,4 +77,73 @@ it("the api writes one line a request, without the ids in it", async () => {
 	]);
 	for (const { req, ms } of requests) expect([req.id, ms]).toEqual([expect.any(String), expect.any(Number)]);
 	expect(said).not.toContain("private");
+});
+
+it("no line of the api's log holds the id of a person whose rows it takes and erases, also where the database refuses them", async () => {
+	const port = await freePort();
+	const child = start("server", { PORT: String(port), LOG_LEVEL: "info" });
+	let said = "";
+	for (const stream of [child.stdout, child.stderr])
+		stream?.on("data", (chunk) => {
+			said += chunk;
+		});
+	const base = `http://127.0.0.1:${port}`;
+	await until("it answers", () => fetch(`${base}/healthz`).catch(() => null), 30);
+	const person = "somebody-private@example.org";
+	const user = encodeURIComponent(person);
+	const ask = async (method: string, path: string, body?: unknown) => {
+		const headers = { "content-type": "application/json" };
+		const reply = await fetch(`${base}${path}`, {
+			method,
+			...(body !== undefined && { headers, body: JSON.stringify(body) }),
+		});
+		await reply.arrayBuffer();
+		return reply.status;
+	};
+	const rows = [
+		{ user: person, item: "i", id: `of ${person}` },
+		{ user: person, item: "j", at: "never" },
+	];
+	const asked: [string, string, number, unknown?][] = [
+		["PUT", "/feeds/private", 200],
+		["POST", "/feeds/private/interactions?results=true", 200, rows],
+		["POST", "/feeds/private/interactions", 400, rows.slice(1)],
+		["PUT", "/feeds/private/items", 200, { items: [{ item: "i", title: `Given by ${person}` }] }],
+		["GET", `/feeds/private/interactions?user=${user}`, 200],
+		["GET", `/feeds/private/users?user=${user}`, 200],
+		["GET", `/feeds/private/users/${user}`, 200],
+		["POST", "/feeds/private/interactions/remove", 200, { interactions: [{ user: person, item: "none" }] }],
+		["DELETE", `/feeds/private/users/${user}`, 200],
+		["DELETE", `/feeds/private/users/${user}`, 200],
+		["GET", `/feeds/private/users/${user}`, 404],
+	];
+	for (const [method, path, status, body] of asked)
+		expect([method, path, await ask(method, path, body)]).toEqual([method, path, status]);
+
+	// A database that fails may say with whom.
+	expect(await ask("POST", "/feeds/private/interactions", rows)).toBe(200);
+	const client = new pg.Client({ connectionString: database.url });
+	await client.connect();
+	await client.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		RAISE EXCEPTION 'nothing is to be done with %', coalesce(OLD.id, NEW.id);
+	END $$`);
+	await client.query(
+		"CREATE TRIGGER refuse BEFORE INSERT OR DELETE ON feed_users FOR EACH ROW EXECUTE FUNCTION refuse()",
+	);
+	await client.end();
+	expect(await ask("DELETE", `/feeds/private/users/${user}`)).toBe(500);
+	expect(await ask("POST", "/feeds/private/interactions", [{ user: `${person}.uk`, item: "i" }])).toBe(500);
+
+	const gone = once(child, "close");
+	child.kill("SIGTERM");
+	await gone;
+	const lines = said
+		.split("\n")
+		.filter(Boolean)
+		.map((line) => JSON.parse(line));
+	// Each of the requests is there, and what failed with them.
+	expect(lines.filter(({ req }) => req?.route?.startsWith("/feeds"))).toHaveLength(asked.length + 3);
+	expect(lines.filter(({ err }) => err)).toHaveLength(2);
+	expect(lines.filter(({ msg }) => msg === "a person was erased")).toHaveLength(2);
+	expect(said).not.toMatch(/private@|private%40|somebody/);
 });

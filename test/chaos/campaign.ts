@@ -70,7 +70,7 @@ export async function runCampaign({ backend, seconds, seed, faults, tell, signal
 	return outcome;
 }
 
-async function undisturbedRun({ url }: Battlefield) {
+export async function undisturbedRun({ url }: Pick<Battlefield, "url">) {
 	const api = connect(url);
 	const form = new FormData();
 	form.set("name", "a topic or two a user");

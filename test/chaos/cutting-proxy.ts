@@ -1,4 +1,5 @@
-// Between everything and PostgreSQL: can cut all connections, or each one right after a COMMIT whose answer is then lost.
+// Between everything and PostgreSQL: can cut all connections, or each one right after a COMMIT whose answer is then lost,
+// or let nothing through for a while.
 import { connect, createServer, type Socket } from "node:net";
 
 const COMMIT = Buffer.from("COMMIT");
@@ -7,6 +8,7 @@ export async function startCuttingProxy(databaseUrl: string) {
 	const target = new URL(databaseUrl);
 	const open = new Set<Socket>();
 	let isCutting = false;
+	let isFrozen = false;
 	let cuts = 0;
 	const server = createServer((client) => {
 		const database = connect(Number(target.port || 5432), target.hostname);
@@ -29,6 +31,7 @@ export async function startCuttingProxy(databaseUrl: string) {
 		});
 		for (const socket of [client, database]) {
 			open.add(socket);
+			if (isFrozen) socket.pause();
 			socket.on("close", end).on("error", end);
 		}
 	});
@@ -45,6 +48,11 @@ export async function startCuttingProxy(databaseUrl: string) {
 		cutAfterCommits(isOn: boolean) {
 			isCutting = isOn;
 			return cuts;
+		},
+		/** Connections stay, and are taken, but nothing passes. */
+		freeze(isOn: boolean) {
+			isFrozen = isOn;
+			for (const socket of open) isOn ? socket.pause() : socket.resume();
 		},
 		stop() {
 			server.close();

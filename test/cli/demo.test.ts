@@ -111,8 +111,15 @@ function expectLiving(output: string, { refreshes, person, newcomer, newItem, hi
 	expect([newcomer.knownBefore, newcomer.fresh]).toEqual([false, ["item-new"]]);
 	expect(newItem).toEqual({ rankBefore: null, rankAfter: expect.any(Number) });
 	expect(history).toMatchObject([
-		{ by: "refresh", refreshId: second.id, until: null, numbers: second.verdict, reason: second.verdict?.reason },
-		{ by: "refresh", refreshId: first.id, until: expect.any(String), numbers: first.verdict },
+		{
+			by: null,
+			cause: "refresh",
+			refreshId: second.id,
+			until: null,
+			numbers: second.verdict,
+			reason: second.verdict?.reason,
+		},
+		{ by: null, cause: "refresh", refreshId: first.id, until: expect.any(String), numbers: first.verdict },
 	]);
 }
 

@@ -1,53 +1,30 @@
-// Which part of a dataset a file is by its name, and what the dataset is called.
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+// Which files are meant by what is typed, and what the dataset is called.
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { filesOf, nameOf, type Role, roleOf } from "../../services/cli/src/file-roles.js";
+import { filesOf, nameOf, TABLE } from "../../services/cli/src/file-roles.js";
 import { ruleOf } from "../../services/cli/src/rule-options.js";
 
-it.each<[string, Role]>([
-	["ratings.csv", "interactions"],
-	["ml-1m.zip", "interactions"],
-	["amazon-books.zip", "interactions"],
-	["events.2024.jsonl.gz", "interactions"],
-	["ml.inter", "interactions"],
-	["ml.train.inter", "train"],
-	["ml.valid.inter.gz", "valid"],
-	["validation.parquet", "valid"],
-	["dev.tsv", "valid"],
-	["Test.csv", "test"],
-	["data_test_2.csv", "test"],
-	["ml.item", "items"],
-	["movies.dat", "items"],
-	["amazon-products.jsonl.gz", "items"],
-	["meta_Books.jsonl.gz", "items"],
-	["titles.csv", "items"],
-	["catalog.json", "items"],
-	["latest.csv", "interactions"],
-	["trainers.csv", "interactions"],
-	["itemised.csv", "interactions"],
-])("%s is %s", (name, role) => {
-	expect(roleOf(`/train/items/${name}`)).toBe(role);
-});
-
-it("takes a folder by the tables in it, and names the dataset after it", () => {
+it("takes of a folder what may hold a table, which of it the service says, and names the dataset after it", () => {
 	const folder = join(mkdtempSync(join(tmpdir(), "valence-files-")), "shop");
 	mkdirSync(folder);
 	expect(() => filesOf([folder])).toThrow("holds no table");
-	for (const name of ["shop.train.csv", "shop.test.csv", "items.csv.gz", "notes.md", ".hidden.csv"])
-		writeFileSync(join(folder, name), "");
+	const tables = ["all.zst", "items.csv.gz", "more.tab", "shop.test.csv", "shop.train.pq"];
+	for (const name of [...tables, "notes.md", ".hidden.csv", "cover.png"]) writeFileSync(join(folder, name), "");
 	const files = filesOf([folder]);
-	expect(files.map(({ path, role }) => [path.slice(folder.length + 1), role])).toEqual([
-		["items.csv.gz", "items"],
-		["shop.test.csv", "test"],
-		["shop.train.csv", "train"],
-	]);
+	expect(files).toEqual(tables.map((name) => ({ path: join(folder, name), role: "file" })));
 	expect(nameOf([folder], files)).toBe("shop");
-	for (const name of ["shop.inter.gz", "shop.item", "shop.topics.json"]) writeFileSync(join(folder, name), "");
-	expect(filesOf([folder]).map(({ path }) => path.slice(folder.length + 1))).toEqual(["shop.inter.gz", "shop.item"]);
-	const one = join(folder, "shop.train.csv");
+	const one = join(folder, "shop.train.pq");
 	expect(nameOf([one], filesOf([one]))).toBe("shop");
+	const items = { path: join(folder, "items.csv.gz"), role: "items" } as const;
+	expect(nameOf([items.path, one], [items, { path: one, role: "interactions" }])).toBe("shop");
 	expect(() => filesOf([join(folder, "gone.csv")])).toThrow("gone.csv is not there");
+});
+
+it("takes of a folder what is taken of an archive", () => {
+	const archive = readFileSync("services/trainer-py/trainer/data/importing/archive.py", "utf8");
+	const taken = /_TABLE = re\.compile\(\s*r"\(\?i\)(.+)"\s*\)/.exec(archive)?.[1];
+	expect(TABLE).toEqual(new RegExp(taken as string, "i"));
 });
 
 it.each([

@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { jest } from "@jest/globals";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { commandLine } from "../support/command-line.js";
-import { excelCsv, movieLensZip, pandasCsv, writeMovieLens } from "../support/exported-files.js";
+import { excelCsv, movieLensZip, pandasCsv, writeDumps, writeMovieLens } from "../support/exported-files.js";
 import { removeHomesIn } from "../support/homes.js";
 import { until } from "../support/processes.js";
 
@@ -57,6 +57,24 @@ test("five lines lead from a file to recommendations, and stop ends what start b
 	expect(published).toMatch(/users +80\n/);
 	expect(published).toContain("with a title");
 
+	// Unpacked, a published dump is what its archive is.
+	const unpacked = await valence("import", "ml-latest-small");
+	expect(unpacked.match(/(users|items|interactions) .*/g)).toEqual(imported.match(/(users|items|interactions) .*/g));
+	for (const name of ["links.csv", "tags.csv", "README.txt"])
+		expect(unpacked).toContain(`! ${name}: left out: by its name nothing of it is needed`);
+	writeDumps(cli.folder);
+	for (const name of ["hetrec2011-lastfm-2k", "steam"]) {
+		const { id, files, statistics } = JSON.parse(await valence("import", name, "--json"));
+		expect([name, statistics.users, statistics.titledItems]).toEqual([name, 60, statistics.items]);
+		expect(files.map((one: { name: string; role: string }) => `${one.name} ${one.role}`)).toEqual(
+			name === "steam"
+				? ["games.csv items", "games_metadata.json items", "recommendations.csv interactions"]
+				: ["artists.dat items", "user_artists.dat interactions"],
+		);
+		expect(statistics.taggedItems).toBe(name === "steam" ? statistics.items : 0);
+		expect(id).toBeDefined();
+	}
+
 	// Of Excel's, a lowest rating and a split by time ask for decimal commas and for days that come first.
 	for (const [path, rule] of [
 		[pandasCsv(cli.folder, 70), []],
@@ -78,7 +96,10 @@ test("five lines lead from a file to recommendations, and stop ends what start b
 	expect([unnamed.status, unnamed.stderr]).toEqual([1, expect.stringContaining("name it with --columns user=…")]);
 	expect(unnamed.stderr).not.toContain("in the rule");
 	const ragged = await refused(["user,item", "ann,tea", "bob"]);
-	expect([ragged.status, ragged.stderr]).toEqual([1, expect.stringContaining("ask for --skip-bad-rows\n")]);
+	expect([ragged.status, ragged.stderr]).toEqual([
+		1,
+		expect.stringContaining("mend them: --skip-bad-rows leaves out at most 1%"),
+	]);
 	const headless = await refused(["7,tea", "8,rye"], "--preview");
 	expect([headless.status, headless.stdout]).toEqual([1, expect.stringMatching(/1: --columns user=1,item=2; or add/)]);
 

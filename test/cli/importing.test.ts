@@ -2,8 +2,8 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Client, type Dataset, previewForm } from "@valence/client";
-import { formOf, untilImported } from "../../services/cli/src/importing.js";
+import { type Client, type Dataset, type Preview, type PreviewedFile, previewForm, roleIn } from "@valence/client";
+import { formOf, problemsOf, settled, untilImported } from "../../services/cli/src/importing.js";
 
 it("sends fields before files, which are whole", async () => {
 	const path = join(mkdtempSync(join(tmpdir(), "valence-files-")), "big.csv");
@@ -33,6 +33,90 @@ describe("a preview takes", () => {
 		]);
 		expect(await sent(magic, 65_535)).toEqual([["file", 65_535]]);
 	});
+});
+
+describe("of files of which nobody has said what they hold", () => {
+	const table = (file: string, role: PreviewedFile["role"], compression = ""): PreviewedFile => {
+		const dialect = {
+			format: "csv",
+			compression,
+			encoding: "utf-8",
+			separator: ",",
+			quote: "",
+			header: true,
+			firstLine: 2,
+		};
+		return { file, name: file, role, dialect: dialect as PreviewedFile["dialect"], columns: [], rows: [] };
+	};
+	const warning = (code: string, file: string) => ({ code, file, line: 0, column: "", message: "left out: say what" });
+	const seen: Preview = {
+		files: [
+			table("ratings.dat", "interactions"),
+			table("artists.dat", "items"),
+			table("one.zip", "items", "zip"),
+			table("ml.zip", "interactions", "zip"),
+			table("ml.zip", "items", "zip"),
+			table("long.zip", "items", "gzip+tar"),
+			table("test.parquet", "test"),
+		],
+		problems: [],
+		warnings: [
+			warning("not_needed", "tags.dat"),
+			warning("not_shown", "long.zip"),
+			warning("not_shown", "test.parquet"),
+			warning("left_out", "ml.zip"),
+		],
+	};
+
+	it.each([
+		["ratings.dat", "interactions"],
+		["artists.dat", "items"],
+		["tags.dat", null],
+		["test.parquet", "test"],
+		["one.zip", "items"],
+		// Its tables say themselves what they are, also those that are not shown.
+		["ml.zip", "interactions"],
+		["long.zip", "interactions"],
+		["unreadable.csv", "interactions"],
+	])("%s is sent as %s", (name, role) => {
+		expect(roleIn(seen, name)).toBe(role);
+	});
+
+	it("each is sent as the service sees it, what it does without is not sent, and what was said stays", async () => {
+		const folder = mkdtempSync(join(tmpdir(), "valence-files-"));
+		const path = (name: string) => join(folder, name);
+		for (const { file } of [...seen.files, { file: "tags.dat" }]) writeFileSync(path(file), "");
+		const asked: string[] = [];
+		const post = async (_: string, { body }: { body: FormData }) => {
+			asked.push(...body.keys());
+			return seen;
+		};
+		const files = [
+			{ path: path("artists.dat"), role: "file" },
+			{ path: path("tags.dat"), role: "file" },
+			{ path: path("ratings.dat"), role: "train" },
+		] as const;
+		expect(await settled({ post } as unknown as Client, {}, [...files])).toEqual([
+			{ path: path("artists.dat"), role: "items" },
+			{ path: path("ratings.dat"), role: "train" },
+		]);
+		expect(asked).toEqual(["file", "file", "train"]);
+	});
+
+	it("more than the service takes at once are refused before anything is sent", async () => {
+		const files = Array.from({ length: 21 }, (_, nth) => ({ path: `${nth}.csv`, role: "file" as const }));
+		await expect(settled({} as Client, {}, files)).rejects.toThrow(/^21 files are too many: .* pack them as a zip/);
+	});
+});
+
+it.each([
+	["a.csv", 1, "a.csv: no user column", "  a.csv:1: no user column"],
+	["a.csv", 3, "the id is empty", "  a.csv:3: the id is empty"],
+	["a.csv", 0, "not UTF-8", "  a.csv: not UTF-8"],
+	["a.pdf", 0, "a.pdf is a PDF document", "  a.pdf is a PDF document"],
+	["", 0, "/test is missing: parts are train and test", "  test is missing: parts are train and test"],
+])("names the place of what is wrong with %j, line %d, once", (file, line, message, told) => {
+	expect(problemsOf({ problems: [{ file, line, message }], problemsTotal: 1 })).toEqual([told]);
 });
 
 describe("a refused import", () => {

@@ -95,6 +95,15 @@ it("tests rows that stand against the same one in one family", async () => {
 	]);
 });
 
+it("says of a file in which rows against the same one were tested apart that they were", async () => {
+	const told = await withTests(serviceOf({}).api, results([...all.rows, row("sampled", 0.45, "published")]));
+	expect(markdownOf(told)).toContain("- Rows that stand against the same one are tested together: sign flips");
+	const apart = (told.pairs ?? []).map((pair, place) => ({ ...pair, comparison: `c${place}` }));
+	expect(markdownOf({ ...told, pairs: apart })).toMatch(
+		/- Each pair was tested by itself, by the rule of an earlier version: .*after Holm over its 1 tests/,
+	);
+});
+
 it("leaves out a row whose other half is not there, or has no run", async () => {
 	const { asked, api } = serviceOf({});
 	const empty = { ...row("published", 0.5), points: [{ chosen: {}, config: {}, runs: [], failures: [] }] };
@@ -137,9 +146,9 @@ it("writes what each pair says, and ranks nothing", async () => {
 	const text = markdownOf(told);
 	expect(text).toContain("| other | 0.9000 |");
 	expect(text).not.toMatch(/\*\*|<u>|No row is marked/);
-	expect(text).toContain("- shared, against published: Recall@20 -20.0 % (-30.0 % to -10.0 %), worse.");
+	expect(text).toContain("- shared, against published: Recall@20 −20.0 % (−30.0 to −10.0), worse.");
 	expect(text).toContain("sign flips over 5,551 users (10,000 draws), after Holm over their 1 tests.");
-	expect(latexOf(told)).toContain("% shared, against published: Recall@20 -20.0 %");
+	expect(latexOf(told)).toContain("% shared, against published: Recall@20 −20.0 %");
 	const [header, , shared, other] = csvOf(told).split("\r\n");
 	expect(header).toContain(
 		"row,model,against,runs,test.recall@20,test.recall@20 deviation,test.recall@20 difference,test.recall@20 p,test.recall@20 verdict,",
@@ -150,8 +159,8 @@ it("writes what each pair says, and ranks nothing", async () => {
 
 it.each([
 	[{ verdict: "undecided" as const }, "no difference is shown"],
-	[{ verdict: "undecided" as const, isUnsettled: true }, "other seeds may turn it round"],
+	[{ verdict: "undecided" as const, isUnsettled: true }, "of these runs, other seeds may turn it round"],
 ])("says of %j: %s", async (answer, words) => {
 	const text = markdownOf(await withTests(serviceOf(answer).api, all));
-	expect(text).toContain(`Recall@20 -20.0 % (-30.0 % to -10.0 %), ${words}.`);
+	expect(text).toContain(`Recall@20 −20.0 % (−30.0 to −10.0), ${words}.`);
 });

@@ -118,7 +118,7 @@ describe("a table", () => {
 			'A\\&B\\_1 50\\% \\{x\\} \\#1 \\textasciitilde{}\\textasciicircum{}\\textbackslash{} \\$ a|b *c* <d> "e", f & \\underline{0.2000 $\\pm$ 0.1414} \\\\',
 		);
 		expect(text).toContain("\\begin{tabular}{lr}");
-		expect(text).toMatch(/^% Protocol h1/);
+		expect(text).toMatch(/^% Needs \\usepackage\{booktabs\}\.\n% Protocol h1/);
 	});
 	it("in CSV: nothing that a spreadsheet takes for a formula", () => {
 		const names = ["=1+1", "+x", "-x", "@x", "x=1"].map((name) => row(name, point([run(1, -0.5)])));
@@ -143,6 +143,8 @@ describe("a table", () => {
 		];
 		const searched: RowResult = { ...a, setting: { kind: "searched", trials: 24 } };
 		const all = results([searched, { ...b, setting: { kind: "published", trials: null } }, c]);
+		const byHand = results([{ ...a, setting: { kind: "searched", trials: null } }, b]);
+		expect(markdownOf(byHand)).toContain("| A | **0.5000** | searched (not counted) |");
 		expect(markdownOf(all)).toContain("| Model | Recall@20 | setting | time a run | peak memory |");
 		for (const line of [
 			"| A | **0.5000** | searched (24) |",
@@ -178,6 +180,12 @@ describe("what was tested", () => {
 		expect(markdownOf(all)).toContain(
 			"after Holm over the 1 tests of EASE against every other row, as each against each",
 		);
+		const ofRuns = { ...all, tested: { ...tested, shown: [], ofRuns: ["test.recall@20"] } };
+		expect(markdownOf(ofRuns)).toContain("| EASE | **0.5000**† |");
+		expect(markdownOf(ofRuns)).toContain("- † The same of these runs alone, which other seeds may turn round.");
+		expect(latexOf(ofRuns)).toContain("EASE & \\textbf{0.5000}$^{\\dagger}$ \\\\");
+		expect(csvOf(ofRuns)).toContain(",0.5,,of these runs,,2,");
+		expect(markdownOf(all)).not.toContain("†");
 		const each = { ...all, tested: { ...tested, baseline: null } };
 		expect(markdownOf(each)).toContain("after Holm over the 1 tests of each row against each other;");
 	});
@@ -204,11 +212,21 @@ describe("testing the rows of a table", () => {
 		{ name: "recall", title: "Recall", better: "higher", ofUser: true },
 		...Array.from({ length: 40 }, (_, place) => ({ name: `m${place}`, title: "M", better: null, ofUser: true })),
 	];
-	const verdictOf = (verdict: PairDifference["verdict"]) => ({
+	const verdictOf = (verdict: PairDifference["verdict"], isUnsettled: boolean) => ({
 		...{ users: 9, family: 3, means: [] },
 		differences: [
 			{
-				...{ group: 1, baseline: 2, metric: "recall@20", difference: 0.1, verdict, won: 1, tied: 1, lost: 1 },
+				...{
+					group: 1,
+					baseline: 2,
+					metric: "recall@20",
+					difference: 0.1,
+					verdict,
+					isUnsettled,
+					won: 1,
+					tied: 1,
+					lost: 1,
+				},
 				...{ usersInterval: null, seedsInterval: null, effect: null, detectable: [] },
 			},
 		],
@@ -225,8 +243,8 @@ describe("testing the rows of a table", () => {
 		};
 		return { asked, api: { get, post } as unknown as Client };
 	}
-	const found = (verdict: PairDifference["verdict"]) => ({
-		...{ id: "c", state: "SUCCEEDED", draws: 10_000, result: verdictOf(verdict) },
+	const found = (verdict: PairDifference["verdict"], isUnsettled = false) => ({
+		...{ id: "c", state: "SUCCEEDED", draws: 10_000, result: verdictOf(verdict, isUnsettled) },
 	});
 
 	it("compares each with each, and marks what the service says is better", async () => {
@@ -234,6 +252,10 @@ describe("testing the rows of a table", () => {
 		expect((await withTests(api, three)).tested).toMatchObject({ baseline: null, shown: ["test.recall@20"] });
 		expect(asked).toMatchObject([{ metrics: ["recall@20"], groups: [{}, { name: `EASE${"!".repeat(95)}…` }, {}] }]);
 		expect(asked[0]).not.toHaveProperty("baseline");
+		const unsettled = found("undecided", true);
+		expect((await withTests(serviceOf(unsettled).api, three)).tested).toMatchObject({
+			...{ shown: [], ofRuns: ["test.recall@20"] },
+		});
 		const open = await withTests(serviceOf(found("undecided")).api, three);
 		expect(open.tested).toMatchObject({ shown: [], undecided: [] });
 	});

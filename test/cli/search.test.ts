@@ -52,12 +52,13 @@ describe("--space", () => {
 });
 
 it("asks for as many processes of each model", () => {
-	const known = [{ name: "valid", configSchema: { properties: {} } } as unknown as Model];
+	const known = [{ name: "valid", title: "VALID", configSchema: { properties: {} } } as unknown as Model];
 	expect(requestsOf(["valid"], known, { processes: 2 })).toEqual([{ model: "valid", processes: 2 }]);
 });
 
 it("searches the models that have a field of the space, and trains the others once", () => {
-	const model = (name: string, properties: object) => ({ name, configSchema: { properties } }) as unknown as Model;
+	const model = (name: string, properties: object) =>
+		({ name, title: name.toUpperCase(), configSchema: { properties } }) as unknown as Model;
 	const known = [model("valid", { k: { type: "integer" }, tau: { type: "number" } }), model("popularity", {})];
 	const search = { trials: 5, space: ["tau=0.1..1"], prune: "halving" as const };
 	expect(requestsOf(["valid", "popularity"], known, { set: ["k=4"], search })).toEqual([
@@ -119,7 +120,7 @@ test("a search is begun, shown with its trials, and its winner confirmed", async
 	expect(open).toMatch(/\n +1 +pruned +0\.9000 +0\.2000 /);
 	expect(open).toMatch(/\n +2 +complete +0\.3000 +0\.3000 /);
 	expect(open).toMatch(/\n +3 +failed +– +0\.3000 /);
-	expect(open).toContain("told from 10 complete trials on");
+	expect(open).toContain("told from 10 complete trials on; there are 2. The 1 that was pruned cannot be weighed");
 	expect(open).toContain("Trial 2 is the best so far: ");
 	const early = await valence("search", "--confirm");
 	expect([early.status, early.stderr]).toEqual([3, expect.stringContaining("not final")]);

@@ -1,6 +1,8 @@
 // Commands against the api with a fake trainer and recommender: what they find, print, refuse, and hand to programs.
+import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startApi, type TestApi } from "../support/api.js";
 import { commandLine } from "../support/command-line.js";
 import { until } from "../support/processes.js";
@@ -54,6 +56,46 @@ it("gives programs the API's own answers, and nothing else on standard output", 
 	expect(JSON.parse(refused.stderr.split("\n")[0] as string)).toMatchObject({ status: 409, code: "nothing_deployed" });
 });
 
+it("looks for the service of this checkout where it would be started", async () => {
+	const nobody = await cli.valence(["runs", "--context", "local"], { PORT: "1" });
+	expect([nobody.status, nobody.stderr]).toEqual([4, expect.stringContaining("http://127.0.0.1:1 (this checkout)")]);
+});
+
+describe("what is at work", () => {
+	const stateOf = async (of: string) =>
+		(await api.call("GET", of, undefined, { authorization: `Bearer ${KEY}` })).body.state;
+	it("goes on after a Ctrl-C, which says so, and ends by cancel", async () => {
+		const file = join(cli.folder, "slow.csv");
+		writeFileSync(file, "user,item\na,b\n");
+		const child = cli.begin(["import", file, "--name", "slow"], { VALENCE_URL: url, VALENCE_API_KEY: KEY });
+		let said = "";
+		child.stdout.on("data", (chunk) => {
+			said += chunk;
+		});
+		const { id } = await until("the import waits", () => api.app.prisma.dataset.findFirst({ where: { name: "slow" } }));
+		await until("its upload is told", () => said.includes("Upload"));
+		await sleep(1_000); // it asks again and again by now
+		child.kill("SIGINT");
+		expect((await once(child, "exit"))[0]).toBe(130);
+		expect(said).toContain("The service goes on; valence datasets shows how far it is");
+		expect(await stateOf(`/datasets/${id}`)).toBe("QUEUED");
+		const ended = await valence("cancel", "slow");
+		expect([ended.status, ended.stdout]).toEqual([0, expect.stringContaining(`import slow ${short(id)} ends`)]);
+		expect(await stateOf(`/datasets/${id}`)).toBe("CANCELLED");
+	});
+	it("is a run or a whole experiment, too; what is not is told", async () => {
+		const { id, runs: open } = await api.experiment(["QUEUED", "QUEUED"], { dataset });
+		const one = await valence("cancel", short(open[0]));
+		expect([one.status, one.stdout]).toEqual([0, expect.stringContaining(`run valid ${short(open[0])} ends`)]);
+		expect(await stateOf(`/runs/${open[0]}`)).toBe("CANCELLED");
+		expect((await valence("cancel", short(id))).stdout).toContain(`experiment an experiment ${short(id)} ends`);
+		expect(await stateOf(`/runs/${open[1]}`)).toBe("CANCELLED");
+		const nothing = await valence("cancel", "nothing-of-that-name");
+		expect([nothing.status, nothing.stderr]).toEqual([2, expect.stringContaining("nothing that is at work is called")]);
+		await api.call("DELETE", `/experiments/${id}`, undefined, { authorization: `Bearer ${KEY}` });
+	});
+});
+
 it("lists runs with what they came to", async () => {
 	const { stdout } = await valence("runs");
 	expect(stdout).toMatch(new RegExp(`${short(runs[1])} +valid +2 +dataset .{4} +succeeded +2 \\(best 2\\) +0\\.2100`));
@@ -87,6 +129,11 @@ it("finds things by short names, and says what there is when it does not", async
 	expect(await said("train", "vlid")).toEqual([
 		2,
 		expect.stringContaining("there is no model vlid; there are valid, popularity"),
+	]);
+	// By its title, however that is written.
+	expect(await said("train", "VALID", "--on", "nope")).toEqual([
+		2,
+		expect.stringContaining("there is no dataset nope"),
 	]);
 	expect(await said("train", "valid", "--set", "z=1")).toEqual([
 		2,
@@ -236,7 +283,7 @@ it("sends tables to a feed and waits until they are there", async () => {
 	const { stdout, status } = await importing;
 	expect(status).toBe(0);
 	expect(stdout).toContain(
-		"tables: 1,200 new, 34 known before, 1 left out, 2 of people erased since left out, 5 rows of items\n  train.csv:3: the id is empty\n  ! read as one table",
+		"tables: 1,200 new, 34 known before, 1 left out, 2 of people erased since left out, 5 rows of items\n  train.csv:3: the id is empty\n  ! t.zip: read as one table",
 	);
 	const { rule, files } = await api.app.prisma.feedImport.findUniqueOrThrow({ where: { id } });
 	expect(rule).toEqual({ columns: { files: { "train.csv": { user: 1 } } }, at: "2026-01-01", skipBadRows: true });
@@ -303,6 +350,11 @@ describe("what is deployed", () => {
 		expect([fold.status, fold.stdout]).toEqual([0, expect.stringContaining("Not known here: never heard of")]);
 		const nobody = await valence("recommend", "nobody");
 		expect([nobody.status, nobody.stderr]).toEqual([3, expect.stringMatching(/there is no user nobody .* there are /)]);
+		const forPrograms = await valence("recommend", "nobody", "--json");
+		expect(JSON.parse(forPrograms.stderr.split("\n")[0] as string)).toMatchObject({
+			status: 404,
+			code: "unknown_user",
+		});
 		expect((await valence("similar", "a")).status).toBe(0);
 	});
 });
@@ -363,8 +415,8 @@ describe("a refit", () => {
 it("names the file whose import cannot begin, and the place of what is wrong", async () => {
 	const file = join(cli.folder, "items.csv");
 	writeFileSync(file, "item,title\n1,a\n");
-	const { status, stderr } = await valence("import", file);
-	expect([status, stderr]).toEqual([3, expect.stringContaining("/interactions")]);
+	const { status, stderr } = await valence("import", "--items", file);
+	expect([status, stderr]).toEqual([3, expect.stringContaining("/interactions are missing")]);
 });
 
 it("sends the columns that are typed: of all files, of a part, and of one file or table of an archive", async () => {
@@ -532,14 +584,16 @@ describe("compare", () => {
 
 		const { stdout, status } = await valence("compare", "--on", short(on));
 		expect(status).toBe(0);
-		expect(stdout).toMatch(/valid +0\.3000 +\* +\S/);
-		expect(stdout).toContain("valid beats popularity by 50.0 % (25.0 % to 75.0 %) in Recall@20; about 60 of 100 users");
+		expect(stdout).toMatch(/valid +0\.3000 +† +\S/);
+		expect(stdout).toContain(
+			"In these runs valid is above popularity in Recall@20, but other seeds may turn it round: 50.0 % (25.0 to 75.0); about 60",
+		);
 		expect(stdout).toContain("One seed (valid):");
 		const named = [tested.popularity, tested.valid].map(short);
 		const both = JSON.parse((await valence("compare", ...named, "--json")).stdout);
 		expect(both).toMatchObject({ id, result: { users: 100 } });
 		expect((await valence("compare", "--on", short(on), "--format", "latex")).stdout).toContain(
-			"valid & \\textbf{0.3000}$^{*}$",
+			"valid & \\textbf{0.3000}$^{\\dagger}$",
 		);
 		expect(await api.app.prisma.comparison.count({ where: { datasetId: on } })).toBe(1);
 	});

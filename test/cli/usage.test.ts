@@ -58,27 +58,25 @@ it("lists its commands, and each helps with an example of itself", async () => {
 it.each([
 	["feed", ["list", "show", "make", "push", "import", "snapshot", "items", "erase", "remove"]],
 	["keys", ["list", "make", "revoke"]],
+	["machines", ["list", "drain", "resume"]],
 	["refresh", ["set", "show", "now", "list", "pause", "resume", "remove"]],
-])(
-	"helps with each thing that can be done with a %s, with an example, and docs/cli.md names it",
-	async (group, all) => {
-		const page = readFileSync("docs/cli.md", "utf8");
-		const { text: help } = await typed(group, "--help");
-		const names = [...help.matchAll(new RegExp(`^ {2}valence ${group} ([a-z]+)(?: |$)`, "gm"))].map(
-			([, name]) => name as string,
-		);
-		expect(new Set(names)).toEqual(new Set(all));
-		for (const name of names) {
-			const { status, text } = await typed(group, name, "--help");
-			expect([name, status, text]).toEqual([
-				name,
-				0,
-				expect.stringMatching(new RegExp(`Examples:\\n.*valence ${group} ${name}`)),
-			]);
-			expect([name, page.includes(`\`${group} ${name}`)]).toEqual([name, true]);
-		}
-	},
-);
+])("helps with each thing that can be done with %s, with an example, and docs/cli.md names it", async (group, all) => {
+	const page = readFileSync("docs/cli.md", "utf8");
+	const { text: help } = await typed(group, "--help");
+	const names = [...help.matchAll(new RegExp(`^ {2}valence ${group} ([a-z]+)(?: |$)`, "gm"))].map(
+		([, name]) => name as string,
+	);
+	expect(new Set(names)).toEqual(new Set(all));
+	for (const name of names) {
+		const { status, text } = await typed(group, name, "--help");
+		expect([name, status, text]).toEqual([
+			name,
+			0,
+			expect.stringMatching(new RegExp(`Examples:\\n.*valence ${group} ${name}`)),
+		]);
+		expect([name, page.includes(`\`${group} ${name}`)]).toEqual([name, true]);
+	}
+});
 
 it("is described in docs/cli.md, every command and every exit status", async () => {
 	const page = readFileSync("docs/cli.md", "utf8");

@@ -41,6 +41,7 @@ export const mean = (group: number, value: number, metric = "recall@20"): GroupM
 	mean: value,
 	interval: { low: value - 0.01, high: value + 0.01 },
 	seeds: 1,
+	isClosedForm: group === 1,
 	seedDeviation: null,
 });
 

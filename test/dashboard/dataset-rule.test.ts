@@ -3,7 +3,6 @@ import {
 	isFailedImport,
 	parseRule,
 	type RuleTexts,
-	roleOf,
 	splitTitle,
 	textsOf,
 } from "../../services/dashboard/src/dataset-rule";
@@ -98,15 +97,4 @@ it.each([
 	["SUCCEEDED", {}, false],
 ])("an import that is %s with statistics %j has made nothing: %s", (state, statistics, expected) => {
 	expect(isFailedImport({ state, statistics })).toBe(expected);
-});
-
-it.each([
-	["ratings.csv", "interactions"],
-	["citeulike-a.train.inter.gz", "train"],
-	["x.valid.csv", "valid"],
-	["x.test.inter", "test"],
-	["x.item.gz", "items"],
-	["test.csv", "interactions"],
-])("tells the role of %s", (name, role) => {
-	expect(roleOf(name)).toBe(role);
 });

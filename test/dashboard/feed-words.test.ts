@@ -11,6 +11,7 @@ it("counts the new items of an answer, or says why there is none", () => {
 	expect(freshSentence({ mixed: 1 })).toBe("1 new item");
 	expect(freshSentence({ mixed: 3 })).toBe("3 new items");
 	expect(freshSentence({ mixed: 0 })).toBe("New items: none has room in the list");
+	expect(freshSentence({ mixed: 0, none: "no_room" })).toBe("New items: none has room in the list");
 	expect(freshSentence({ mixed: 0, none: "no_items" })).toContain("no new item has a tag");
 });
 

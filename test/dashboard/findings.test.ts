@@ -1,4 +1,6 @@
+import { oneSeedSentence } from "@valence/client";
 import {
+	axisTicks,
 	bars,
 	listsPath,
 	overlapOf,
@@ -12,8 +14,8 @@ import {
 	footnoteOf,
 	powerSentence,
 	pText,
-	seedsNote,
 	sentenceOf,
+	verdictText,
 	wonWords,
 } from "../../services/dashboard/src/findings";
 import { intervalRows } from "../../services/dashboard/src/interval-rows";
@@ -81,7 +83,7 @@ it("takes the interval of seeds where there is one, and says when other seeds ma
 	expect(said(findingOf(seeds))).toContain("by 3.1 % (1.0 to 5.2)");
 	const unsettled = { verdict: "undecided" as const, isUnsettled: true };
 	expect(said(findingOf({ ...seeds, seedsInterval: { low: -0.002, high: 0.0144 }, ...unsettled }))).toBe(
-		"On these users VALID is above EASE in Recall@20, but other seeds may turn it round: 3.1 % (−1.0 to 7.2); about 58 of 100 users gain, 30 lose.",
+		"In these runs VALID is above EASE in Recall@20, but other seeds may turn it round: 3.1 % (−1.0 to 7.2); about 58 of 100 users gain, 30 lose.",
 	);
 });
 
@@ -91,19 +93,51 @@ it("has numbers in place of parts of a mean of 0", () => {
 	expect(intervalRows([finding], ({ name }) => name, 0.01)).toEqual([]);
 });
 
-it("says how far seeds carry", () => {
-	expect(seedsNote(findingOf({}))).toMatch(/^One seed each/);
-	expect(seedsNote(findingOf({ seedsInterval: { low: 0, high: 1 } }))).toMatch(/^Only one of VALID and EASE/);
-	expect(seedsNote(findingOf({ seedsInterval: { low: 0, high: 1 }, pSeeds: 0.01 }))).toBeNull();
-	expect(powerSentence({ detectable: [] })).toBeNull();
-	const detectable = [
-		{ moreSeeds: 0, relative: 0.05 },
-		{ moreSeeds: 3, relative: 0.012 },
-		{ moreSeeds: 5, relative: null },
-	];
-	expect(powerSentence({ detectable })?.replaceAll("\u00a0", " ")).toBe(
-		"With seeds that differ as these do, a difference between the methods would be detected from 5.0 % on, with 3 more seeds of each from 1.2 % (at 5 % with a power of 80 %).",
+/** Means of both, with so many seeds each; of a closed form 0. */
+const seeded = (own: number, other: number) =>
+	[own, other].map((seeds, group) => ({
+		...mean(group, group === 0 ? 0.2062 : 0.2),
+		...{ seeds: Math.max(1, seeds), isClosedForm: seeds === 0 },
+	}));
+
+it.each([
+	[
+		1,
+		1,
+		"VALID and EASE have one seed each: what is shown is of these runs, not of the models. Train more seeds of both to say more.",
+	],
+	[1, 3, "VALID has one seed: what is shown is of these runs, not of the models. Train more seeds of it to say more."],
+	[3, 1, "EASE has one seed: what is shown is of these runs, not of the models. Train more seeds of it to say more."],
+	[1, 0, "VALID has one seed: what is shown is of these runs, not of the models. Train more seeds of it to say more."],
+	[3, 0, null],
+	[3, 3, null],
+	[0, 0, null],
+])("says of %i and %i seeds what one of a model that is trained leaves open", (own, other, said) => {
+	expect(oneSeedSentence(findingOf({}, seeded(own, other)))).toBe(said);
+});
+
+it("says what more seeds would show, of whom there are seeds", () => {
+	const detectable = [0, 1, 2, 3, 5, 10, 20].map((moreSeeds) => ({ moreSeeds, relative: 0.2 / (2 + moreSeeds) }));
+	const powerOf = (given: Parameters<typeof difference>[0], own: number, other: number) =>
+		powerSentence(findingOf(given, seeded(own, other)))?.replaceAll("\u00a0", " ");
+	expect(powerOf({}, 1, 1)).toBeUndefined();
+	expect(powerOf({ detectable }, 3, 3)).toBe(
+		"With seeds that differ as these do, a difference between the methods would be detected from 10.0 % on, with 2 more seeds of each from 5.0 %, with 10 more seeds of each from 1.7 % (at 5 % with a power of 80 %).",
 	);
+	expect(powerOf({ detectable, seedsTest: "one_sample" }, 3, 0)).toContain("with 2 more seeds of VALID from 5.0 %");
+	expect(powerOf({ detectable, seedsTest: "one_sample" }, 0, 3)).toContain("with 2 more seeds of EASE from 5.0 %");
+});
+
+it("calls a pair what the service does, and says where that is of its runs alone", () => {
+	const unsettled = { verdict: "undecided" as const, isUnsettled: true };
+	expect(
+		[
+			difference(),
+			difference(unsettled),
+			difference({ ...unsettled, difference: -1 }),
+			difference({ verdict: "undecided" }),
+		].map(verdictText),
+	).toEqual(["better", "above in these runs", "below in these runs", "not shown"]);
 });
 
 it("states what was tested, how often, and with which seeds", () => {
@@ -111,7 +145,18 @@ it("states what was tested, how often, and with which seeds", () => {
 	expect(text).toContain("Paired over 1,000 users");
 	expect(text).toContain("10,000 draws (seed 1), after Holm over 1 test: 1 pair × 1 metric.");
 	expect(text).toContain("Seeds: VALID 1; EASE 1.");
-	expect([pText(null), pText(0.0002), pText(0.04)]).toEqual(["–", "below 0.001", "0.040"]);
+});
+
+it("says where p is as small as so many draws can tell", () => {
+	const of = (pRandomisationHolm: number | null, leastP: number) => pText({ pRandomisationHolm, leastP });
+	const least = (2 * 120) / 12_001;
+	expect([of(null, least), of(0.0002, 0.0002), of(0.04, least), of(least, least)]).toEqual([
+		...["–", "< 0.001", "0.040", "≤ 0.020"],
+	]);
+	// A bound that is rounded down is none.
+	expect(of(0.0204, 0.0204)).toBe("≤ 0.021");
+	const [told] = findingsOf({ ...found([difference({ pRandomisationHolm: 0.0056 })]) }, [...KNOWN]);
+	expect(told?.leastP).toBeCloseTo(2 / 10_001);
 });
 
 it("draws the parts, coloured only where something is shown that matters", () => {
@@ -154,6 +199,27 @@ it("puts bars on their side of zero, and lists beside what chance alone changes"
 		{ label: "two seeds of VALID", part: 0.7 },
 		{ label: "two seeds of EASE", part: null },
 	]);
+});
+
+it("has a 0 under the bin of ties, and other ticks evenly on either side", () => {
+	const binsOf = (bins: number) =>
+		Array.from({ length: bins }, (_, bin) => ({
+			from: -1 + (2 * bin) / bins,
+			to: -1 + (2 * (bin + 1)) / bins,
+			users: 1,
+		}));
+	const of = (bins: number) => axisTicks(binsOf(bins), (value) => value.toFixed(2));
+	expect([...of(41)]).toEqual([
+		...[
+			[0, "-0.98"],
+			[10, "-0.49"],
+			[20, "0"],
+			[30, "0.49"],
+			[40, "0.98"],
+		],
+	]);
+	expect([...of(21)].map(([place]) => place)).toEqual([0, 5, 10, 15, 20]);
+	expect([...axisTicks([{ from: 0, to: 0, users: 3 }], String)]).toEqual([[0, "0"]]);
 });
 
 it("leads to a user's lists by runs that are there still", () => {

@@ -1,11 +1,17 @@
 import type { Preview, PreviewedColumn, PreviewedFile } from "@valence/client";
 import {
+	columnRoles,
 	type Dropped,
 	dialectSentence,
 	dropped,
 	feedImportProblem,
 	feedPreview,
+	filesSentence,
+	filesToPreview,
+	filesToSend,
+	hasOwnRole,
 	importProblem,
+	leftOut,
 	problemText,
 	roleToSend,
 	ruleWith,
@@ -40,13 +46,53 @@ const preview = (files: PreviewedFile[], problems: Preview["problems"] = []): Pr
 });
 const files = dropped([new File(["a"], "sales.csv"), new File(["a"], "sales.item.gz")]);
 
-it("tells what a file holds by what somebody says, by its beginning, or by its name", () => {
+it("tells what a file holds by what somebody says, or by its beginning", () => {
 	const [sales, titles] = files as [(typeof files)[0], (typeof files)[0]];
-	expect(files.map((one) => roleToSend(one, undefined))).toEqual(["interactions", "items"]);
 	expect(roleToSend(sales, preview([{ ...file, role: "items" }]))).toBe("items");
 	expect(roleToSend({ ...sales, role: "test" }, preview([{ ...file, role: "items" }]))).toBe("test");
-	// Of an archive of several tables, names say what they are.
-	expect(roleToSend(titles, preview([file, file].map((one) => ({ ...one, file: "sales.item.gz" }))))).toBe("items");
+	expect(roleToSend(titles, preview([{ ...file, file: "sales.item.gz", role: "items" }]))).toBe("items");
+});
+
+it("sends interactions that hold titles or tags once more, as items, when somebody says so", () => {
+	const [sales] = dropped([new File(["a"], "sales.csv")]) as [Dropped];
+	const seen = preview([{ ...file, columns: [column("a", "user"), column("b", "item"), column("x", null)] }]);
+	expect(columnRoles(file)).toEqual(["user", "item", "rating", "timestamp", "title", "tags"]);
+	expect(columnRoles({ ...file, file: "sales.zip" })).not.toContain("title");
+	const items: PreviewedFile = { ...file, role: "items" };
+	expect([hasOwnRole(file, [file, items]), hasOwnRole(items, [file, items]), hasOwnRole(items, [items])]).toEqual([
+		true,
+		false,
+		true,
+	]);
+	const members = ["a.csv", "b.csv"].map((name) => ({ ...file, file: "sales.zip", name }));
+	expect(members.map((one) => hasOwnRole(one, members))).toEqual([false, false]);
+	for (const role of ["title", "tags"]) {
+		const choices = withColumn({}, { ...file, columns: [column("called", null)] }, 0, role);
+		const sent = ["interactions", "items"].map((one) => ({ file: sales.file, role: one }));
+		expect(filesToSend([sales], seen, choices)).toEqual(sent);
+		expect(filesToPreview([sales], choices).map((one) => one.role)).toEqual(["file", "items"]);
+		expect(filesSentence([sales], seen, choices)).toBe("sales.csv (interactions and items, 0.0 KiB)");
+		expect(filesToSend([{ ...sales, role: "items" }], seen, choices)).toEqual(sent.slice(1));
+		expect(
+			filesToSend([sales], seen, withColumn(choices, { ...file, columns: [column("called", null)] }, 0, null)),
+		).toEqual(sent.slice(0, 1));
+	}
+});
+
+it("sends nothing of a file that an import goes without, unless somebody says what it holds", () => {
+	const [sales, tags] = dropped(["sales.csv", "tags.dat"].map((name) => new File(["a"], name))) as [Dropped, Dropped];
+	const ready = { ...file, columns: [column("a", "user"), column("b", "item")] };
+	const seen = { ...preview([ready]), warnings: [{ ...PROBLEM, code: "not_needed", file: "tags.dat" }] };
+	expect(filesToSend([sales, tags], seen, {})).toEqual([{ file: sales.file, role: "interactions" }]);
+	expect(filesSentence([sales, tags], seen, {})).toBe(
+		"sales.csv (interactions, 0.0 KiB), tags.dat (left out, 0.0 KiB)",
+	);
+	expect(leftOut(seen)).toEqual(["tags.dat"]);
+	expect([importProblem([sales, tags], seen), feedImportProblem([sales, tags], seen, true)]).toEqual([null, null]);
+	expect(filesToSend([sales, { ...tags, role: "items" }], seen, {})[1]).toEqual({ file: tags.file, role: "items" });
+	const none = { ...seen, files: [], warnings: [{ ...PROBLEM, code: "not_needed", file: "tags.dat" }] };
+	expect(importProblem([tags], none)).toContain("left out");
+	expect(feedImportProblem([tags], none, true)).toContain("left out");
 });
 
 it("holds nothing back for what the beginning of a file does not show", () => {
@@ -56,6 +102,7 @@ it("holds nothing back for what the beginning of a file does not show", () => {
 		...file,
 		file: "ml-latest.zip",
 		name: "ml-latest.zip: movies.csv",
+		dialect: { ...dialect, compression: "zip" },
 		role: "items",
 		columns: [column("movieId", "item"), column("title", "title")],
 	};
@@ -153,13 +200,30 @@ it("asks a feed's file for a time unless one is given, and takes items alone", (
 
 it("says why nothing can be imported yet", () => {
 	expect(importProblem([], undefined)).toContain("Drop a file");
-	expect(importProblem(files.slice(1), undefined)).toContain("interactions is missing");
-	expect(importProblem(files, undefined)).toBeNull();
+	const titles: PreviewedFile = { ...file, file: "sales.item.gz", role: "items" };
+	expect(importProblem(files.slice(1), preview([titles]))).toContain("interactions is missing");
+	// One file is interactions; of several a part that is held back might be trained on.
+	expect(importProblem(files.slice(1), undefined)).toBeNull();
+	expect(importProblem(files, undefined)).toContain("not known");
+	expect(feedImportProblem(files, undefined, true)).toContain("not known");
+	expect(
+		importProblem(
+			files.map((one) => ({ ...one, role: "train" })),
+			undefined,
+		),
+	).toBeNull();
 	expect(importProblem(files, preview([file]))).toBe("Press the column of sales.csv that holds the items.");
 	const whole = { ...file, columns: [column("a", "user"), column("b", "item")] };
 	expect(importProblem(files, preview([whole]))).toBeNull();
 	// A bad row is no reason: it may be skipped, and the import says more.
 	expect(importProblem(files, preview([whole], [{ ...PROBLEM, line: 3, message: "the id is empty" }]))).toBeNull();
+	// What the files together are refused for.
+	const all = { ...PROBLEM, file: "", message: "/test is missing: parts are train and test, and an optional valid." };
+	expect(importProblem(files, preview([whole], [all]))).toBe(
+		"Test is missing: parts are train and test, and an optional valid.",
+	);
+	const kind = { ...all, message: "/rule/split/kind must be given for these files." };
+	expect(importProblem(files, preview([whole], [kind]))).toBe("Split, kind must be given for these files.");
 	const problem = { ...PROBLEM, message: "sales.csv is an Excel file: save it as CSV" };
 	expect(importProblem(files, preview([], [problem]))).toBe("sales.csv is an Excel file: save it as CSV");
 });
@@ -181,6 +245,10 @@ it("says of a feed's files nothing about a limit of ratings that a feed does not
 
 it("names the file and the line of a problem", () => {
 	expect(problemText({ file: "a.csv", line: 3, message: "the id is empty" })).toBe("a.csv, line 3: the id is empty");
+	expect(problemText({ file: "a.csv", line: 1, message: "a.csv: no user column" })).toBe(
+		"a.csv, line 1: no user column",
+	);
+	expect(problemText({ file: "", line: 0, message: "no interactions" })).toBe("no interactions");
 	expect(problemText({ file: "a.csv", line: 0, message: "not UTF-8" })).toBe("a.csv: not UTF-8");
 	expect(problemText({ file: "a.csv", line: 0, message: "all taken unless minRating is given" })).toBe(
 		"a.csv: all taken unless a least rating is given",

@@ -56,6 +56,7 @@ it("keeps what only the service knows, as a sentence", () => {
 	expect(hintOf("dataset_too_small", "no user is left")).toMatch(/^no user is left\. Lower/);
 	expect(hintOf("dataset_too_small", "No user is left.")).toMatch(/^No user is left\. Lower/);
 	expect(inWords({ code: "invalid_request", message: "/n must be at most 5." }).namesFields).toBe(true);
+	expect(inWords({ code: "invalid_request", message: "/params/id must be a uuid." }).title).toBe("It is not here");
 });
 
 it.each([

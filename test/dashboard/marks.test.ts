@@ -1,5 +1,6 @@
+import { markSentences } from "@valence/client";
 import { comparisonAsked, groupsAsked, tooManyPairs } from "../../services/dashboard/src/comparison-asked";
-import { comparisonOf, marksOf, starSentence } from "../../services/dashboard/src/marks";
+import { comparisonOf, marksOf } from "../../services/dashboard/src/marks";
 import { comparison, difference, found, KNOWN, mean } from "./compared-fixture";
 
 const runs = (...ids: string[]) => ({ runs: ids.map((id) => ({ id })) });
@@ -15,18 +16,34 @@ it("takes the newest finished comparison of exactly the groups, in whatever orde
 	expect(comparisonOf([newest], [VALID])).toBeUndefined();
 });
 
+it("goes on with a comparison under more metrics where a newer one looked at fewer", () => {
+	const one = { ...comparison(), id: "one metric" };
+	const full = { ...comparison(), id: "full", metrics: ["recall@20", "ndcg@20"] };
+	const older = { ...full, id: "older" };
+	expect(comparisonOf([one, full, older], [VALID, EASE])?.id).toBe("full");
+});
+
 it("gives the best its star only where it is better than the second after correction", () => {
 	const starsOf = (whole: ReturnType<typeof found>) => {
 		const marks = marksOf(whole, [...KNOWN]);
-		return [VALID, EASE].map((group) => marks(group, "recall@20")?.hasStar);
+		return [VALID, EASE].map((group) => marks(group, "recall@20")?.meaning);
 	};
-	expect(starsOf(found([difference()]))).toEqual([true, false]);
-	expect(starsOf(found([difference({ verdict: "undecided" })]))).toEqual([false, false]);
+	expect(starsOf(found([difference()]))).toEqual(["methods", undefined]);
+	expect(starsOf(found([difference({ verdict: "undecided" })]))).toEqual([undefined, undefined]);
 	// Tested the other way round.
-	expect(starsOf(found([difference({ group: 1, baseline: 0, verdict: "worse" })]))).toEqual([true, false]);
+	expect(starsOf(found([difference({ group: 1, baseline: 0, verdict: "worse" })]))).toEqual(["methods", undefined]);
+	// One seed, or seeds that vary too much: ahead in these runs.
+	const unsettled = { verdict: "undecided" as const, isUnsettled: true };
+	expect(starsOf(found([difference(unsettled)]))).toEqual(["runs", undefined]);
+	expect(starsOf(found([difference({ ...unsettled, group: 1, baseline: 0, difference: -0.0062 })]))).toEqual([
+		...["runs", undefined],
+	]);
+	expect(starsOf({ ...found([difference({ ...unsettled, difference: -0.0062 })]), baseline: 1 })).toEqual([
+		...[undefined, undefined],
+	]);
 	// Against a baseline whoever beats it has one, and nobody for being worse.
-	expect(starsOf({ ...found([difference()]), baseline: 1 })).toEqual([true, false]);
-	expect(starsOf({ ...found([difference({ verdict: "worse" })]), baseline: 1 })).toEqual([false, false]);
+	expect(starsOf({ ...found([difference()]), baseline: 1 })).toEqual(["methods", undefined]);
+	expect(starsOf({ ...found([difference({ verdict: "worse" })]), baseline: 1 })).toEqual([undefined, undefined]);
 });
 
 it("knows which way is better, and gives no star where neither is", () => {
@@ -34,10 +51,10 @@ it("knows which way is better, and gives no star where neither is", () => {
 		const verdict = metric === "novelty@20" ? ("more" as const) : ("worse" as const);
 		const whole = found([difference({ metric, verdict })], [mean(0, 0.3, metric), mean(1, 0.2, metric)]);
 		const marks = marksOf({ ...whole, metrics: [metric] }, [...KNOWN]);
-		return [VALID, EASE].map((group) => marks(group, metric)?.hasStar);
+		return [VALID, EASE].map((group) => marks(group, metric)?.meaning);
 	};
-	expect(starsOf("calibration@20")).toEqual([false, true]);
-	expect(starsOf("novelty@20")).toEqual([false, false]);
+	expect(starsOf("calibration@20")).toEqual([undefined, "methods"]);
+	expect(starsOf("novelty@20")).toEqual([undefined, undefined]);
 });
 
 it("has an interval a group, and nothing for others, other metrics and while there is no comparison", () => {
@@ -46,8 +63,10 @@ it("has an interval a group, and nothing for others, other metrics and while the
 	expect(marks(runs("BPR-1"), "recall@20")).toBeUndefined();
 	expect(marks(VALID, "ndcg@20")).toBeUndefined();
 	expect(marksOf(undefined, [...KNOWN])(VALID, "recall@20")).toBeUndefined();
-	expect(starSentence({ ...comparison(), baseline: 1 })).toBe("★ better than EASE after correction");
-	expect(starSentence(comparison())).toContain("the best, better than the second");
+	expect(markSentences({ ...comparison(), baseline: 1 }, "★")).toEqual([
+		...["★ better than EASE after correction", "† the same of these runs alone, which other seeds may turn round"],
+	]);
+	expect(markSentences(comparison(), "*")[0]).toBe("* the best, better than the second after correction");
 });
 
 it("asks for what is in of an experiment, the best first, and names its baseline by one of its runs", () => {

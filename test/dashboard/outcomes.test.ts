@@ -1,6 +1,16 @@
 // What the chart and the table of outcomes show.
 import type { Outcomes } from "@valence/client";
-import { bandOf, drawn, linesOf, notesOf, rankText, rowsOf, shareText } from "../../services/dashboard/src/outcomes";
+import {
+	bandOf,
+	COLUMNS,
+	drawn,
+	linesOf,
+	notesOf,
+	rankText,
+	rowsOf,
+	shareText,
+} from "../../services/dashboard/src/outcomes";
+import { csvOf, markdownOf } from "../../services/dashboard/src/table-text";
 
 const outcome = (taken: number, answers = 100) => ({
 	...{ answers, open: 1, taken, share: answers > 0 ? taken / answers : null },
@@ -40,6 +50,17 @@ test("rows: a day each, in order, with share and interval; a day without closed 
 		{ day: "2026-11-02", [first]: 0.1, [bandOf(first)]: [0.05, 0.5] },
 	]);
 	expect(rowsOf(linesOf(OUTCOMES, "all"))).toHaveLength(1);
+});
+
+test("taken along: numbers and the ends of their intervals for programs, as they are read for documents", () => {
+	const table = { title: "Outcomes", columns: COLUMNS, rows: linesOf(OUTCOMES, "all") };
+	expect(csvOf(table).split("\r\n").slice(0, 2)).toEqual([
+		'Of,Answers,Still open,Taken,Share,"Share, low","Share, high",Mean rank,"Mean rank, low","Mean rank, high"',
+		"All answers,100,1,10,0.1,0.05,0.5,3.25,2,4.5",
+	]);
+	expect(markdownOf(table)).toContain(
+		"| All answers | 100 | 1 | 10 | 10\u00a0% (5.0\u00a0% – 50\u00a0%) | 3.3 (2.0 – 4.5) |",
+	);
 });
 
 test("texts of numbers with their intervals", () => {

@@ -1,5 +1,5 @@
 // The tree of ARCHITECTURE.md is the tree: whatever it names lies where it says.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const tree = readFileSync("ARCHITECTURE.md", "utf8").match(/## Tree\n```\n(.*?)```/s)?.[1] ?? "";
@@ -22,4 +22,30 @@ function paths(): string[] {
 test("every file and folder of the tree is there", () => {
 	expect(paths().length).toBeGreaterThan(50);
 	expect(paths().filter((path) => !existsSync(path))).toEqual([]);
+});
+
+test("every file of the command line beside its folders is in the tree", () => {
+	const own = /^services\/cli\/.*?(?=^recipes\/)/ms.exec(tree)?.[0] ?? "";
+	const files = readdirSync("services/cli/src").filter((name) => name.endsWith(".ts"));
+	expect(files.filter((name) => !new RegExp(`(?<![\\w-])${name}(?!\\w)`).test(own))).toEqual([]);
+});
+
+test("only the queue and the limits know which queue there is: no other file's tests need both", () => {
+	const sources = readdirSync("services/api/src", { recursive: true, encoding: "utf8" });
+	const own = sources.filter((name) => name.endsWith(".ts") && !name.startsWith("generated/"));
+	const knows = (name: string) =>
+		/\bredisUrl\b|"ioredis"|backend\.name|queue\.backend/.test(readFileSync(join("services/api/src", name), "utf8"));
+	const settings = ["config.ts", "settings.ts"];
+	expect(
+		own
+			.filter(knows)
+			.filter((name) => !settings.includes(name))
+			.sort(),
+	).toEqual([
+		"plugins/queue.ts",
+		"plugins/rate-limits.ts",
+		"queue/backend.ts",
+		"queue/consumer.ts",
+		"routes/system.ts",
+	]);
 });

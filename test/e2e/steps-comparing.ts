@@ -11,7 +11,7 @@ export function comparingSteps(valence: Valence) {
 		await page.waitForURL(/\/comparisons\/[0-9a-f-]{36}$/);
 		const said = page.getByRole("list", { name: "What was found" });
 		await said.getByText(/popularity.* in Recall@20/).waitFor({ timeout: 60_000 });
-		await page.getByText("One seed each").waitFor();
+		await page.getByText(/has one seed: what is shown is of these runs/).waitFor();
 		await page.getByRole("figure", { name: "Users by difference in Recall@20" }).waitFor();
 		// Of this band everything is within.
 		await page.getByLabel("Practically equal within").fill("100");

@@ -1,5 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { PUBLIC_DATASETS } from "../../services/dashboard/src/import-wizard.js";
+import { writeDumps } from "../support/exported-files.js";
 import { trainerChildren, until } from "../support/processes.js";
 import { HOSTILE, type Valence } from "./valence.js";
 
@@ -157,6 +159,83 @@ export function dataSteps(valence: Valence) {
 			expect(await of("clicks.csv").getByRole("button", { name: column }).isVisible()).toBe(true);
 		expect(await page.getByRole("button", { name: "Import", exact: true }).isEnabled()).toBe(true);
 	}, 60_000);
+
+	it("reads titles out of the interactions, too, when their column is pressed", async () => {
+		const { page, home } = valence;
+		const orders = join(home, "orders.csv");
+		const lines = Array.from({ length: 200 }, (_, n) => `u${n % 20},i${(n * 7 + Math.floor(n / 20)) % 30}`);
+		const called = (line: string) => `${line},Thing ${line.split(",i")[1]}`;
+		writeFileSync(orders, `customer,sku,label of it\n${lines.map(called).join("\n")}\n`);
+		await valence.open("/datasets");
+		await page.locator('input[type="file"]').setInputFiles(orders);
+		await page.getByRole("button", { name: /^label of it\s*not used$/ }).click();
+		await page.getByRole("menuitem", { name: "The title" }).click();
+		await page.getByRole("button", { name: /^label of it\s*title$/ }).waitFor();
+		await page
+			.getByRole("status")
+			.getByText(/^orders.csv \(interactions and items, /)
+			.waitFor();
+		const beginnings = page.getByRole("region", { name: "Beginning of orders.csv" });
+		expect(await beginnings.count()).toBe(2);
+		await beginnings.nth(1).getByText("titles and tags of items", { exact: true }).waitFor();
+		await page.getByRole("button", { name: "Import", exact: true }).click();
+		await page.waitForURL(/\/datasets\/[0-9a-f-]{36}$/);
+		await page.getByText("Titled items").waitFor({ timeout: 60_000 });
+		const id = page.url().split("/").at(-1) as string;
+		const { statistics } = await valence.api.get("/datasets/{id}", { path: { id } });
+		expect(statistics).toMatchObject({ users: 20, items: 30, titledItems: 30 });
+		await valence.api.delete("/datasets/{id}", { path: { id } });
+	}, 90_000);
+
+	it("takes of the files of a published dump what its archive is read for, and what somebody takes beside", async () => {
+		const { page, home } = valence;
+		const { hetrec, steam } = writeDumps(join(home, "dumps"));
+		const input = page.locator('input[type="file"]');
+		const button = page.getByRole("button", { name: "Import", exact: true });
+		await valence.open("/datasets");
+		await input.setInputFiles(hetrec);
+		await page.getByText(/user_artists\.dat \(interactions, .*user_friends\.dat \(left out/).waitFor();
+		await page.getByRole("button", { name: "Take user_friends.dat" }).click();
+		await page.getByText("Press the column of user_friends.dat that holds the items.").waitFor();
+		expect(await button.isDisabled()).toBe(true);
+		await page.getByRole("button", { name: "Take other files" }).click();
+		await input.setInputFiles(steam);
+		await page.getByText(/games\.csv \(items, .*games_metadata\.json \(items, .*users\.csv \(left out/).waitFor();
+		await button.click();
+		await page.waitForURL(/\/datasets\/[0-9a-f-]{36}$/);
+		await page.getByRole("link", { name: "Train on it" }).waitFor({ timeout: 60_000 });
+		const id = page.url().split("/").at(-1) as string;
+		const { files, statistics, warnings } = await valence.api.get("/datasets/{id}", { path: { id } });
+		expect(files.map(({ name }) => name)).toEqual(["games.csv", "games_metadata.json", "recommendations.csv"]);
+		expect([statistics?.titledItems, statistics?.taggedItems]).toEqual([statistics?.items, statistics?.items]);
+		expect(warnings.map(({ code }) => code)).toEqual([]);
+		await valence.api.delete("/datasets/{id}", { path: { id } });
+	}, 90_000);
+
+	it("says what files that go together lack, and keeps them from being sent", async () => {
+		const { page, home } = valence;
+		const train = join(home, "shop.train.csv");
+		writeFileSync(train, "user,item\nann,x\nbob,y\n");
+		await valence.open("/datasets");
+		await page.locator('input[type="file"]').setInputFiles(train);
+		await page.getByText("Test is missing: parts are train and test, and an optional valid.").waitFor();
+		expect(await page.getByRole("button", { name: "Import", exact: true }).isDisabled()).toBe(true);
+	}, 60_000);
+
+	it("has a sample for who has no file at hand, and says where data sets are", async () => {
+		const { page } = valence;
+		await valence.open("/datasets");
+		await page.getByText("Public datasets to try").click();
+		for (const { name, url } of PUBLIC_DATASETS)
+			expect(await page.getByRole("link", { name }).getAttribute("href")).toBe(url);
+		await page.getByRole("button", { name: "Use the sample" }).click();
+		await page.waitForURL(/\/datasets\/[0-9a-f-]{36}$/);
+		await page.getByRole("link", { name: "Train on it" }).waitFor({ timeout: 60_000 });
+		const id = page.url().split("/").at(-1) as string;
+		const dataset = await valence.api.get("/datasets/{id}", { path: { id } });
+		expect([dataset.name, dataset.statistics?.users]).toEqual(["sample", 2000]);
+		await valence.api.delete("/datasets/{id}", { path: { id } });
+	}, 90_000);
 
 	it("says what a file is that it cannot read, and what to do", async () => {
 		const { page, home } = valence;

@@ -1,3 +1,5 @@
+import pg from "pg";
+import { until } from "../support/processes.js";
 import type { Valence } from "./valence.js";
 
 const NAME = "renewed";
@@ -74,6 +76,56 @@ export function refreshSteps(valence: Valence) {
 		const { checkpoint, feed } = await served();
 		expect([checkpoint.model, feed]).toEqual(["ease", FEED]);
 	}, 180_000);
+
+	it("shows day by day what has come of its answers, whole and by tier", async () => {
+		const { page, api } = valence;
+		const database = new pg.Client({ connectionString: valence.databaseUrl });
+		await database.connect();
+		try {
+			// Of six people of a day two take their first item, of the next day's four; then both days are over.
+			for (const [day, taking] of [2, 4].entries()) {
+				for (let n = 0; n < 6; n++) {
+					const user = `p${day * 6 + n}`;
+					const { recommendationId, items } = await api.get("/users/{id}/recommendations", {
+						path: { id: user },
+						query: { deployment: NAME },
+					});
+					const [first] = items;
+					if (n >= taking || !first || !recommendationId) continue;
+					const body = [{ user, item: first.id, at: Date.now(), recommendationId }];
+					await api.post("/feeds/{name}/interactions", { path: { name: FEED }, body });
+				}
+				const outcomes = () => api.get("/deployments/{name}/outcomes", { path: { name: NAME } });
+				await until("the day's answers are written", async () => (await outcomes()).answered === (day + 1) * 6, 30);
+				await database.query(`
+					UPDATE answers SET at = at - interval '2 days' WHERE deployment_name = '${NAME}';
+					UPDATE answer_hours SET hour = hour - interval '2 days' WHERE deployment_name = '${NAME}';
+					UPDATE feed_interactions SET at = at - interval '2 days' WHERE recommendation_id IS NOT NULL;`);
+			}
+		} finally {
+			await database.end();
+		}
+		await valence.open("/deployments");
+		const outcomes = page.getByRole("region", { name: `Outcomes of ${NAME}` });
+		await region().waitFor();
+		// They are asked for once their place is in view, below what other deployments have.
+		await until("the outcomes are in view", async () => {
+			await page.evaluate("window.scrollBy(0, 300)");
+			return outcomes.isVisible();
+		});
+		const row = outcomes.getByRole("table").getByRole("row").nth(1);
+		await row.getByText(/^50\s?% \(/).waitFor();
+		expect(await row.getByRole("cell").allTextContents()).toEqual(
+			expect.arrayContaining(["12", "0", "6", expect.stringMatching(/^1\.0/)]),
+		);
+		// A point a day; of the line, not of the band.
+		await outcomes.locator(".recharts-line-dot").first().waitFor();
+		expect(await outcomes.locator(".recharts-line-dot").count()).toBe(2);
+		await outcomes.getByText("By tier").click();
+		expect(await outcomes.getByRole("table").getByRole("row").nth(1).getByRole("cell").first().textContent()).toMatch(
+			/^(list|live)$/,
+		);
+	}, 120_000);
 
 	it("refuses what does not reach the gate, and says why", async () => {
 		const { page } = valence;

@@ -80,6 +80,11 @@ export class Valence {
 		return page.goto(`${this.stack?.url}/ui${path}`);
 	}
 
+	/** Where a step may move time on. */
+	get databaseUrl(): string | undefined {
+		return this.stack?.postgres?.url;
+	}
+
 	/** The service itself, to arrange what a step needs. */
 	get api(): Client {
 		if (!this.stack) throw new Error("the service did not start");

@@ -5,6 +5,7 @@ import { Redis } from "ioredis";
 import { readConfig } from "../../services/api/src/config.js";
 import type { JobState } from "../../services/api/src/generated/prisma/client.js";
 import { migrate } from "../../services/api/src/migrate.js";
+import type { Timings } from "../../services/api/src/timings.js";
 import { wrongAnswers } from "./answers.js";
 import { buildApp } from "./app.js";
 import { createDatabase } from "./database.js";
@@ -48,7 +49,10 @@ async function existing(url: string) {
 
 const IS_JSON = /^application\/(problem\+)?json/;
 
-export async function startApi(environment: Record<string, string> = {}): Promise<TestApi> {
+export async function startApi(
+	environment: Record<string, string> = {},
+	timings: Partial<Timings> = {},
+): Promise<TestApi> {
 	const database = environment.DATABASE_URL ? await existing(environment.DATABASE_URL) : await createDatabase();
 	const trainer = await startFakeTrainer();
 	const recommender = await startFakeRecommender();
@@ -61,7 +65,7 @@ export async function startApi(environment: Record<string, string> = {}): Promis
 		LOG_LEVEL: process.env.LOG_LEVEL ?? "silent",
 		...environment,
 	});
-	const app = await buildApp(config, "routes");
+	const app = await buildApp({ ...config, timings: { ...config.timings, ...timings } }, "routes");
 	await app.ready();
 	const { prisma } = app;
 

@@ -42,6 +42,38 @@ export function writeMovieLens(
 	writeFileSync(join(folder, "README.txt"), "Summary\n=======\n\nThis dataset describes ratings.\n");
 }
 
+/** A folder of HetRec 2011's LastFM and one of Kaggle's Steam, with all that lies in their archives. */
+export function writeDumps(folder: string): { hetrec: string[]; steam: string[] } {
+	const ratings = ratingsOf(60);
+	const ids = [...new Set(ratings.map(({ movie }) => movie))];
+	const dump = (name: string, files: Record<string, string[]>) => {
+		mkdirSync(join(folder, name), { recursive: true });
+		return Object.entries(files).map(([file, lines]) => written(join(folder, name, file), lines.join("\n")));
+	};
+	return {
+		hetrec: dump("hetrec2011-lastfm-2k", {
+			"artists.dat": [
+				"id\tname\turl\tpictureURL",
+				...ids.map((id) => `${id}\tBand ${id}\thttp://x/${id}\thttp://y/${id}`),
+			],
+			"readme.txt": ["Last.FM"],
+			"tags.dat": ["tagID\ttagValue", "1\tmetal"],
+			"user_artists.dat": ["userID\tartistID\tweight", ...ratings.map(({ user, movie }) => `${user}\t${movie}\t9`)],
+			"user_friends.dat": ["userID\tfriendID", "2\t275"],
+			"user_taggedartists.dat": ["userID\tartistID\ttagID\tday\tmonth\tyear", "2\t999\t13\t1\t4\t2009"],
+		}),
+		steam: dump("steam", {
+			"games.csv": ["app_id,title,date_release", ...ids.map((id) => `${id},"Game, The ${id}",2011-02-18`)],
+			"games_metadata.json": ids.map((id) => JSON.stringify({ app_id: id, description: "x", tags: ["Action"] })),
+			"recommendations.csv": [
+				"app_id,helpful,date,is_recommended,user_id",
+				...ratings.map(({ user, movie }) => `${movie},0,2022-12-12,true,${user}`),
+			],
+			"users.csv": ["user_id,products,reviews", "51580,4,2"],
+		}),
+	};
+}
+
 /** ml-latest-small.zip as it is downloaded: a folder in it, and more tables than are read. */
 export function movieLensZip(folder: string, users: number): string {
 	const inside = join(folder, "ml-latest-small");

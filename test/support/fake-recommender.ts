@@ -215,6 +215,7 @@ export async function startFakeRecommender(address?: string): Promise<FakeRecomm
 		call.write(ReadCatalogueResponse.fromPartial({ size, items: items.slice(0, 2) }));
 		call.write(ReadCatalogueResponse.fromPartial({ items: items.slice(2) }));
 		call.write(ReadCatalogueResponse.fromPartial({ users: users.map((id, row) => ({ id, interactions: row + 1 })) }));
+		call.write(ReadCatalogueResponse.fromPartial({ lateUsers: state.cold }));
 		call.end();
 	};
 	const rankLists: handleServerStreamingCall<RankListsRequest, RankListsResponse> = (call) => {

@@ -79,6 +79,8 @@ export interface FakeTrainer extends FakeServer {
 	texts: Map<string, string>;
 	/** The last preview that was asked for. */
 	previewed: PreviewDatasetRequest | null;
+	/** The file that a preview takes for one that an import goes without. */
+	needless: string;
 	deleted: string[];
 	/** Bytes of finished exports, by key. */
 	exports: Map<string, Buffer>;
@@ -126,6 +128,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 		uploads: new Map<string, number>(),
 		texts: new Map<string, string>(),
 		previewed: null as FakeTrainer["previewed"],
+		needless: "",
 		deleted: [] as string[],
 		exports: new Map<string, Buffer>(),
 		reads: [] as FakeTrainer["reads"],
@@ -188,7 +191,10 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			done: sendUnaryData<PreviewDatasetResponse>,
 		) {
 			state.previewed = call.request;
-			const tables = call.request.files.map(({ role, displayName, head }) => ({
+			const isNeedless = ({ displayName }: { displayName: string }) => displayName === state.needless;
+			const { files } = call.request;
+			const shown = files.filter((file) => !isNeedless(file));
+			const tables = shown.map(({ role, displayName, head }) => ({
 				file: displayName,
 				name: displayName,
 				role: role || "interactions",
@@ -206,7 +212,10 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 				rows: [{ cells: [String(head.length), ""] }],
 			}));
 			const problem = { code: "empty_id", file: "a.csv", line: 3, column: "user", message: "the id is empty" };
-			done(null, { tables, problems: [problem], warnings: [] });
+			const warnings = files
+				.filter(isNeedless)
+				.map(({ displayName: file }) => ({ ...problem, code: "not_needed", file }));
+			done(null, { tables, problems: [problem], warnings });
 		},
 		async uploadFile(
 			call: ServerReadableStream<UploadFileRequest, UploadFileResponse>,

@@ -20,6 +20,7 @@ export async function startRedis() {
 	return {
 		url,
 		empty: () => client.flushall(),
+		keys: () => client.dbsize(),
 		/** Comes back empty. */
 		async restart() {
 			await server.end("SIGKILL");

@@ -13,6 +13,12 @@ from trainer.contract.recommender import Histories, Recommender
 BestList = Callable[[Recommender, Histories, int, set[int], np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names cases after how long their bytes are: packed bytes hold the time, and processes that share the tests must
+    name them alike."""
+    return f"{argname}-{len(val)}" if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def reference_dir() -> Path:
     """Folder of the reference data: golden/ and data/. VALENCE_REFERENCE_DIR, else beside the checkout."""

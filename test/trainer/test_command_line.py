@@ -129,7 +129,8 @@ def test_lines_that_cannot_be_read_are_named(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "mine.inter").write_text("user_id\titem_id\nanna\tx\n\ty\nben\n")
     assert main(["train", "--model", "popularity", "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     assert sorted(capsys.readouterr().err.splitlines()) == [
-        "error (bad_rows): 2 of 3 rows of interactions cannot be read; mend them or ask for skipBadRows",
+        "error (bad_rows): 2 of 3 rows of interactions cannot be read; mend them: skipBadRows leaves out at most 1% of "
+        "the rows of each role",
         "mine.inter:3: the id is empty",
         "mine.inter:4: 1 field where 2 are named",
     ]

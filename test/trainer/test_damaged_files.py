@@ -6,6 +6,7 @@ VALENCE_DAMAGED_FILES says how many of each kind; the seeds are the same every t
 import faulthandler
 import gzip
 import io
+import json
 import os
 import random
 import zipfile
@@ -20,7 +21,7 @@ import torch
 from trainer.data import dataset
 from trainer.data.dataset import Dataset
 from trainer.data.importing import Finished, Head, ImportRule, SourceFile, import_dataset, preview_files
-from trainer.data.importing.preview import HEAD_BYTES
+from trainer.data.importing.heads import HEAD_BYTES
 from trainer.errors import BadDataset, CheckpointCorrupt, DatasetCorrupt, DatasetMissing
 from trainer.storage.artifacts import load_checkpoint, save_checkpoint
 
@@ -199,4 +200,33 @@ def test_a_dataset_that_differs_is_never_opened(tmp_path: Path) -> None:
             dataset.load(tmp_path, found.key)
 
     with_each_damage(tmp_path / found.key, check)
+    assert dataset.load(tmp_path, found.key).split_digest == found.split_digest
+
+
+def test_no_bit_of_a_manifest_may_be_another(tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").write_bytes(FILES["ratings.csv"])
+    found = imported(tmp_path / "ratings.csv", tmp_path)
+    assert found
+    path = tmp_path / found.key / "manifest.json"
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        for bit in range(8):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            assert not dataset.is_whole(tmp_path, found.key), (place, bit)
+    for changed in (whole + b"\n", b" " + whole, b"[" * 100_000, whole[:-1]):
+        path.write_bytes(changed)
+        with pytest.raises(DatasetCorrupt):
+            dataset.load(tmp_path, found.key)
+    path.write_bytes(whole)
+    assert dataset.is_whole(tmp_path, found.key)
+
+
+def test_a_manifest_from_before_they_proved_themselves_is_read(tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").write_bytes(FILES["ratings.csv"])
+    found = imported(tmp_path / "ratings.csv", tmp_path)
+    assert found
+    path = tmp_path / found.key / "manifest.json"
+    earlier = json.loads(path.read_text()) | {"format": 1}
+    del earlier["sha256"]
+    path.write_text(json.dumps(earlier, indent=1, sort_keys=True))
     assert dataset.load(tmp_path, found.key).split_digest == found.split_digest

@@ -86,6 +86,23 @@ def test_a_case_worked_by_hand() -> None:
     assert results["valid", "train"]["recall@2"] == 1
 
 
+def test_popularity_of_three_users_worked_by_hand() -> None:
+    """a was met by three, b by two, c and d by one each: who has met a and b is offered c, then d."""
+    train, valid, test = np.zeros((3, 3, 4), dtype=bool)
+    train[[0, 0, 1, 1, 2, 2, 2], [0, 1, 0, 2, 0, 1, 3]] = True
+    test[[0, 0, 1, 2], [2, 3, 3, 2]] = True
+    popularity = train.sum(0).astype(float)
+    results = evaluate(Scored(np.tile(popularity, (3, 1))), dataset_of(train, valid, test), cutoffs=(1, 2, 20, 1000))
+    measured = results["test", "train"]
+    assert measured["recall@1"] == pytest.approx(0.5)
+    assert measured["ndcg@1"] == pytest.approx(0.6667, abs=5e-5)
+    assert measured["ndcg@2"] == pytest.approx(0.8770, abs=5e-5)
+    for cutoff in (20, 1000):
+        assert (measured[f"recall@{cutoff}"], measured[f"ndcg@{cutoff}"]) == (measured["recall@2"], measured["ndcg@2"])
+    assert measured["recall@2"] == 1
+    assert all(value is None or np.isnan(value) for value in results["valid", "train"].values())
+
+
 def test_over_nobody_there_is_no_mean() -> None:
     nothing, ones = np.zeros((3, 3), dtype=bool), np.eye(3, dtype=bool)
     results = evaluate(Scored(np.ones((3, 3))), dataset_of(ones, nothing, ones[::-1]), cutoffs=(1,))

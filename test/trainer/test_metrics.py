@@ -213,7 +213,7 @@ def test_by_popularity_only_items_of_the_group_are_to_be_found() -> None:
     data = dataset_of(train, test)
     lists = np.full((12, 3), -1)
     lists[6], lists[7], lists[8] = [1, 2, 0], [1, 0, 2], [0, 1, 2]
-    found = measured(data, lists, ("recall", "mrr", "novelty", "coverage"), (2, 3))
+    found = measured(data, lists, ("recall", "mrr", "coverage"), (2, 3))
     groups = {one.group: one for one in found.groups if one.by == "popularity"}
     assert {name: (one.first, one.last, one.users) for name, one in groups.items()} == {
         "low": (0, 2, 2), "middle": (4, 4, 0), "high": (6, 6, 2),
@@ -225,6 +225,26 @@ def test_by_popularity_only_items_of_the_group_are_to_be_found() -> None:
     assert groups["high"].metrics == high | {"coverage@2": 1, "coverage@3": 1}
     assert groups["middle"].metrics == {"coverage@2": 1, "coverage@3": 1}
     assert {one.users for one in found.groups if one.by == "activity"} == {3}
+
+
+def test_by_popularity_lists_are_those_of_the_items_of_the_group() -> None:
+    # 9 interactions: item 0, which is high, has 4 of them, 1 and 2, which are middle, 2 each, 3 has one, 4 none.
+    data = dataset_of(TRAIN, ANY, Tags(["a", "b"], np.array([0, 1, 2, 3, 4, 5]), np.array([0, 0, 1, 0, 1])))
+    metrics = ("novelty", "tail", "diversity", "calibration")
+    with_one = {f"{name}@{cutoff}" for name in metrics for cutoff in (1, 3)} - {"diversity@1"}
+    for batch in (1, 4):
+        found = measured(data, [[0, 2, 3], [1, 2, 4], [3, 0, -1], [-1, -1, -1]], metrics, (1, 3), batch)
+        low, middle, high = (one.metrics for one in found.groups if one.by == "popularity")
+        # Only the second list has two items of a group: 1 and 2.
+        assert (low.keys(), middle.keys(), high.keys()) == (with_one - {"diversity@3"}, with_one, low.keys())
+        assert [one["novelty@3"] for one in (low, middle, high)] == [2, 1, 0]
+        assert [one["tail@3"] for one in (low, middle, high)] == [1, 0, 0]
+        own = measured(data, [[2], [1], [3], [-1]], ("calibration",), (1,)).columns["calibration@1"]
+        both = measured(data, [[1, 2]] * 4, metrics, (2,)).columns
+        assert middle["diversity@3"] == pytest.approx(both["diversity@2"][1])
+        assert middle["calibration@1"] == pytest.approx(own[1])
+        assert middle["calibration@3"] == pytest.approx((own[0] + both["calibration@2"][1]) / 2)
+        assert low["calibration@1"] == pytest.approx(own[2])
 
 
 def test_coverage_and_gini_of_groups_worked_by_hand() -> None:

@@ -41,11 +41,11 @@ def test_every_variable_is_read() -> None:
         RECOMMENDER_CACHE="1000",
         MAX_UPLOAD_BYTES="1",
         EXIT_WITH_STDIN="1",
-        LOG_LEVEL="warn",
+        LOG_LEVEL="silent",
         TIMING_SCALE="0.5",
         OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4318",
     )
-    assert values == Settings(Path("/else/where"), "[::1]:0", 64, 3, 1000, 1, True, "warn", 0.5, True)
+    assert values == Settings(Path("/else/where"), "[::1]:0", 64, 3, 1000, 1, True, "silent", 0.5, True)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_every_variable_is_read() -> None:
         ),
         ("VALENCE_CACHE_BYTES", ["1048575", "10GiB"], "must be a whole number from 1048576 to 1125899906842624"),
         ("EXIT_WITH_STDIN", ["true", "yes", "2", "00"], "must be 0 or 1"),
-        ("LOG_LEVEL", ["verbose", "INFO", "silent"], "must be one of trace, debug, info, warn, error, fatal"),
+        ("LOG_LEVEL", ["verbose", "INFO"], "must be one of trace, debug, info, warn, error, fatal, silent"),
         ("TIMING_SCALE", ["0", "0.09", "1000.1", "1e3", "nan", "inf", "-1"], "must be a number from 0.1 to 1000.0"),
     ],
 )
@@ -115,6 +115,17 @@ def test_an_address_that_is_none_is_refused_without_being_told(url: str) -> None
 def test_an_object_store_needs_a_cache(folder: str) -> None:
     with pytest.raises(BadSetting, match=r"^VALENCE_CACHE must name a folder of this machine for copies of s3://b1b"):
         read(VALENCE_ARTIFACTS="s3://b1b", VALENCE_CACHE=folder)
+
+
+@pytest.mark.parametrize("below", ["", "below", "far/below"])
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    place = str(tmp_path / "file" / below)
+    with pytest.raises(BadSetting, match=f"^VALENCE_ARTIFACTS must name a folder, and {tmp_path}/file is none$"):
+        read(VALENCE_ARTIFACTS=place)
+    with pytest.raises(BadSetting, match=r"^VALENCE_CACHE must name a folder, and"):
+        read(VALENCE_ARTIFACTS="s3://b1b", VALENCE_CACHE=place)
+    assert read(VALENCE_ARTIFACTS=str(tmp_path / "new" / "folder")).artifacts == tmp_path / "new" / "folder"
 
 
 def test_a_cache_is_no_artifacts_folder(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-import type { ImportRule } from "./generated/openapi.js";
+import type { ImportRule, Preview, PreviewedFile } from "./generated/openapi.js";
 
 /** What the service looks at of a file: its first bytes, and of some its last. */
 const PART_BYTES = 65_536;
@@ -20,4 +20,16 @@ export async function previewForm(
 		form.append("tail", file.slice(offset), name);
 	}
 	return form;
+}
+
+/** What a file of which nobody has said what it holds is sent as, by its preview; null: an import goes without it. */
+export function roleIn({ files, warnings }: Preview, name: string): PreviewedFile["role"] | null {
+	const isTold = (code: string) => warnings.some((one) => one.code === code && one.file === name);
+	if (isTold("not_needed")) return null;
+	const tables = files.filter((one) => one.file === name);
+	const [role, ...others] = new Set(tables.map((one) => one.role));
+	// An archive says itself what each of its tables is, also those that are not shown.
+	const isArchive = tables.some(({ dialect }) => /\b(zip|tar)\b/.test(dialect.compression));
+	const saysMore = isArchive && (tables.length > 1 || isTold("not_shown"));
+	return role && others.length === 0 && !saysMore ? role : "interactions";
 }

@@ -73,6 +73,7 @@ const isNetwork = (text: string) => {
 		(bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= most))
 	);
 };
+const TRACE_ENDPOINTS = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 const TRACE_PROTOCOLS = ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"];
 
 export function readConfig(environment: Record<string, string | undefined> = process.env): Config {
@@ -103,7 +104,10 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 			? value
 			: refuse(name, `a ${protocols.join(" or ")}// address`);
 	};
-	const isAddress = (value: string) => /^[^\s:/]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/.test(value);
+	const isAddress = (value: string) => {
+		const [, port] = /^(?:[^\s:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})$/.exec(value) ?? [];
+		return Number(port) > 0 && Number(port) < 65_536;
+	};
 	const address = (name: string, fallback: string) => {
 		const value = text(name, fallback);
 		return isAddress(value) ? value : refuse(name, "host:port");
@@ -120,8 +124,11 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 
 	const host = text("HOST", "127.0.0.1");
 	const apiKeys = list("API_KEYS");
-	if (apiKeys.some((key) => key.length < LEAST_KEY_LENGTH)) {
-		refuse("API_KEYS", `keys of at least ${LEAST_KEY_LENGTH} characters, separated by commas`);
+	// What is set and names none would open every door.
+	const hasNone = (environment.API_KEYS ?? "") !== "" && apiKeys.length === 0;
+	if (hasNone || apiKeys.some((key) => key.length < LEAST_KEY_LENGTH || !/^[!-~]+$/.test(key))) {
+		const allowed = `at least ${LEAST_KEY_LENGTH} characters that a header can carry, ASCII without blanks`;
+		refuse("API_KEYS", `keys of ${allowed}, separated by commas`);
 	}
 	if (!LOOPBACK.has(host) && apiKeys.length === 0) {
 		refuse("API_KEYS", `set when HOST is ${host}: only loopback may be served without keys`);
@@ -129,23 +136,30 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 	const trustedProxies = list("TRUSTED_PROXIES");
 	if (!trustedProxies.every(isNetwork))
 		refuse("TRUSTED_PROXIES", "addresses or networks such as 10.0.0.0/8, of at least one bit, separated by commas");
+	const allowedHosts = list("ALLOWED_HOSTS");
+	if (!allowedHosts.every((name) => /^[A-Za-z0-9._-]+$/.test(name) || isIP(name.replace(/^\[|\]$/g, "")) > 0))
+		refuse("ALLOWED_HOSTS", "names of hosts without scheme and port, separated by commas");
 	const recommenders = list("RECOMMENDER_ADDRESS", "127.0.0.1:50052");
 	if (recommenders.length === 0 || !recommenders.every(isAddress))
 		refuse("RECOMMENDER_ADDRESS", "host:port, or several of them separated by commas");
 	const traces =
-		["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].some((name) => environment[name]) &&
-		text("OTEL_SDK_DISABLED", "false").toLowerCase() !== "true";
+		TRACE_ENDPOINTS.some((name) => environment[name]) && text("OTEL_SDK_DISABLED", "false").toLowerCase() !== "true";
+	for (const name of traces ? TRACE_ENDPOINTS : []) if (environment[name]) url(name, ["http:", "https:"]);
 	if (traces) for (const name of TRACE_PROTOCOLS) oneOf(name, "http/protobuf", ["http/protobuf"]);
 	const device = text("DEVICE", "auto");
 	if (!/^(auto|cpu|cuda(:\d+)?)$/.test(device)) refuse("DEVICE", "auto, cpu, cuda or cuda:N");
 	const queuePrefix = text("QUEUE_PREFIX", "valence");
-	if (!/^[a-z0-9_]{1,40}$/.test(queuePrefix)) refuse("QUEUE_PREFIX", "1 to 40 of a-z, 0-9 and _");
+	// It begins the name of a schema of PostgreSQL.
+	if (!/^[a-z_][a-z0-9_]{0,39}$/.test(queuePrefix))
+		refuse("QUEUE_PREFIX", "1 to 40 of a-z, 0-9 and _, the first no digit");
 	const machineName = text("MACHINE_NAME", machineNameOf(hostname()));
 	if (!new RegExp(MACHINE_NAME).test(machineName))
 		refuse("MACHINE_NAME", "1 to 100 of a-z, A-Z, 0-9 and -, the first no -");
-	const isClass = (name: string) => new RegExp(MACHINE_CLASS).test(name);
+	// The command line's word for no class.
+	const isClass = (name: string) => name !== "any" && new RegExp(MACHINE_CLASS).test(name);
 	const machineClass = environment.MACHINE_CLASS || null;
-	if (machineClass !== null && !isClass(machineClass)) refuse("MACHINE_CLASS", "1 to 40 of a-z, 0-9 and -");
+	if (machineClass !== null && !isClass(machineClass))
+		refuse("MACHINE_CLASS", "1 to 40 of a-z, 0-9 and -, and not any");
 	const machineClasses = list("MACHINE_CLASSES");
 	if (!machineClasses.every(isClass)) refuse("MACHINE_CLASSES", "names of a-z, 0-9 and -, separated by commas");
 
@@ -156,7 +170,7 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 		host,
 		port: whole("PORT", 3000, 0, 65535),
 		apiKeys,
-		allowedHosts: list("ALLOWED_HOSTS"),
+		allowedHosts,
 		trustedProxies,
 		rateLimit: whole("RATE_LIMIT", 0, 0, MOST_RATE),
 		auditDays: whole("AUDIT_DAYS", 365, 0, 36_500),

@@ -20,6 +20,8 @@ export interface Timings {
 	trainerSilence: number;
 	/** Writers outlive a PostgreSQL restart this long before they give their job up. */
 	databaseRetry: number;
+	/** A connection on which the database says nothing for so long is given up: longer than it lets a statement take. */
+	databaseSilence: number;
 	/** A failed import waits this long for another rule: over a night, and no longer, for its files are large and hold people's ids. */
 	failedImportKept: number;
 	/** Uploads that nothing names are looked for this often, by a walk over all artifacts; they are a day old before they go. */
@@ -30,6 +32,8 @@ export interface Timings {
 	trainerBusy: number;
 	/** A refresh looks so often whether what it waits for has ended, and asks again so often for what is away. */
 	refreshLook: number;
+	/** A body of which nothing came for so long is given up: a slow line brings something, a laptop that sleeps does not. */
+	bodySilence: number;
 	/** Deadline of unary calls to the trainer, uploads excepted. */
 	unaryCall: number;
 	/** Deadline of a recommendation; people wait for it. */
@@ -83,11 +87,13 @@ const DEFAULTS: Timings = {
 	reconcilerGrace: 5_000,
 	trainerSilence: 130_000,
 	databaseRetry: 60_000,
+	databaseSilence: 35_000,
 	failedImportKept: 24 * 3_600_000,
 	uploadSweep: 3_600_000,
 	trainerRetry: 1_000,
 	trainerBusy: 5_000,
 	refreshLook: 1_000,
+	bodySilence: 120_000,
 	unaryCall: 10_000,
 	recommendCall: 5_000,
 	recommenderLook: 1_000,
@@ -120,6 +126,7 @@ const UNSCALED: ReadonlySet<string> = new Set([
 	"diskWalk",
 	"shutdown",
 	"databaseRetry",
+	"databaseSilence",
 	"failedImportKept",
 	"machineForgotten",
 ]);

@@ -78,7 +78,8 @@ const MOST_METRICS = 6;
 export async function sayComparison(api: Client, experiments: ExperimentDetail[]): Promise<void> {
 	const { items: known } = await api.get("/metric-definitions");
 	const comparisons = comparisonsOf(experiments, known);
-	for (const { dataset, protocolHash, metrics, lines, isOpen } of comparisons) {
+	for (const comparison of comparisons) {
+		const { dataset, protocolHash, metrics, lines } = comparison;
 		say(`\n  ${bold(`On ${dataset}`)} ${dim(`protocol ${protocolHash.slice(0, 8)}`)}\n`);
 		if (lines.every(({ runs }) => runs.length === 0)) {
 			say("  No run has finished yet.");
@@ -86,22 +87,28 @@ export async function sayComparison(api: Client, experiments: ExperimentDetail[]
 		}
 		for (let from = 0; from === 0 || from < metrics.length; from += MOST_METRICS) {
 			if (from > 0) say();
-			sayLines(lines, metrics, from, isOpen, known);
+			sayLines(comparison, from, known);
 		}
 	}
 }
 
-/** Some of the metrics; seeds and times beside the first of them. */
-function sayLines(lines: Line[], metrics: string[], from: number, isOpen: boolean, known: Known[]): void {
-	const shown = metrics.slice(from, from + MOST_METRICS);
-	const figuresOf = ({ figures }: Line) => figures.slice(from, from + MOST_METRICS);
-	const places = shown.map((metric, column) =>
-		ranks(
-			lines.map((line) => figuresOf(line)[column] ?? null),
+/** Of each metric, which lines are the best and the second. Sure is no mean that still moves, and none that lacks a seed. */
+export const placesOf = ({ lines, metrics, isOpen }: Comparison, known: Known[] = []): (1 | 2 | null)[][] =>
+	metrics.map((metric, column) => {
+		const all = ranks(
+			lines.map(({ figures }) => figures[column] ?? null),
 			metric,
 			known,
-		),
-	);
+		);
+		return lines.map(({ runs, seeds }, row) => (isOpen || runs.length < seeds ? null : (all[row] ?? null)));
+	});
+
+/** Some of the metrics; seeds and times beside the first of them. */
+function sayLines(comparison: Comparison, from: number, known: Known[]): void {
+	const { lines, metrics } = comparison;
+	const shown = metrics.slice(from, from + MOST_METRICS);
+	const figuresOf = ({ figures }: Line) => figures.slice(from, from + MOST_METRICS);
+	const places = placesOf(comparison, known);
 	const hasLabels = lines.some(({ label }) => label !== "");
 	const offset = hasLabels ? 2 : 1;
 	const titles = shown.map((metric) => titleOf(metric, known));
@@ -116,7 +123,7 @@ function sayLines(lines: Line[], metrics: string[], from: number, isOpen: boolea
 		{
 			left: hasLabels ? [0, 1] : [0],
 			paint: (text, row, column) => {
-				const rank = isOpen ? null : places[column - offset]?.[row];
+				const rank = places[from + column - offset]?.[row];
 				return rank === 1 ? bold(text) : rank === 2 ? underlined(text) : text;
 			},
 		},

@@ -45,7 +45,7 @@ function listFor(words: string[], context: string | undefined): Promise<string[]
 	if (before.startsWith("--") || current.startsWith("-") || place < 2) return null;
 	if (command === "train") return ask(modelNames);
 	if (command === "models" && place === 2) return ask(modelNames);
-	if (["deploy", "refit", "runs"].includes(command) && place === 2) return ask(runNames);
+	if (["deploy", "refit", "runs", "cancel"].includes(command) && place === 2) return ask(runNames);
 	if (["outcomes", "rollback"].includes(command) && place === 2) return ask(deploymentNames);
 	if (command === "machines" && ["drain", "resume"].includes(first) && place === 3) return ask(machineNames);
 	if (command === "keys" && first === "revoke" && place === 3) return ask(keyNames);

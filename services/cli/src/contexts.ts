@@ -23,7 +23,9 @@ export interface Target extends Context {
 
 /** The name of the service of this checkout; no context has it. */
 export const HERE = "local";
-const LOCAL = "http://127.0.0.1:3000";
+/** Where `valence start` would be. */
+export const localUrl = ({ PORT }: NodeJS.ProcessEnv) =>
+	`http://127.0.0.1:${/^\d{1,5}$/.test(PORT ?? "") ? PORT : 3000}`;
 
 export function contextsFile(env: NodeJS.ProcessEnv = process.env): string {
 	return join(env.XDG_CONFIG_HOME || join(homedir(), ".config"), "valence", "contexts.json");
@@ -59,7 +61,7 @@ export function addressOf(text: string): string {
 
 /** The one that is asked for, else of the environment, else the current context, else the one of this checkout. */
 export function targetOf(asked: string | undefined, env: NodeJS.ProcessEnv = process.env): Target {
-	if (asked === HERE) return local();
+	if (asked === HERE) return local(env);
 	if (asked !== undefined) return { ...named(asked), from: `context ${asked}`, isLocal: false };
 	const { VALENCE_URL: url, VALENCE_API_KEY: key } = env;
 	const { current, contexts } = readContexts();
@@ -68,11 +70,15 @@ export function targetOf(asked: string | undefined, env: NodeJS.ProcessEnv = pro
 		? { url: addressOf(url), from: "VALENCE_URL", isLocal: false }
 		: context
 			? { ...context, from: `context ${current}`, isLocal: false }
-			: local();
+			: local(env);
 	return key ? { ...found, key } : found;
 }
 
-const local = (): Target => ({ url: ownerOf(DEFAULT_HOME)?.address || LOCAL, from: "this checkout", isLocal: true });
+const local = (env: NodeJS.ProcessEnv): Target => ({
+	url: ownerOf(DEFAULT_HOME)?.address || localUrl(env),
+	from: "this checkout",
+	isLocal: true,
+});
 
 function named(name: string): Context {
 	const { contexts } = readContexts();

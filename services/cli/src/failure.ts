@@ -22,8 +22,10 @@ export class Failure extends Error {
 		readonly status: number = STATUS.failed,
 		/** Whether the command's help would have told. */
 		readonly needsHelp = false,
+		/** For programs: what the service said, or {code, ...}. */
+		cause?: unknown,
 	) {
-		super(message);
+		super(message, { cause });
 	}
 }
 

@@ -1,4 +1,4 @@
-// Which part of a dataset a file is, by its name: ml.train.inter, valid.csv.gz, items.tsv, movies.csv, ratings.csv.
+// Files as they are typed: which part of a dataset each is, where that is said, and what the dataset is called.
 import { readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { readable } from "./contents.js";
@@ -6,54 +6,24 @@ import { Failure, wrongUsage } from "./failure.js";
 
 export const ROLES = ["interactions", "train", "valid", "test", "items"] as const;
 export type Role = (typeof ROLES)[number];
+/** role: "file" where nobody has said it. */
 export interface RoleFile {
 	path: string;
-	role: Role;
-	/** Only the name says the role: what is in the file may say another. */
-	isGuess?: boolean;
+	role: Role | "file";
 }
 
-/** Words of a name that say the role. What the items are of a field's best-known datasets counts, too. */
-const WORDS: [Role, RegExp][] = [
-	["train", /^(train|training)$/],
-	["valid", /^(valid|validation|val|dev)$/],
-	["test", /^(test|testing)$/],
-	[
-		"items",
-		/^(items?|titles?|movies?|products?|articles?|tracks?|songs?|artists?|books?|business(es)?|games?|news|catalog(ue)?|meta|metadata)$/,
-	],
-];
-/** Of a folder only what may hold a table is taken. */
-const TABLE = /\.(csv|tsv|txt|dat|data|inter|item|json|jsonl|ndjson|parquet)(\.(gz|zst))?$|\.(zip|tar|tgz)$/i;
-/** A folder in RecBole's form says with its endings what belongs to the dataset. */
-const RECBOLE = /\.(inter|item)(\.(gz|zst))?$/i;
-
-/** What published folders hold beside their interactions and items. */
-const BESIDE = /^(\.|(readme|licen[cs]e|links|tags|users?|genome[-_].*)\.)/i;
-
-/** What an archive holds says its own parts. */
-const ARCHIVE = /\.(zip|tar(\.gz)?|tgz)$/i;
-
-export function roleOf(path: string): Role {
-	if (ARCHIVE.test(path)) return "interactions";
-	const words = basename(path)
-		.toLowerCase()
-		.split(/[^a-z]+/);
-	// RecBole's ml.item is of the items; the ending .inter says nothing, as ml.train.inter shows.
-	for (const [role, word] of WORDS) if (words.some((one) => word.test(one))) return role;
-	return "interactions";
-}
+/** What may hold a table, of all that lies in a folder; which of it is needed the service says. */
+export const TABLE =
+	/\.(csv|tsv|tab|txt|dat|json|jsonl|ndjson|parquet|pq|inter|item|data|base|test|zip|tar|tgz)(\.(gz|zst))?$|\.(gz|zst)$/i;
 
 /** Files as they are, folders by the tables in them. Throws for what is not there. */
 export function filesOf(paths: string[]): RoleFile[] {
 	return paths.flatMap((path) => {
-		if (!readable(path).isDirectory()) return [{ path: regularFile(path), role: roleOf(path), isGuess: true }];
-		const tables = readdirSync(path).filter((name) => TABLE.test(name) && !BESIDE.test(name));
+		if (!readable(path).isDirectory()) return [{ path: regularFile(path), role: "file" as const }];
+		const tables = readdirSync(path).filter((name) => TABLE.test(name) && !name.startsWith("."));
 		if (tables.length === 0)
 			throw new Failure(`${path} holds no table: no .csv, .tsv, .inter, .json, .parquet or .zip`);
-		const recbole = tables.filter((name) => RECBOLE.test(name));
-		const names = recbole.some((name) => /\.inter/i.test(name)) ? recbole : tables;
-		return names.sort().map((name) => ({ path: join(path, name), role: roleOf(name), isGuess: true }));
+		return tables.sort().map((name) => ({ path: join(path, name), role: "file" as const }));
 	});
 }
 

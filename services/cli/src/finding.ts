@@ -69,7 +69,7 @@ export async function findDataset(api: Client, text = LATEST): Promise<Dataset> 
 	return choose("dataset", datasets, text);
 }
 
-const allDatasets = (api: Client) => all(api.each("/datasets", { query: PAGE }), Number.POSITIVE_INFINITY);
+export const allDatasets = (api: Client) => all(api.each("/datasets", { query: PAGE }), Number.POSITIVE_INFINITY);
 
 /** ` --on` with what findDataset takes for this one: its name, or the beginning of its id where others are called so. */
 export async function onDataset(api: Client, { id, name }: Dataset): Promise<string> {

@@ -11,18 +11,26 @@ import {
 	type ImportRule,
 	type Preview,
 	previewForm,
+	roleIn,
 } from "@valence/client";
-import type { Progress } from "@valence/supervisor/terminal";
-import { Failure } from "./failure.js";
-import { ROLES, type Role, type RoleFile } from "./file-roles.js";
+import { type Progress, say } from "@valence/supervisor/terminal";
+import { Failure, STATUS, wrongUsage } from "./failure.js";
+import type { Role, RoleFile } from "./file-roles.js";
 
 const POLL_MS = 300;
-const MOST_PREVIEWED = 20;
+/** The service takes as many at once. */
+const MOST_FILES = 20;
+
+/** A file and what it is sent as. */
+export interface SentFile {
+	path: string;
+	role: Role;
+}
 
 /** The multipart body that the service takes: fields before files. */
 export async function formOf(
 	{ name, rule }: { name?: string; rule: ImportRule | FeedRule },
-	files: { path: string; role: Role | "file" }[],
+	files: SentFile[],
 ): Promise<FormData> {
 	const form = new FormData();
 	if (name !== undefined) form.set("name", name);
@@ -32,14 +40,12 @@ export async function formOf(
 }
 
 /** The import of the files, begun, or the dataset that the same files have made before. */
-export const upload = async (api: Client, about: { name: string; rule: ImportRule }, files: RoleFile[]) =>
-	api.post("/datasets", { body: await formOf(about, await settled(api, about.rule, files)) });
+export const upload = async (api: Client, about: { name: string; rule: ImportRule }, files: SentFile[]) =>
+	api.post("/datasets", { body: await formOf(about, files) });
 
 /** The same of files that go into a feed; whatever is none of items holds interactions. */
-export async function uploadToFeed(api: Client, feed: string, rule: FeedRule, files: RoleFile[]): Promise<FeedImport> {
-	const parts = (await settled(api, { columns: rule.columns }, files)).map(
-		({ path, role }): RoleFile => ({ path, role: role === "items" ? role : "interactions" }),
-	);
+export async function uploadToFeed(api: Client, feed: string, rule: FeedRule, files: SentFile[]): Promise<FeedImport> {
+	const parts = files.map(({ path, role }): SentFile => ({ path, role: role === "items" ? role : "interactions" }));
 	return api.post("/feeds/{name}/imports", { path: { name: feed }, body: await formOf({ rule }, parts) });
 }
 
@@ -51,7 +57,8 @@ export const inOptions = (message: string) =>
 		.replaceAll("skipBadRows", "--skip-bad-rows")
 		.replaceAll("minRating", "--min-rating")
 		.replaceAll("kCore", "--k-core")
-		.replaceAll("where the rule gives no `at`", "without --at");
+		.replaceAll("where the rule gives no `at`", "without --at")
+		.replace(/^\/(?:rule\/)?(?=\w)/, "");
 
 const placesOf = (columns: object, part = ""): string =>
 	Object.entries(columns)
@@ -93,7 +100,9 @@ async function untilFinal<T extends Importing>(begun: T, ask: () => Promise<T>, 
 function sound<T extends Importing>(ended: T, ways: string[]): T {
 	if (ended.state === "SUCCEEDED") return ended;
 	const message = ended.error?.message ?? ended.state.toLowerCase();
-	throw new Failure([`the import failed: ${inOptions(message)}`, ...toldOf(ended), ...ways].join("\n"));
+	const said = [`the import failed: ${inOptions(message)}`, ...toldOf(ended), ...ways].join("\n");
+	const { state, error, problems, problemsTotal } = ended;
+	throw new Failure(said, STATUS.failed, false, { state, ...error, problems, problemsTotal });
 }
 
 const inWords = ({ stage, rowsRead }: ImportProgress) =>
@@ -106,11 +115,16 @@ type Misread = Pick<Dataset["problems"][number], "file" | "line" | "message">;
 
 /** The rows that could not be read, with their places. */
 export function problemsOf({ problems, problemsTotal }: { problems: Misread[]; problemsTotal: number }): string[] {
-	const shown = problems
-		.slice(0, MOST_SHOWN)
-		.map(({ file, line, message }) => (line > 0 ? `  ${file}:${line}: ` : "  ") + inOptions(message));
+	const shown = problems.slice(0, MOST_SHOWN).map((problem) => `  ${inPlace(problem)}`);
 	const more = problemsTotal - shown.length;
 	return more > 0 ? [...shown, `  and ${more.toLocaleString("en")} more`] : shown;
+}
+
+/** The place once, though what is said of a file as a whole mostly names it itself. */
+function inPlace({ file, line, message }: Misread): string {
+	const said = inOptions(message);
+	if (file === "" || (line === 0 && said.includes(file))) return said;
+	return `${line > 0 ? `${file}:${line}` : file}: ${said.startsWith(`${file}: `) ? said.slice(file.length + 2) : said}`;
 }
 
 /** What is only said of files or of the rule; nothing is refused for it. */
@@ -123,27 +137,26 @@ export const toldOf = (ended: Pick<Dataset, "problems" | "problemsTotal" | "warn
 	...warningsOf(ended.warnings),
 ];
 
-/** How the service would read each file, and as what where only a name says it; nothing is stored. */
+/** How the service would read each file, and as what where nobody has said it; nothing is stored. */
 export async function preview(api: Client, rule: ImportRule, files: RoleFile[]): Promise<Preview> {
-	const asked = files.map(async ({ path, role, isGuess }) => ({
-		role: isGuess ? "file" : role,
-		file: await openAsBlob(path),
-		name: basename(path),
-	}));
+	if (files.length > MOST_FILES) {
+		const most = `the service takes ${MOST_FILES} at once`;
+		throw wrongUsage(`${files.length} files are too many: ${most}; name fewer, or pack them as a zip, which is one`);
+	}
+	const asked = files.map(async ({ path, role }) => ({ role, file: await openAsBlob(path), name: basename(path) }));
 	return api.post("/datasets/preview", { body: await previewForm(rule, await Promise.all(asked)) });
 }
 
-/** The files, each guess replaced by what the service sees in the file, where it can tell. */
-async function settled(api: Client, rule: ImportRule, files: RoleFile[]): Promise<RoleFile[]> {
-	if (files.length === 1 || files.length > MOST_PREVIEWED || !files.some(({ isGuess }) => isGuess)) return files;
+/** The files to send, each as what the service sees in it where nobody has said it. Those that it does without are told. */
+export async function settled(api: Client, rule: ImportRule, files: RoleFile[]): Promise<SentFile[]> {
+	if (files.every(isSaid)) return files;
 	const seen = await preview(api, rule, files);
-	const names = files.map(({ path }) => basename(path));
-	return files.map((file, at) => {
-		const name = names[at] as string;
-		const isShown = !seen.warnings.some((one) => one.code === "not_shown" && one.file === name);
-		const isOne = names.indexOf(name) === names.lastIndexOf(name);
-		const tables = isShown && isOne ? seen.files.filter((one) => one.file === name) : [];
-		const role = tables.length === 1 ? ROLES.find((one) => one === tables[0]?.role) : undefined;
-		return file.isGuess && role ? { path: file.path, role } : file;
+	for (const line of warningsOf(seen.warnings.filter(({ code }) => code === "not_needed"))) say(line);
+	return files.flatMap((file) => {
+		if (isSaid(file)) return [file];
+		const role = roleIn(seen, basename(file.path));
+		return role === null ? [] : [{ path: file.path, role }];
 	});
 }
+
+const isSaid = (file: RoleFile): file is SentFile => file.role !== "file";

@@ -1,4 +1,5 @@
 // Tables as text for documents: GitHub's Markdown, LaTeX with booktabs, and CSV (RFC 4180).
+import { OF_RUNS, type Mark as Shown } from "@valence/client";
 
 export const inMarkdown = (text: string) => text.replace(/[\\|*_<>`[\]]/g, "\\$&").replace(/\s*\n\s*/g, " ");
 
@@ -43,6 +44,10 @@ export const latexTable = (
 		"",
 	].join("\n");
 
+/** What is said of a table, above it: of its numbers, and of what it takes to set it. */
+export const latexComments = (notes: string[]) =>
+	["Needs \\usepackage{booktabs}.", ...notes].map((note) => `% ${note.replace(/\s*\n\s*/g, " ")}\n`).join("");
+
 export const csvTable = (rows: unknown[][]) => rows.map((row) => `${row.map(inCsv).join(",")}\r\n`).join("");
 
 type Mark = [before: string, after: string];
@@ -50,19 +55,24 @@ interface Marks {
 	first: Mark;
 	second: Mark;
 	/** Of what is better than a chance, once p values are corrected. */
-	shown: string;
+	star: string;
+	/** Of what is so in these runs alone. */
+	dagger: string;
 }
-export const MARKDOWN: Marks = { first: ["**", "**"], second: ["<u>", "</u>"], shown: "\\*" };
-export const LATEX: Marks = { first: ["\\textbf{", "}"], second: ["\\underline{", "}"], shown: "$^{*}$" };
+export const MARKDOWN: Marks = { first: ["**", "**"], second: ["<u>", "</u>"], star: "\\*", dagger: OF_RUNS };
+export const LATEX: Marks = {
+	...{ first: ["\\textbf{", "}"], second: ["\\underline{", "}"] },
+	...{ star: "$^{*}$", dagger: "$^{\\dagger}$" },
+};
 
 export interface Marked {
 	/** 1 is set in bold, 2 underlined. */
 	rank: 1 | 2 | null;
-	/** Whether a test shows what its table marks. */
-	isShown: boolean;
+	/** What a test shows of what its table marks. */
+	mark: Shown | null;
 }
 
-export function marked(text: string, { rank, isShown }: Marked, { first, second, shown }: Marks): string {
-	const [before, after] = rank === 1 ? first : rank === 2 ? second : ["", ""];
-	return `${before}${text}${after}${isShown ? shown : ""}`;
+export function marked(text: string, { rank, mark }: Marked, marks: Marks): string {
+	const [before, after] = rank === 1 ? marks.first : rank === 2 ? marks.second : ["", ""];
+	return `${before}${text}${after}${mark === "methods" ? marks.star : mark === "runs" ? marks.dagger : ""}`;
 }

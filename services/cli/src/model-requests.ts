@@ -27,11 +27,7 @@ export function requestsOf(
 	known: Model[],
 	{ set = [], grid = [], search, processes }: Asked,
 ): ModelRequest[] {
-	const models = [...new Set(names)].map((name) => {
-		const model = known.find((one) => one.name === name);
-		if (!model) throw wrongUsage(`there is no model ${name}; there are ${known.map((one) => one.name).join(", ")}`);
-		return model;
-	});
+	const models = [...new Set(names.map((name) => modelOf(name, known)))];
 	const of = (option: string, texts: string[], read: (text: string, field: string, type: unknown) => unknown) => {
 		const found = new Map<string, Record<string, unknown>>(models.map(({ name }) => [name, {}]));
 		for (const text of texts) {
@@ -67,6 +63,14 @@ export function requestsOf(
 			...(processes !== undefined && { processes }),
 		};
 	}) as ModelRequest[];
+}
+
+/** By its name or its title, however it is written: Mult-VAE, multvae. */
+function modelOf(text: string, known: Model[]): Model {
+	const bare = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+	const model = known.find(({ name, title }) => [name, title].some((one) => bare(one) === bare(text)));
+	if (!model) throw wrongUsage(`there is no model ${text}; there are ${known.map(({ name }) => name).join(", ")}`);
+	return model;
 }
 
 const filled = (fields: Record<string, unknown> | undefined) =>

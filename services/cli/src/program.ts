@@ -3,6 +3,7 @@ import { complain, forgetNow } from "@valence/supervisor/terminal";
 import yargs, { type Argv } from "yargs";
 import { backup, restore } from "./commands/backup.js";
 import { bench } from "./commands/bench.js";
+import { cancel } from "./commands/cancel.js";
 import { compare } from "./commands/compare.js";
 import { completion } from "./commands/completion.js";
 import { contexts, login } from "./commands/contexts.js";
@@ -37,7 +38,7 @@ import { VERSION } from "./version.js";
 /** In the order of the help: what a stranger needs first comes first. */
 const COMMANDS = [
 	...[demo, start, stop, doctor],
-	...[importFiles, train, runs, search, compare, refitRun, deploy, refresh, rollback],
+	...[importFiles, train, runs, cancel, search, compare, refitRun, deploy, refresh, rollback],
 	...[recommend, similar, outcomes, exportLists],
 	...[datasets, feed, feeds, models, metrics, machines, login, contexts, keys, completion],
 	...[paper, bench, dev, backup, restore, homes],
@@ -158,13 +159,22 @@ function usages(commands: typeof COMMANDS): string[] {
 	return found;
 }
 
+/** yargs names options without their dashes. */
+const asTyped = (names: string, typed: string[]) =>
+	names
+		.split(", ")
+		.map((name) => typed.find((word) => word.replace(/=.*$/s, "") === `--${name}` || word === `-${name}`) ?? name)
+		.map((word) => word.replace(/=.*$/s, ""))
+		.join(", ");
+
 /** What yargs finds wrong, said of what was typed. */
-function inOurWords(message: string, [command = "", what = ""]: string[]): string {
+function inOurWords(message: string, typed: string[]): string {
+	const [command = "", what = ""] = typed;
 	if (/^Not enough (?!arguments following)/.test(message))
 		return `something is missing: it is used as valence ${usageOf(command, what) ?? "COMMAND"}`;
 	return message
 		.replace(/^Invalid values:\s+Argument: (\S+), Given: (.+), Choices: (.+)$/s, "$1 takes $3, not $2")
-		.replace(/^Unknown arguments?: (.*)$/, "$1 is not known here")
+		.replace(/^Unknown arguments?: (.*)$/, (_, names) => `${asTyped(names, typed)} is not known here`)
 		.replace(/^Missing required arguments?: (.*)$/, "--$1 is needed")
 		.replace(/^Not enough arguments following: (.*)$/, "--$1 takes a value")
 		.replace(/^Arguments (\S+) and (\S+) are mutually exclusive$/, "--$1 does not go with --$2")

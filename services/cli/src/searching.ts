@@ -9,6 +9,7 @@ import {
 	type Search,
 	type SearchDetail,
 	type SearchTrial,
+	untoldSentence,
 } from "@valence/client";
 import { bold, count, dim, duration, facts, green, red, say, table } from "@valence/supervisor/terminal";
 import { short } from "./finding.js";
@@ -41,13 +42,12 @@ export async function saySearch(api: Client, search: Search, experiment: Experim
 		["trials", countsOf(search)],
 	]);
 	sayTrials(detail, metric);
-	if (importance.fields.length > 0) {
+	const untold = untoldSentence(importance, search);
+	if (untold === null) {
 		say(`\n  ${bold("What it depends on")}`);
 		const most = Math.max(...importance.fields.map(({ share }) => share));
 		facts(importance.fields.map(({ field, share }) => [field, `${bar(share / most)} ${Math.round(share * 100)} %`]));
-	} else if (importance.complete < importance.leastComplete) {
-		say(dim(`\n  Which fields matter is told from ${importance.leastComplete} complete trials on.`));
-	}
+	} else say(dim(`\n  What it depends on: ${untold}`));
 	sayBest(search, metric, experiment);
 	return detail;
 }

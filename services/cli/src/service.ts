@@ -1,7 +1,7 @@
 // The service that a command speaks to, and what is said when it does not answer, or answers with an error.
 import { type Client, connect, Problem } from "@valence/client";
 import { quoted } from "@valence/supervisor/paths";
-import { leaveStandardOutput } from "@valence/supervisor/terminal";
+import { bold, leaveStandardOutput, say } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { type Target, targetOf } from "./contexts.js";
 import { Failure, STATUS } from "./failure.js";
@@ -28,13 +28,18 @@ export async function withService(
 		const answer = await work(connect(target.url, target.key), target);
 		if (json) process.stdout.write(`${jsonOf(answer, 2)}\n`);
 	} catch (error) {
-		if (json && error instanceof Problem) {
-			const { status, code, detail, errors, instance } = error;
+		const problem = error instanceof Failure ? error.cause : error;
+		if (json && problem instanceof Problem) {
+			const { status, code, detail, errors, instance } = problem;
 			process.stderr.write(`${jsonOf({ status, code, detail, errors, instance })}\n`);
-		}
+		} else if (json && problem !== error) process.stderr.write(`${jsonOf(problem)}\n`);
 		throw error instanceof Problem ? explained(error, target) : error;
 	}
 }
+
+/** After a Ctrl-C, of what the service does without us. */
+export const goesOn = (command: string) => () =>
+	say(`\n  The service goes on; ${bold(command)} shows how far it is, ${bold("valence cancel")} ends it.`);
 
 /** JSON escapes what steers a terminal but for DEL and the controls after it. */
 const jsonOf = (value: unknown, indent = 0) =>

@@ -50,13 +50,7 @@ export async function tested(
 	const groups = lines.map((line) => ({ name: nameOf(line), runs: line.runs.map(({ id }) => id) }));
 	try {
 		const comparison = await compared(api, { groups, baseline: against, metrics: names, draws, seed });
-		const { items: models } = await api.get("/models");
-		const closed = models.filter(({ capabilities }) => capabilities.includes("closed_form")).map(({ name }) => name);
-		return {
-			comparison,
-			verdicts: verdictsOf(comparison, known),
-			footnotes: footnotesOf(comparison, new Set(closed)),
-		};
+		return { comparison, verdicts: verdictsOf(comparison, known), footnotes: footnotesOf(comparison) };
 	} catch (error) {
 		const reason = reasonOf(error, lines);
 		if (reason === null) throw error;

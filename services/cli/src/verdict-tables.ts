@@ -1,28 +1,44 @@
 // The verdicts of a comparison as text: on the terminal a table a metric, for documents one table.
-import type { ComparisonDetail } from "@valence/client";
+import { amountOf, type ComparisonDetail, OF_RUNS, probability } from "@valence/client";
 import { bold, dim, harmless, say, table, underlined } from "@valence/supervisor/terminal";
-import { csvTable, inLatex, inMarkdown, LATEX, latexTable, MARKDOWN, markdownTable, marked } from "./markup.js";
-import { amountOf, probability, type Row, type Verdict } from "./verdicts.js";
+import {
+	csvTable,
+	inLatex,
+	inMarkdown,
+	LATEX,
+	latexComments,
+	latexTable,
+	MARKDOWN,
+	markdownTable,
+	marked,
+} from "./markup.js";
+import type { Row, Verdict } from "./verdicts.js";
 
 export const FORMATS = ["csv", "md", "latex"] as const;
 export type Format = (typeof FORMATS)[number];
+
+/** Of a mark where there is no markup. */
+export const PRINTED = { methods: "*", runs: OF_RUNS, none: "" } as const;
+
+/** Programs read words. */
+export const IN_CSV = { methods: "*", runs: "of these runs", none: "" } as const;
 
 /** Of a table a metric; the best is in bold, the second underlined. */
 export function sayVerdicts({ dataset, protocol }: ComparisonDetail, verdicts: Verdict[], footnotes: string[]): void {
 	say(`\n  ${bold(`On ${dataset.name}`)} ${dim(`protocol ${protocol.hash.slice(0, 8)}`)}`);
 	for (const verdict of verdicts) {
-		const { title, rows, reference, sentence } = verdict;
+		const { title, rows, reference, leastP, sentence } = verdict;
 		say();
 		table(
 			[title, "mean [95 %]", "", `against ${harmless(reference)}`, "p (Holm)", "effect", whoOf(verdict), "seeds"],
 			rows.map((row) => [
 				row.name,
 				meanOf(row),
-				row.isMarked ? "*" : "",
+				PRINTED[row.mark ?? "none"],
 				...(row.against
 					? [
 							amountOf(row.against),
-							probability(row.against.p),
+							probability(row.against.p, leastP),
 							row.against.effect?.toFixed(2) ?? "–",
 							usersOf(row.against),
 						]
@@ -60,14 +76,13 @@ export function written(
 		...verdicts.map((verdict) => {
 			const place = verdict.rows.findIndex((row) => row.group === group);
 			const row = verdict.rows[place] as Row;
-			const mark = { rank: rankOf(verdict, place), isShown: row.isMarked };
+			const mark = { rank: rankOf(verdict, place), mark: row.mark };
 			return marked(inMarkup(meanOf(row)).replace("–", format === "latex" ? "--" : "–"), mark, marks);
 		}),
 	]);
 	if (format === "md")
 		return `${markdownTable(header.map(inMarkup), rows)}\n\n${notes.map((note) => `- ${inMarkup(note)}`).join("\n")}\n`;
-	const comments = notes.map((note) => `% ${note.replace(/\s*\n\s*/g, " ")}\n`).join("");
-	return `${comments}${latexTable(inMarkup(`On ${comparison.dataset.name}`), header.map(inMarkup), rows)}`;
+	return `${latexComments(notes)}${latexTable(inMarkup(`On ${comparison.dataset.name}`), header.map(inMarkup), rows)}`;
 }
 
 /** A line a metric and group, numbers unrounded. */
@@ -77,8 +92,8 @@ function csvOf({ groups, result }: ComparisonDetail, verdicts: Verdict[]): strin
 		...["interval_low", "interval_high", "p_holm", "effect", "gain", "tie", "lose", "users", "family"],
 	];
 	const lines = verdicts.flatMap(({ metric, rows, reference }) =>
-		rows.map(({ group, name, seeds, mean, interval, isMarked, against }) => [
-			...[metric, name, groups[group]?.model, seeds, mean, interval?.low, interval?.high, isMarked ? "*" : ""],
+		rows.map(({ group, name, seeds, mean, interval, mark, against }) => [
+			...[metric, name, groups[group]?.model, seeds, mean, interval?.low, interval?.high, IN_CSV[mark ?? "none"]],
 			...(against
 				? [
 						...[reference, against.difference, against.relative, against.interval?.low, against.interval?.high],
@@ -105,7 +120,7 @@ function rankOf({ rows, better }: Verdict, place: number): 1 | 2 | null {
 const meanOf = ({ mean, interval }: Row) =>
 	mean === null
 		? "–"
-		: `${mean.toFixed(4)}${interval ? ` [${interval.low.toFixed(4)}, ${interval.high.toFixed(4)}]` : ""}`;
+		: `${mean.toFixed(4)}${interval?.low == null || interval.high === null ? "" : ` [${interval.low.toFixed(4)}, ${interval.high.toFixed(4)}]`}`;
 
 const usersOf = ({ gain, tie, lose }: NonNullable<Row["against"]>) =>
 	[gain, tie, lose].map((n) => n.toLocaleString("en")).join(" / ");

@@ -79,7 +79,8 @@ async function describe(api: Client, who: string, run: Run, metric: string): Pro
 	const { series } = await api.get("/runs/{id}/metrics", { path: { id: run.id } });
 	const valid = series.find((one) => `${one.split}.${one.name}` === metric)?.points.at(-1)?.value;
 	const best = run.bestValue === null ? "" : ` (best ${run.bestValue.toFixed(4)})`;
-	const left = run.secondsLeft === null ? "" : `, at most ${duration(run.secondsLeft)} left`;
+	// Zero is said once no epoch is left: it is being tested.
+	const left = !run.secondsLeft ? "" : `, at most ${duration(run.secondsLeft)} left`;
 	const value = run.vouchedBy === null ? `  ${titleOf(metric)} ${valid?.toFixed(4) ?? "-"}${best}` : "";
 	return `${who}  epoch ${run.epoch}/${run.maxEpochs}${left}${value}`;
 }

@@ -49,6 +49,22 @@ export const bars = (histogram: PairDifference["histogram"]) =>
 		return { low, high, users, side };
 	});
 
+/** Those of the axis: the bin that holds 0 says 0, and others stand evenly on either side of it; there is room for five. */
+export function axisTicks(
+	histogram: PairDifference["histogram"],
+	tick: (value: number) => string,
+): Map<number, string> {
+	const middle = (histogram.length - 1) / 2;
+	const step = Math.max(1, Math.floor(middle / 2));
+	return new Map(
+		[-2, -1, 0, 1, 2].flatMap((side): [number, string][] => {
+			const { from, to } = histogram[middle + side * step] ?? {};
+			if (from == null || to == null) return [];
+			return [[middle + side * step, side === 0 ? "0" : tick((from + to) / 2)]];
+		}),
+	);
+}
+
 /** Where both lists of a user are side by side. */
 export function listsPath(
 	comparison: Pick<Comparison, "id" | "groups">,

@@ -43,10 +43,6 @@ export const EMPTY_RULE: RuleTexts = {
 	skipBadRows: false,
 };
 
-/** A file tells its role by its name: ratings.train.csv, x.valid.inter.gz, x.item. */
-export const roleOf = (name: string) =>
-	/\.(train|valid|test)\./.exec(name)?.[1] ?? (/\.item(\.gz)?$/.test(name) ? "items" : "interactions");
-
 const isNumber = (text: string) => text.trim() !== "" && Number.isFinite(Number(text));
 const isWhole = (text: string) => /^\d{1,10}$/.test(text.trim());
 

@@ -7,6 +7,7 @@ const PARTS: Record<Exclude<Part, "live">, string> = {
 	valid: "held back for validation",
 	test: "held back for test",
 	fold_in: "folded in",
+	cold: "too new for training",
 };
 
 /** What became of an interaction; `isSnapshot`: the dataset is one of the feed that is served. */
@@ -19,13 +20,14 @@ const NONE = {
 	no_feed: "none: nothing is served with a feed",
 	no_tags: "none: no tag tells what this person likes",
 	no_items: "none: no new item has a tag of what this person likes",
+	no_room: "none has room in the list",
 };
 
 /** How many new items are in an answer, or why none is; null where none were asked for. */
 export function freshSentence(fresh: Recommendations["fresh"]): string | null {
 	if (!fresh) return null;
 	if (fresh.mixed > 0) return `${fresh.mixed} new ${fresh.mixed === 1 ? "item" : "items"}`;
-	return `New items: ${fresh.none === undefined ? "none has room in the list" : NONE[fresh.none]}`;
+	return `New items: ${NONE[fresh.none ?? "no_room"]}`;
 }
 
 /** Who would still hold a person that is erased from a feed. */

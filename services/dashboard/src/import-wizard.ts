@@ -1,7 +1,7 @@
 // What the wizard of an upload knows: what the beginning of each file looks like, and what somebody has said of it.
-import type { ImportProblem, ImportRule, Preview, PreviewedFile } from "@valence/client";
-import { roleOf } from "./dataset-rule";
-import { ruleInWords } from "./in-words";
+import { type ImportProblem, type ImportRule, type Preview, type PreviewedFile, roleIn } from "@valence/client";
+import { bytes } from "./format";
+import { pointerInWords, ruleInWords } from "./in-words";
 
 export const ROLES: { value: PreviewedFile["role"]; label: string }[] = [
 	{ value: "interactions", label: "interactions" },
@@ -19,22 +19,56 @@ export interface Dropped {
 }
 
 /** The field of a preview for a file of which nobody has said what it holds. */
-export const ANY_ROLE = "file";
+const ANY_ROLE = "file";
 
-/** Of a file of which the beginning does not show all: the import takes the rest too. */
-const NOT_SHOWN = "not_shown";
 /** Of ratings that no least one limits. */
 const RATINGS_ALL_TAKEN = "ratings_all_taken";
 
-/** What is sent a file as: what somebody has said, else what its preview takes it for, else what its name says. */
-export function roleToSend({ file, role }: Dropped, preview: Preview | undefined): string {
-	const isWhole = !preview?.warnings.some((one) => one.code === NOT_SHOWN && one.file === file.name);
-	const tables = isWhole ? (preview?.files.filter((one) => one.file === file.name) ?? []) : [];
-	return role ?? (tables.length === 1 ? tables[0]?.role : undefined) ?? roleOf(file.name);
-}
+/** What a file is sent as: what somebody has said, else what its preview takes it for; null: it is left out. */
+export const roleToSend = ({ file, role }: Dropped, preview: Preview | undefined): string | null =>
+	role ?? (preview ? roleIn(preview, file.name) : "interactions");
+
+/** Of a file that an import goes without, unless somebody says what it holds. */
+export const isLeftOut = ({ code }: Pick<ImportProblem, "code">) => code === "not_needed";
+export const leftOut = (preview: Preview) => preview.warnings.filter(isLeftOut).map(({ file }) => file);
 
 /** Columns that somebody has chosen, by the name of their table and by role; a header name, or a position from 1. */
 export type ColumnChoices = Record<string, Record<string, string | number>>;
+
+const OF_ITEMS = ["title", "tags"];
+export const isOfItems = (role: string | null) => role !== null && OF_ITEMS.includes(role);
+/** Whether somebody has said that there are titles or tags in it: interactions that hold them are sent once more, as items. */
+const hasTitles = ({ file }: Dropped, choices: ColumnChoices) =>
+	OF_ITEMS.some((role) => choices[file.name]?.[role] !== undefined);
+
+/** The files whose beginning is looked at, each with what it is taken for. */
+export const filesToPreview = (files: Dropped[], choices: ColumnChoices): { file: File; role: string }[] =>
+	files.flatMap((one) => onceMore(one, one.role ?? ANY_ROLE, choices));
+
+/** The files that an import takes, each with what it is sent as. */
+export const filesToSend = (
+	files: Dropped[],
+	preview: Preview | undefined,
+	choices: ColumnChoices,
+): { file: File; role: string }[] =>
+	files.flatMap((one) => {
+		const role = roleToSend(one, preview);
+		return role === null ? [] : onceMore(one, role, choices);
+	});
+
+const onceMore = (one: Dropped, role: string, choices: ColumnChoices) => {
+	const sent = { file: one.file, role };
+	return role !== "items" && hasTitles(one, choices) ? [sent, { file: one.file, role: "items" }] : [sent];
+};
+
+/** "a.csv (items, 2 kB), b.csv (left out, 1 kB)" */
+export const filesSentence = (files: Dropped[], preview: Preview | undefined, choices: ColumnChoices): string =>
+	files
+		.map((one) => {
+			const roles = filesToSend([one], preview, choices).map(({ role }) => role);
+			return `${one.file.name} (${roles.join(" and ") || "left out"}, ${bytes(one.file.size)})`;
+		})
+		.join(", ");
 
 export const dropped = (files: File[]): Dropped[] => files.map((file) => ({ file, role: null }));
 
@@ -46,9 +80,17 @@ export function withFiles(files: Dropped[], added: File[]): { files: Dropped[]; 
 	return { files: kept, replaced: [...new Set(replaced)] };
 }
 
-/** What a column of such a file may be. */
-export const columnRoles = (fileRole: string): string[] =>
-	fileRole === "items" ? ["item", "title", "tags"] : ["user", "item", "rating", "timestamp"];
+/** Whether what a table holds is said of its file: not with others in an archive, nor where it is read once more for titles. */
+export const hasOwnRole = ({ file, name, role }: PreviewedFile, all: PreviewedFile[]): boolean => {
+	const tables = all.filter((one) => one.file === file);
+	return tables.length === 1 || (role !== "items" && tables.every((one) => one.name === name));
+};
+
+/** What a column of such a table may be. One of an archive is not sent once more, for its titles. */
+export const columnRoles = ({ role, file, name }: Pick<PreviewedFile, "role" | "file" | "name">): string[] =>
+	role === "items"
+		? ["item", ...OF_ITEMS]
+		: ["user", "item", "rating", "timestamp", ...(file === name ? OF_ITEMS : [])];
 
 /** With a column of a file taken for a role, which it then has alone; null takes back what was said of the column. */
 export function withColumn(
@@ -100,9 +142,24 @@ export function dialectSentence({
 /** Why nothing can be imported yet; null when all is there. */
 export function importProblem(files: Dropped[], preview: Preview | undefined): string | null {
 	if (files.length === 0) return "Drop a file first.";
-	if (files.every((one) => roleToSend(one, preview) === "items"))
+	const unknown = roleProblem(files, preview);
+	if (unknown || !preview) return unknown;
+	if (filesToSend(files, preview, {}).every(({ role }) => role === "items"))
 		return "These are items only: the file of interactions is missing.";
-	return preview ? columnProblem(files, preview, ["user", "item"]) : null;
+	return columnProblem(files, preview, ["user", "item"]) ?? problemOfAll(preview);
+}
+
+function roleProblem(files: Dropped[], preview: Preview | undefined): string | null {
+	// Taken for one part, what is held back to be tested on would be trained on.
+	if (!preview) return files.some(({ role }) => role === null) && files.length > 1 ? UNKNOWN : null;
+	return filesToSend(files, preview, {}).length === 0 ? "All of these files are left out: take one of them." : null;
+}
+const UNKNOWN = "What each of these files holds is not known; drop them again, or one alone.";
+
+/** What the files together, or the rule, are refused for. */
+function problemOfAll({ problems }: Preview): string | null {
+	const said = problems.find(({ file }) => file === "");
+	return said ? problemText(said) : null;
 }
 
 /** A feed tells rows from titles and tags alone: no part is held back. */
@@ -116,7 +173,9 @@ export const feedPreview = (preview: Preview): Preview => ({
 
 /** Why nothing can be imported into a feed yet; `hasTime`: rows without a time are given one. */
 export function feedImportProblem(files: Dropped[], preview: Preview | undefined, hasTime: boolean): string | null {
-	if (files.length === 0 || !preview) return null;
+	if (files.length === 0) return null;
+	const unknown = roleProblem(files, preview);
+	if (unknown || !preview) return unknown;
 	const missing = columnProblem(files, preview, ["user", "item", ...(hasTime ? [] : ["timestamp"])]);
 	return missing?.replace(/holds the timestamps\.$/, "holds the times, or give a time of rows without one.") ?? null;
 }
@@ -141,8 +200,10 @@ function columnProblem(files: Dropped[], preview: Preview, ofRows: string[]): st
 
 /** "ratings.csv, line 3: the id is empty"; what is about a file as a whole mostly names it itself. */
 export function problemText({ file, line, ...said }: Pick<ImportProblem, "file" | "line" | "message">): string {
-	const message = ruleInWords(said.message);
-	if (line === 0 && message.includes(file)) return message;
+	if (file === "") return ruleInWords(pointerInWords(said.message));
+	const whole = ruleInWords(said.message);
+	if (line === 0 && whole.includes(file)) return whole;
+	const message = whole.startsWith(`${file}: `) ? whole.slice(file.length + 2) : whole;
 	return `${[file, line > 0 && `line ${line}`].filter(Boolean).join(", ")}: ${message}`;
 }
 

@@ -13,7 +13,11 @@ export interface Failed {
 }
 
 const WORDS: Record<string, (message: string) => Said> = {
-	invalid_request: () => ({ title: "Something in it cannot be taken as it is", namesFields: true }),
+	invalid_request: (message) =>
+		// Of an address that somebody has typed: no id looks like that.
+		message.startsWith("/params/")
+			? { title: "It is not here", hint: "Look at the address: it names nothing that there is." }
+			: { title: "Something in it cannot be taken as it is", namesFields: true },
 	invalid_cursor: () => ({ title: "This page of the list is not there", hint: "Start again at its beginning." }),
 	conflict: (message) => ({ title: "It cannot be done as things are now", hint: message }),
 	bad_configuration: () => ({ title: "Settings do not fit their model", namesFields: true }),
@@ -215,3 +219,7 @@ export function fieldOf(pointer: string): string {
 	}
 	return words.join(", ");
 }
+
+/** "/rule/split/kind must be given" is "Split, kind must be given". */
+export const pointerInWords = (message: string): string =>
+	message.replace(/^\/[\w/]+/, (pointer) => fieldOf(pointer).replace(/^./, (first) => first.toUpperCase()));

@@ -1,6 +1,6 @@
 // What the chart and the table of outcomes show.
 import type { Outcome, Outcomes } from "@valence/client";
-import { metric, percent } from "./format";
+import { count, metric, percent } from "./format";
 
 export type By = "all" | "tier" | "checkpoint";
 /** More are not told apart; those with most answers are drawn. */
@@ -58,6 +58,39 @@ export const rankText = ({ meanRank, meanRankInterval }: Outcome) => {
 	const interval = meanRankInterval && ` (${short(meanRankInterval.low)} – ${short(meanRankInterval.high)})`;
 	return `${short(meanRank)}${interval ?? ""}`;
 };
+
+interface Numbers {
+	value: number | null;
+	interval: { low: number; high: number } | null;
+}
+const counted = (title: string, of: (outcome: Outcome) => number) => ({
+	title,
+	numeric: true,
+	text: ({ outcome }: Line) => count(of(outcome)),
+	values: [{ title, of: ({ outcome }: Line) => of(outcome) }],
+});
+const withInterval = (title: string, text: (outcome: Outcome) => string, of: (outcome: Outcome) => Numbers) => ({
+	title,
+	numeric: true,
+	text: ({ outcome }: Line) => text(outcome),
+	values: [
+		{ title, of: ({ outcome }: Line) => of(outcome).value },
+		{ title: `${title}, low`, of: ({ outcome }: Line) => of(outcome).interval?.low },
+		{ title: `${title}, high`, of: ({ outcome }: Line) => of(outcome).interval?.high },
+	],
+});
+/** Of the table; where it is taken along, intervals are columns of numbers. */
+export const COLUMNS = [
+	{ title: "Of", lead: true, text: ({ label }: Line) => label },
+	counted("Answers", ({ answers }) => answers),
+	counted("Still open", ({ open }) => open),
+	counted("Taken", ({ taken }) => taken),
+	withInterval("Share", shareText, ({ share, shareInterval }) => ({ value: share, interval: shareInterval })),
+	withInterval("Mean rank", rankText, ({ meanRank, meanRankInterval }) => ({
+		value: meanRank,
+		interval: meanRankInterval,
+	})),
+];
 
 /** What is to be known before the numbers are read. */
 export function notesOf({ recording, answered, recordedShare, unmatched, withinHours }: Outcomes): string[] {

@@ -13,7 +13,7 @@ import {
 	type Run,
 } from "@valence/client";
 import { api } from "./api";
-import { ANY_ROLE, type Dropped } from "./import-wizard";
+import { type ColumnChoices, type Dropped, filesToPreview } from "./import-wizard";
 import type { requestOf } from "./keep";
 
 const POLL_MS = 2_000;
@@ -103,11 +103,11 @@ export const useDataset = (id: string) =>
 	});
 
 /** How the beginnings of files are read under a rule; the answer before stays while another is asked for. */
-export const usePreview = (files: Dropped[], rule: ImportRule, enabled: boolean) =>
+export const usePreview = (files: Dropped[], choices: ColumnChoices, rule: ImportRule, enabled: boolean) =>
 	useQuery({
 		queryKey: ["preview", files.map(({ file, role }) => [file.name, file.size, file.lastModified, role]), rule],
 		queryFn: async () => {
-			const sent = files.map(({ file, role }) => ({ file, role: role ?? ANY_ROLE, name: file.name }));
+			const sent = filesToPreview(files, choices).map(({ file, role }) => ({ file, role, name: file.name }));
 			return api.post("/datasets/preview", { body: await previewForm(rule, sent) });
 		},
 		enabled: enabled && files.length > 0,

@@ -14,6 +14,8 @@ export interface TextTable<T> {
 	title: string;
 	columns: TextColumn<T>[];
 	rows: T[];
+	/** What its marks say, for documents; CSV has words in its cells. */
+	notes?: string[];
 }
 
 export const FORMATS = [
@@ -36,7 +38,7 @@ function quoted(value: number | string | null | undefined): string {
 	return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-export function markdownOf<T>({ columns, rows }: TextTable<T>): string {
+export function markdownOf<T>({ columns, rows, notes = [] }: TextTable<T>): string {
 	const lines = rows.map((row) =>
 		columns.map(({ text, isBest }) => {
 			const shown = markdown(text(row));
@@ -44,14 +46,13 @@ export function markdownOf<T>({ columns, rows }: TextTable<T>): string {
 		}),
 	);
 	const rule = columns.map(({ numeric }) => (numeric ? "---:" : "---"));
-	return [columns.map(({ title }) => markdown(title)), rule, ...lines]
-		.map((line) => `| ${line.join(" | ")} |\n`)
-		.join("");
+	const text = [columns.map(({ title }) => markdown(title)), rule, ...lines].map((line) => `| ${line.join(" | ")} |\n`);
+	return [...text, ...(notes.length > 0 ? ["\n"] : []), ...notes.map((note) => `- ${markdown(note)}\n`)].join("");
 }
 
 const markdown = (text: string) => text.replace(/[\\|*_<>`[\]]/g, "\\$&").replace(/\s*\n\s*/g, " ");
 
-export function latexOf<T>({ title, columns, rows }: TextTable<T>): string {
+export function latexOf<T>({ title, columns, rows, notes = [] }: TextTable<T>): string {
 	const lines = rows.map((row) =>
 		columns.map(({ text, isBest }) => {
 			const shown = latex(text(row));
@@ -59,6 +60,7 @@ export function latexOf<T>({ title, columns, rows }: TextTable<T>): string {
 		}),
 	);
 	return [
+		...["Needs \\usepackage{booktabs}.", ...notes].map((note) => `% ${note.replace(/\s*\n\s*/g, " ")}`),
 		"\\begin{table}",
 		`  \\caption{${latex(title)}}`,
 		`  \\begin{tabular}{${columns.map(({ numeric }) => (numeric ? "r" : "l")).join("")}}`,
@@ -79,14 +81,18 @@ const SPECIAL: Record<string, string> = {
 	"^": "\\textasciicircum{}",
 	"±": "$\\pm$",
 	"≠": "$\\neq$",
+	"≤": "$\\le$",
+	"<": "$<$",
+	">": "$>$",
 	"–": "--",
 	"−": "$-$",
 	"★": "$^{*}$",
+	"†": "$^{\\dagger}$",
 	"\u00a0": "~",
 };
 const latex = (text: string) =>
 	text
-		.replace(/[\\~^±≠–−★\u00a0&%$#_{}]/g, (character) => SPECIAL[character] ?? `\\${character}`)
+		.replace(/[\\~^±≠≤–−★†<>\u00a0&%$#_{}]/g, (character) => SPECIAL[character] ?? `\\${character}`)
 		.replace(/\s*\n\s*/g, " ");
 
 /** A name that every file system takes. */

@@ -70,8 +70,32 @@ export interface Progress {
 	stop(): void;
 }
 
-/** A bar on a terminal; elsewhere a line whenever the text changes. */
-export function progress(): Progress {
+/** Of a program that Ctrl-C has ended. */
+const INTERRUPTED = 130;
+
+/**
+ * A bar on a terminal; elsewhere a line whenever the text changes. Of what somebody else goes on with after a Ctrl-C, `interrupted` tells:
+ * then the terminal is as before, and the process ends.
+ */
+export function progress(interrupted?: () => void): Progress {
+	const shown = bar();
+	if (!interrupted) return shown;
+	const leave = () => {
+		shown.stop();
+		interrupted();
+		process.exit(INTERRUPTED);
+	};
+	process.once("SIGINT", leave);
+	return {
+		update: shown.update,
+		stop() {
+			process.off("SIGINT", leave);
+			shown.stop();
+		},
+	};
+}
+
+function bar(): Progress {
 	if (!isTerminal()) {
 		let last = "";
 		return {
@@ -82,14 +106,14 @@ export function progress(): Progress {
 			stop: () => undefined,
 		};
 	}
-	const bar = new SingleBar(
+	const single = new SingleBar(
 		{ format: "  {bar} {percentage} %  {text}", barsize: 24, hideCursor: true },
 		Presets.shades_classic,
 	);
-	bar.start(100, 0, { text: "waiting" });
+	single.start(100, 0, { text: "waiting" });
 	return {
-		update: (fraction, text) => bar.update(Math.round(fraction * 100), { text: harmless(text) }),
-		stop: () => bar.stop(),
+		update: (fraction, text) => single.update(Math.round(fraction * 100), { text: harmless(text) }),
+		stop: () => single.stop(),
 	};
 }
 

@@ -15,7 +15,7 @@ _UNFINISHED = (".restore", "restore.json")
 # What makes a folder the cache of an object store (storage/cache.py).
 CACHE_MARK = ".store.json"
 _TRACE_PROTOCOLS = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
-LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
+LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "fatal", "silent")
 
 
 class BadSetting(ValueError):
@@ -49,6 +49,7 @@ def read(listen_variable: str, default_listen: str, environment: Mapping[str, st
         raise BadSetting(f"VALENCE_ARTIFACTS names {artifacts}, which is the cache of an object store")
     if store:
         artifacts = cache_of(store, environment.get("VALENCE_CACHE", ""))
+    _need_folder("VALENCE_CACHE" if store else "VALENCE_ARTIFACTS", Path(artifacts))
     if Path(artifacts, *_UNFINISHED).exists():
         raise BadSetting(
             f"VALENCE_ARTIFACTS names {artifacts}, which holds the beginning of a restore that did not finish; "
@@ -92,6 +93,13 @@ def cache_of(store: str, folder: str) -> str:
     if not folder or "://" in folder:
         raise BadSetting(f"VALENCE_CACHE must name a folder of this machine for copies of {store}, not {folder!r}")
     return folder
+
+
+def _need_folder(variable: str, path: Path) -> None:
+    """Raises BadSetting where no folder is or can be made, for something else is in its place or above it."""
+    there = next(one for one in (path.absolute(), *path.absolute().parents) if os.path.lexists(one))
+    if not there.is_dir():
+        raise BadSetting(f"{variable} must name a folder, and {there} is none")
 
 
 def wants_traces(environment: Mapping[str, str] = os.environ) -> bool:

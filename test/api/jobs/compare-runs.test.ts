@@ -94,7 +94,7 @@ test("the trainer is given the values of every run; what it found is kept, what 
 			closedForm: place === 1,
 		})),
 	});
-	expect(comparison).toMatchObject({ done: 3, total: 4 });
+	expect(comparison).toMatchObject({ done: 4, total: 4 });
 	expect(comparison.result).toEqual({
 		...found,
 		differences: [{ ...difference, relative: null, seedsInterval: null, t: null, pSeeds: null, seedsTest: null }],

@@ -76,6 +76,15 @@ test("what was asked goes to the trainer, what it made into the row", async () =
 	expect(worker.trainer.deleted).not.toContain(`exports/${id}`);
 });
 
+test.each([
+	["ended well", (key: string) => [done(key)]],
+	["failed", () => [refusal("FAILED_PRECONDITION", "checkpoint_corrupt", "the file is not what it was")]],
+] as const)("once it has %s, whom it was asked for stands nowhere; how many they were does", async (_, answer) => {
+	const { id } = await exported((request) => answer(`exports/${request.exportId}`));
+	await until("the ids are gone", async () => JSON.stringify((await see(id)).users) === "[]", 30);
+	expect((await see(id)).usersAsked).toBe(2);
+});
+
 test("who was erased from a feed with which a deployment serves the dataset is told, whatever is exported", async () => {
 	const { prisma } = worker;
 	const { id: feedId } = await prisma.feed.create({ data: { name: "shop" } });

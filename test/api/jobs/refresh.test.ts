@@ -189,7 +189,7 @@ test("all goes well: snapshot, both trained, measured, refit, switched in one pi
 	const deployment = await worker.prisma.deployment.findUniqueOrThrow({ where: { name: one.name } });
 	expect(deployment).toMatchObject({ checkpointId: row.newCheckpointId, feedId: one.feed.id });
 	expect(await one.history()).toMatchObject([
-		{ by: "refresh", reason: verdict.reason, refreshId: row.id, numbers: verdict, checkpointId: row.newCheckpointId },
+		{ by: "key 1", reason: verdict.reason, refreshId: row.id, numbers: verdict, checkpointId: row.newCheckpointId },
 	]);
 	expect(verdict.reason).toContain("0.305");
 	const steps = (await worker.events(row.id)).filter(({ type }) => type === "step");

@@ -278,46 +278,58 @@ test("holds its runs while it is open, keeps its numbers without them, and goes 
 	expect(await api.app.prisma.idempotencyKey.count({ where: { location: `/comparisons/${id}` } })).toBe(0);
 });
 
-test("says of each difference which way it is shown, if it is, by what is better and by what seeds allow", async () => {
+const difference = (metric: string, by: number, pRandomisationHolm: number | null, seeds?: [number, number]) => ({
+	...{ group: 0, baseline: 1, metric, difference: by, relative: 0.1, usersInterval: null, pRandomisationHolm },
+	...{ t: 1, pT: 0.1, pRandomisation: 0.001, pTHolm: 0.2, effect: 0.1, won: 1, tied: 2, lost: 2, pSeeds: null },
+	...{ seedsInterval: seeds ? { low: seeds[0], high: seeds[1] } : null, seedsTest: null },
+	...{ detectable: [], histogram: [], wonMost: [], lostMost: [] },
+});
+
+/** What is told of these differences between two runs of a model with this capability. */
+async function toldOf(config: { model: string; configs: [object, object] }, differences: object[]) {
 	const on = await api.dataset();
-	const runs = [...(await tested({ on })).runs, ...(await tested({ on, config: { k: 2 } })).runs];
+	const [a, b] = config.configs;
+	const { model } = config;
+	const runs = [...(await tested({ on, model, config: a })).runs, ...(await tested({ on, model, config: b })).runs];
 	const { id } = (await compare({ runs })).body;
-	const difference = (metric: string, by: number, pRandomisationHolm: number | null, seeds?: [number, number]) => ({
-		...{ group: 0, baseline: 1, metric, difference: by, relative: 0.1, usersInterval: null, pRandomisationHolm },
-		...{ t: 1, pT: 0.1, pRandomisation: 0.001, pTHolm: 0.2, effect: 0.1, won: 1, tied: 2, lost: 2, pSeeds: null },
-		...{ seedsInterval: seeds ? { low: seeds[0], high: seeds[1] } : null, seedsTest: null },
-		...{ detectable: [], histogram: [], wonMost: [], lostMost: [] },
-	});
-	const differences = [
-		difference("recall@20", 0.1, 0.049),
-		difference("recall@20", -0.1, 0.049),
-		difference("recall@20", 0.1, 0.05),
-		difference("recall@20", 0.1, null),
-		difference("calibration@20", -0.1, 0.01),
-		difference("novelty@20", 0.1, 0.01),
-		difference("novelty@20", -0.1, 0.01),
-		difference("recall@20", 0.1, 0.01, [0.01, 0.2]),
-		difference("recall@20", 0.1, 0.01, [-0.01, 0.2]),
-		difference("recall@20", 0.1, 0.2, [-0.01, 0.2]),
-	];
-	await ended(id, {
-		users: 5,
-		family: 4,
-		draws: 1,
-		intervalMethod: "bca",
-		seconds: 1,
-		means: [],
-		differences,
-		overlaps: [],
-	});
+	const mean = { group: 0, metric: "recall@20", mean: 0.2, interval: null, seeds: 1, seedDeviation: null };
+	const found = { users: 5, family: 4, draws: 1, intervalMethod: "bca", seconds: 1, overlaps: [] };
+	await ended(id, { ...found, means: [mean], differences });
 	const { result } = (await api.call("GET", `/comparisons/${id}`)).body;
 	const told = result.differences.map((one: { verdict: string; isUnsettled: boolean }) =>
 		one.isUnsettled ? `${one.verdict}, unsettled` : one.verdict,
 	);
+	return { told, isClosedForm: result.means[0].isClosedForm };
+}
+
+test("says of each difference which way it is shown, if it is, by what is better and by what seeds allow", async () => {
+	const above: [number, number] = [0.01, 0.2];
+	const { told, isClosedForm } = await toldOf({ model: "valid", configs: [{ k: 4 }, { k: 2 }] }, [
+		difference("recall@20", 0.1, 0.049, above),
+		difference("recall@20", -0.1, 0.049, [-0.2, -0.01]),
+		difference("recall@20", 0.1, 0.05, above),
+		difference("recall@20", 0.1, null, above),
+		difference("calibration@20", -0.1, 0.01, [-0.2, -0.01]),
+		difference("novelty@20", 0.1, 0.01, above),
+		difference("novelty@20", -0.1, 0.01, [-0.2, -0.01]),
+		difference("recall@20", 0.1, 0.01, [-0.01, 0.2]),
+		difference("recall@20", 0.1, 0.2, [-0.01, 0.2]),
+	]);
 	expect(told).toEqual([
-		...["better", "worse", "undecided", "undecided", "better", "more", "less", "better"],
+		...["better", "worse", "undecided", "undecided", "better", "more", "less"],
 		...["undecided, unsettled", "undecided"],
 	]);
+	expect(isClosedForm).toBe(false);
+});
+
+test("says nothing of methods by one seed of a model that is trained; closed forms need none", async () => {
+	const [shown, not] = [difference("recall@20", 0.1, 0.01), difference("recall@20", 0.1, 0.2)];
+	expect(await toldOf({ model: "valid", configs: [{ k: 4 }, { k: 2 }] }, [shown, not])).toEqual({
+		...{ told: ["undecided, unsettled", "undecided"], isClosedForm: false },
+	});
+	expect(await toldOf({ model: "popularity", configs: [{}, { other: 1 }] }, [shown, not])).toEqual({
+		...{ told: ["better", "undecided"], isClosedForm: true },
+	});
 });
 
 test("names nobody who was erased since the dataset was taken", async () => {
@@ -348,16 +360,23 @@ test("names nobody who was erased since the dataset was taken", async () => {
 		(await api.call("GET", `/comparisons/${id}`)).body.result.differences[0].wonMost.map(
 			({ user }: { user: string }) => user,
 		);
+	const stored = async () => (await prisma.comparison.findUniqueOrThrow({ where: { id } })).result as object;
 	expect(await named()).toEqual(["u1", "u2"]);
-	expect((await api.call("DELETE", "/feeds/people/users/u1")).status).toBe(200);
+	const before = await stored();
+	const erase = async () => expect((await api.call("DELETE", "/feeds/people/users/u1")).status).toBe(200);
+	await erase();
 	expect(await named()).toEqual(["u2"]);
+	expect(JSON.stringify(await stored())).not.toContain("u1");
 
-	// Of an upload a deployment says which feed its people are of.
+	// Of an upload a deployment says which feed its people are of. What is written while somebody is erased may name them still.
 	await prisma.dataset.update({ where: { id: on }, data: { feed: Prisma.DbNull } });
+	await prisma.comparison.update({ where: { id }, data: { result: before } });
 	expect(await named()).toEqual(["u1", "u2"]);
 	const checkpoint = await api.checkpoint(runs[0] as string);
 	expect((await api.call("PUT", "/deployments/people", { checkpoint, feed: "people" })).status).toBe(200);
 	expect(await named()).toEqual(["u2"]);
+	await erase();
+	expect(JSON.stringify(await stored())).not.toContain("u1");
 });
 
 describe("the leaderboard", () => {

@@ -37,6 +37,7 @@ test("streams the parts to the trainer and queues the import", async () => {
 		["interactions", ROWS, "a.csv"],
 		["interactions", "user,item\nc,3\n", "../../b.csv"],
 		["items", "item,title,genre\n1,<b>,x|y\n", "items.csv"],
+		["items", "item,title\n3,three\n", "more.csv"],
 	);
 	expect(status).toBe(202);
 	expect(headers.location).toBe(`/datasets/${body.id}`);
@@ -54,6 +55,7 @@ test("streams the parts to the trainer and queues the import", async () => {
 		["interactions", 18],
 		["interactions", 14],
 		["items", 27],
+		["items", 19],
 	]);
 	expect(await api.app.queue.knows({ kind: "import", id: body.id, lease: 0 })).toBe(true);
 	expect((await api.call("GET", `/datasets/${body.id}`)).body).toEqual(body);
@@ -664,17 +666,6 @@ test.each<[string, string, Parts]>([
 			["test", "a", "a"],
 		],
 	],
-	[
-		"two train parts",
-		"/train",
-		[
-			["name", "a"],
-			["train", "a", "a"],
-			["train", "c", "c"],
-			["test", "b", "b"],
-		],
-	],
-	["two files of titles", "/items", [["name", "a"], file, ["items", "a", "a"], ["items", "b", "b"]]],
 ])("refuses %s, naming %s, and keeps nothing", async (_, pointer, parts) => {
 	const before = await api.app.prisma.dataset.count();
 	const { status, body } = await upload(...parts);

@@ -42,6 +42,7 @@ test("is staged and queued, shown, listed newest first, cancelled", async () => 
 		file(),
 		file("interactions", "b.csv"),
 		file("items", "i.csv"),
+		file("items", "j.csv"),
 	);
 	expect([status, headers.location]).toEqual([202, `/feed-imports/${body.id}`]);
 	expect(body).toMatchObject({
@@ -65,6 +66,7 @@ test("is staged and queued, shown, listed newest first, cancelled", async () => 
 		["interactions", "a.csv"],
 		["interactions", "b.csv"],
 		["items", "i.csv"],
+		["items", "j.csv"],
 	]);
 	expect(JSON.stringify(body)).not.toContain("uploads/");
 	const second = (await upload(url, file("items"))).body;
@@ -91,7 +93,6 @@ test("what is wrong is named, and nothing of it stays", async () => {
 	const rule = (value: unknown): Parameters<typeof form>[0] => ["rule", JSON.stringify(value)];
 	const wrong: [pointer: string, ...parts: Parameters<typeof form>][] = [
 		["/interactions", rule({})],
-		["/items", file("items"), file("items")],
 		["/train", file("train")],
 		["/valid", file(), file("valid")],
 		["/test", file(), file("test")],

@@ -105,6 +105,157 @@ test("the same id, or the same user, item and time, counts once: in one request,
 	expect(await counts(url)).toEqual({ interactions: 4, users: 2, items: 2 });
 });
 
+/** What the ranges of an answer say of each row, by its position; a row in two of them is no word. */
+function byRow(results: Record<string, number[][]>): string[] {
+	const words: string[] = [];
+	for (const [outcome, ranges] of Object.entries(results))
+		for (const [first, last] of ranges as [number, number][])
+			for (let position = first; position <= last; position++)
+				words[position - 1] = words[position - 1] === undefined ? outcome : "told twice";
+	return words;
+}
+const told = (url: string, rows: object[] | string | Readable) =>
+	Array.isArray(rows)
+		? api.call("POST", `${url}/interactions?results=true`, rows)
+		: api.call("POST", `${url}/interactions?results=true`, rows, { "content-type": "application/x-ndjson" });
+
+describe("with results=true the answer says of every row what has become of it", () => {
+	test("of an array with all of them, and with duplicates in it", async () => {
+		const url = await feed();
+		await send(url, [{ user: "u", item: "there", at: AT, id: "e0" }]);
+		const rows = [
+			{ user: "u", item: "i", at: AT, id: "e1" },
+			{ user: "u", item: "i", at: AT, id: "e1" },
+			{ user: "u", item: "i", at: AT },
+			{ user: "u" },
+			{ user: "u", item: "j", at: AT },
+			{ user: "v", item: "j", at: AT, id: "e0" },
+			{ user: "v", item: "j", at: AT },
+			{ user: "w", item: "j", at: AT },
+		];
+		const { status, body } = await told(url, rows);
+		expect([status, body]).toEqual([
+			200,
+			{
+				added: 4,
+				known: 3,
+				refused: 1,
+				erased: 0,
+				problems: [{ position: 4, field: "item", code: "missing_field", message: "is missing" }],
+				results: {
+					added: [
+						[1, 1],
+						[5, 5],
+						[7, 8],
+					],
+					known: [
+						[2, 3],
+						[6, 6],
+					],
+					refused: [[4, 4]],
+					erased: [],
+				},
+			},
+		]);
+		expect((await told(url, rows)).body).toMatchObject({
+			added: 0,
+			results: {
+				added: [],
+				known: [
+					[1, 3],
+					[5, 8],
+				],
+				refused: [[4, 4]],
+			},
+		});
+		expect((await told(url, [])).body.results).toEqual({ added: [], known: [], refused: [], erased: [] });
+		expect((await api.call("POST", `${url}/interactions?results=false`, rows)).body).not.toHaveProperty("results");
+		expect(await counts(url)).toEqual({ interactions: 5, users: 3, items: 3 });
+	});
+
+	test("of more refused rows than problems are told of, in an array and in a stream with blank lines", async () => {
+		const url = await feed();
+		// Every third is refused, and every third is known from the second time on.
+		const row = (index: number) =>
+			index % 3 === 1 ? { user: "u" } : { user: "u", item: index % 3 === 2 ? "again" : `i${index}`, at: AT };
+		const rows = Array.from({ length: 9_000 }, (_, index) => row(index));
+		const expected = rows.map((_, index) => (index % 3 === 1 ? "refused" : index % 3 === 2 ? "known" : "added"));
+		expected[2] = "added";
+		const array = await told(url, rows);
+		expect(array.body).toMatchObject({ added: 3_001, known: 2_999, refused: 3_000 });
+		expect(array.body.problems).toHaveLength(100);
+		expect(byRow(array.body.results)).toEqual(expected);
+
+		const other = await feed();
+		const lines = rows.map((row) => JSON.stringify(row)).join("\n\n");
+		const stream = await told(other, Readable.from([Buffer.from(lines)]));
+		expect(stream.body).toMatchObject({ added: 3_001, known: 2_999, refused: 3_000 });
+		expect(byRow(stream.body.results)).toEqual(
+			expected.flatMap((word, index) => (index === rows.length - 1 ? [word] : [word, undefined])),
+		);
+	}, 60_000);
+
+	test("of requests that are committed together each its own", async () => {
+		const url = await feed();
+		let free = () => {};
+		const isFree = new Promise<void>((resolve) => (free = resolve));
+		const held = api.app.feeds.hold(url.slice(7), () => isFree);
+		const rows = Array.from({ length: 50 }, (_, index) => ({ user: "u", item: `i${index}`, at: AT }));
+		const sending = [told(url, rows), send(url, rows), told(url, [...rows, { user: "u", item: "last", at: AT }])];
+		await sleep(300); // they have come, and wait
+		free();
+		await held;
+		const answers = (await Promise.all(sending)).map(({ body }) => body);
+		expect(answers.map(({ results }) => results !== undefined)).toEqual([true, false, true]);
+		const first = byRow(answers[0].results);
+		const third = byRow(answers[2].results);
+		expect([first.length, third.length, third[50]]).toEqual([50, 51, "added"]);
+		for (const [words, { added }] of [
+			[first, answers[0]],
+			[third, answers[2]],
+		] as const)
+			expect(words.filter((word) => word === "added")).toHaveLength(added);
+		expect(answers.reduce((sum, { added }) => sum + added, 0)).toBe(51);
+		// Whoever of them came first, one has added all of the fifty.
+		expect(new Set(rows.map((_, index) => `${first[index]} ${third[index]}`)).size).toBe(1);
+	});
+
+	test("of a stream of up to 100,000 lines: what is beyond is to be sent in another", async () => {
+		const url = await feed();
+		const row = (item: string) => `${JSON.stringify({ user: "u", item, at: AT })}\n`;
+		const lines = `${row("first")}${"\n".repeat(99_998)}${row("last")}`;
+		expect((await told(url, lines)).body.results).toEqual({
+			added: [
+				[1, 1],
+				[100_000, 100_000],
+			],
+			known: [],
+			refused: [],
+			erased: [],
+		});
+		const { status, body } = await told(url, lines + row("beyond"));
+		expect([status, body.errors]).toEqual([
+			400,
+			[{ pointer: "/100000", code: "invalid_request", message: "is where to begin again" }],
+		]);
+		expect(body.detail).toMatch(
+			/^\/100000 is beyond the 100000 rows of a request whose results are told\. Of the rows up to 100000, 0 were stored as new, 2 were known/,
+		);
+		expect((await stream(url, lines + row("beyond"))).body).toMatchObject({ added: 1, known: 2 });
+		const nothing = await told(url, "\n".repeat(100_000) + row("beyond"));
+		expect([nothing.status, nothing.body.errors]).toEqual([
+			400,
+			[
+				{
+					pointer: "/100000",
+					code: "out_of_range",
+					message: "is beyond the 100000 rows of a request whose results are told",
+				},
+			],
+		]);
+	});
+});
+
 test("times: ISO with a zone, seconds and milliseconds are one moment; without one it is now", async () => {
 	const url = await feed();
 	const ms = Date.parse(AT);
@@ -139,7 +290,16 @@ test("rows that cannot be stored are named, the others are stored", async () => 
 		[{ user: "u", item: "i", at: 1e15 }, "at", "out_of_range"],
 		[{ user: "u", item: "i", at: true }, "at", "wrong_type"],
 		[{ user: "u", item: "i", value: "4" }, "value", "wrong_type"],
+		[{ user: "u", item: "i", value: null }, "value", "wrong_type"],
 		[{ user: "u", item: "i", id: "" }, "id", "bad_format"],
+		[{ user: "u", item: "i", id: 7 }, "id", "wrong_type"],
+		[{ user: "u", item: "i", id: null }, "id", "wrong_type"],
+		[{ user: "u", item: "i", id: "x".repeat(513) }, "id", "bad_format"],
+		[{ user: "u", item: "i", id: "é".repeat(257) }, "id", "bad_format"],
+		[{ user: "x".repeat(513), item: "i" }, "user", "bad_format"],
+		[{ user: "u", item: "é".repeat(257) }, "item", "bad_format"],
+		[{ user: "u", item: "i", recommendationId: 1 }, "recommendationId", "wrong_type"],
+		[{ user: "u", item: "i", recommendationId: "x".repeat(17) }, "recommendationId", "bad_format"],
 		[{ user: "u", item: "i", rating: 4 }, "rating", "unknown_field"],
 		[[], "", "wrong_type"],
 	];
@@ -166,7 +326,17 @@ test("rows that cannot be stored are named, the others are stored", async () => 
 		).toMatchObject({ status: 400, errors: [{ pointer: "/" }] });
 	const many = await send(url, Array(10_001).fill(good));
 	expect(many.body).toMatchObject({ status: 400, errors: [{ pointer: "/", code: "out_of_range" }] });
-	expect((await api.call("POST", `${url}/interactions`, "x", { "content-type": "text/csv" })).status).toBe(415);
+	const timeless = await send(url, [{ user: "u", item: "i", at: null }]);
+	expect(timeless.body.errors[0]).toEqual({
+		pointer: "/0/at",
+		code: "wrong_type",
+		message: "must be text or a number",
+	});
+	// Where nothing is to be sent only what is not known is said.
+	const named = await api.call("PUT", url, { a: 1 });
+	expect(named.body.errors).toEqual([{ pointer: "/a", code: "unknown_field", message: "is not known here" }]);
+	const csv = await api.call("POST", `${url}/interactions`, "x", { "content-type": "text/csv" });
+	expect([csv.status, csv.body.detail]).toEqual([415, "Send application/json or application/x-ndjson."]);
 	expect(await counts(url)).toEqual({ interactions: 1, users: 1, items: 1 });
 });
 
@@ -370,7 +540,7 @@ test("taken back: by id, by user and item, at one time or at all; who has none l
 	expect(await remove({ user: "u", item: "j", at: later(1) })).toEqual({ removed: 1 });
 	expect(await remove({ id: "e1" }, { user: "nobody", item: "i" })).toEqual({ removed: 0 });
 	expect(await remove({ user: "v", item: "i" }, { id: "e3" })).toEqual({ removed: 2 });
-	expect(await counts(url)).toEqual({ interactions: 1, users: 1, items: 2 });
+	expect(await counts(url)).toEqual({ interactions: 1, users: 1, items: 1 });
 	// What was taken back may come again.
 	expect((await send(url, [{ user: "v", item: "i", at: AT, id: "e2" }])).body).toMatchObject({ added: 1 });
 	for (const [wrong, pointer] of [
@@ -606,8 +776,17 @@ describe("who is erased while rows are sent is not brought back by them", () => 
 			yield line("b", "late");
 			yield Buffer.from("{}\n");
 		}
-		const { body } = await stream(url, Readable.from(sending()));
+		const { body } = await told(url, Readable.from(sending()));
 		expect(body).toMatchObject({ added: 2_001, known: 0, refused: 1, erased: 1 });
+		expect(body.results).toEqual({
+			added: [
+				[1, 2_000],
+				[2_002, 2_002],
+			],
+			known: [],
+			refused: [[2_003, 2_003]],
+			erased: [[2_001, 2_001]],
+		});
 		expect(await counts(url)).toMatchObject({ interactions: 1, users: 1 });
 		expect((await send(url, [{ user: "a", item: "i", at: AT }])).body).toMatchObject({ added: 1, erased: 0 });
 	});

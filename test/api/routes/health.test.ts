@@ -135,9 +135,8 @@ test("/metrics has a histogram of epoch durations, each epoch counted once", asy
 
 test("what needs the database answers 503 while it is away, and tells nothing", async () => {
 	await api.app.prisma.$disconnect();
-	const closed = api.app.prisma.experiment;
 	const away = Object.assign(new Error("Can't reach database server at secret-host:5432"), { code: "P1001" });
-	jest.spyOn(closed, "findMany").mockRejectedValue(away);
+	jest.spyOn(api.app.prisma, "$transaction").mockRejectedValue(away);
 	const { status, headers, body } = await api.call("GET", "/experiments");
 	expect([status, body.code, headers["retry-after"]]).toEqual([503, "unavailable", "2"]);
 	expect(JSON.stringify(body)).not.toContain("secret-host");

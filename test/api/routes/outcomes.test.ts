@@ -143,6 +143,15 @@ describe("outcomes", () => {
 		expect((await outcomes(name)).unmatched).toBe(0);
 	});
 
+	test("the window: what was done before an answer did not come of it, but clocks may differ by minutes", async () => {
+		const name = await served();
+		const [early, behind] = [await idFor(name, "u1"), await idFor(name, "u2")];
+		await send(name, { user: "u1", item: "a", at: Date.now() - 6 * 60_000, recommendationId: early });
+		await send(name, { user: "u2", item: "a", at: Date.now() - 4 * 60_000, recommendationId: behind });
+		await earlier(name, 30);
+		expect((await outcomes(name)).total).toMatchObject({ answers: 2, taken: 1 });
+	});
+
 	test("rows that are taken back count no longer; deployments of one feed are told apart", async () => {
 		const name = await served();
 		const other = `${name}-other`;

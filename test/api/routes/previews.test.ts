@@ -100,7 +100,7 @@ test.each([
 });
 
 test.each([
-	[[["items", "a", "a.csv"]], "missing_field", "/interactions files are either interactions"],
+	[[["items", "a", "a.csv"]], "missing_field", "/interactions are missing: files are either interactions"],
 	[[["train", "a", "a.csv"]], "missing_field", "/test is missing"],
 	[
 		[
@@ -128,6 +128,13 @@ test.each([
 		]);
 	},
 );
+
+test("tells it of the files that an import takes alone", async () => {
+	api.trainer.needless = "tags.dat";
+	const { body } = await preview(["train", "a", "a.csv"], ["file", "b", "tags.dat"]);
+	expect(body.warnings).toEqual([expect.objectContaining({ code: "not_needed", file: "tags.dat" })]);
+	expect(body.problems.slice(1)).toEqual([expect.objectContaining({ message: expect.stringContaining("/test is") })]);
+});
 
 test("takes multipart bodies only", async () => {
 	const { status } = await api.call("POST", "/datasets/preview", Buffer.from("{}"), {

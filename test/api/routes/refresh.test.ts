@@ -91,6 +91,12 @@ test.each<[object, number, string]>([
 	[{ feed: "nowhere" }, 404, "/feed"],
 	[{ feed: 1 }, 400, "/feed"],
 	[{ feed: undefined }, 400, "/feed"],
+	[{ model: 5 }, 400, "/model"],
+	[{ model: null }, 400, "/model"],
+	[{ model: ["valid"] }, 400, "/model"],
+	[{ model: "" }, 400, "/model"],
+	[{ model: "x".repeat(101) }, 400, "/model"],
+	[{ model: undefined }, 400, "/model"],
 	[{ model: "nonsense" }, 422, "/model"],
 	[{ model: "popularity" }, 400, "/model"],
 	[{ params: { k: 0 } }, 422, "/params/k"],
@@ -100,8 +106,20 @@ test.each<[object, number, string]>([
 	[{ seeds: [] }, 400, "/seeds"],
 	[{ seeds: [1, 1] }, 400, "/seeds"],
 	[{ seeds: [-1] }, 400, "/seeds/0"],
+	[{ seeds: [2 ** 31] }, 400, "/seeds/0"],
+	[{ seeds: ["1"] }, 400, "/seeds/0"],
+	[{ seeds: 1 }, 400, "/seeds"],
+	[{ seeds: Array.from({ length: 21 }, (_, seed) => seed) }, 400, "/seeds"],
 	[{ processes: 0 }, 400, "/processes"],
+	[{ processes: 17 }, 400, "/processes"],
+	[{ processes: "2" }, 400, "/processes"],
 	[{ class: "two words" }, 400, "/class"],
+	[{ class: 1 }, 400, "/class"],
+	[{ rule: "{}" }, 400, "/rule"],
+	[{ rule: [] }, 400, "/rule"],
+	[{ rule: null }, 400, "/rule"],
+	[{ rule: { minRating: "4" } }, 400, "/rule/minRating"],
+	[{ rule: { skipBadRows: 1 } }, 400, "/rule/skipBadRows"],
 	[{ rule: { columns: { user: "u" } } }, 400, "/rule/columns"],
 	[{ rule: { split: { kind: "given" } } }, 400, "/rule/split/kind"],
 	[{ rule: { split: { ...temporal, quantiles: [0.9, 0.8] } } }, 400, "/rule/split/quantiles"],
@@ -122,17 +140,42 @@ test.each<[object, number, string]>([
 	[{ every: undefined, cron: "0 3 * * *", timezone: "Nowhere/X" }, 400, "/timezone"],
 	[{ minNew: -1 }, 400, "/minNew"],
 	[{ minNew: 1.5 }, 400, "/minNew"],
+	[{ minNew: 1_000_000_001 }, 400, "/minNew"],
+	[{ minNew: "5" }, 400, "/minNew"],
+	[{ gate: "recall@20" }, 400, "/gate"],
+	[{ gate: [] }, 400, "/gate"],
+	[{ gate: null }, 400, "/gate"],
+	[{ gate: { metric: 20 } }, 400, "/gate/metric"],
 	[{ gate: { metric: "recall@7" } }, 400, "/gate/metric"],
 	[{ gate: { tolerance: 1.1 } }, 400, "/gate/tolerance"],
+	[{ gate: { tolerance: -0.1 } }, 400, "/gate/tolerance"],
+	[{ gate: { tolerance: "0.1" } }, 400, "/gate/tolerance"],
 	[{ gate: { margin: -0.1 } }, 400, "/gate/margin"],
+	[{ gate: { margin: 1_001 } }, 400, "/gate/margin"],
+	[{ gate: { margin: null } }, 400, "/gate/margin"],
 	[{ gate: { zzz: 1 } }, 400, "/gate/zzz"],
 	[{ refit: "yes" }, 400, "/refit"],
+	[{ keep: 3 }, 400, "/keep"],
+	[{ keep: [] }, 400, "/keep"],
+	[{ keep: null }, 400, "/keep"],
 	[{ keep: { refreshes: 0 } }, 400, "/keep/refreshes"],
+	[{ keep: { refreshes: 101 } }, 400, "/keep/refreshes"],
+	[{ keep: { refreshes: "3" } }, 400, "/keep/refreshes"],
+	[{ keep: { days: 3 } }, 400, "/keep/days"],
 	[{ paused: 1 }, 400, "/paused"],
 ])("a rule with %j is refused and the field named", async (more, status, pointer) => {
 	const { body, ...reply } = await call("PUT", "/deployments/refused/refresh", { ...RULE, ...more });
 	expect([reply.status, body.errors?.map((error: { pointer: string }) => error.pointer)]).toEqual([status, [pointer]]);
 	expect((await call("GET", "/deployments/refused/refresh")).status).toBe(404);
+});
+
+test.each([
+	["0 3 * *", "must have five fields: minute"],
+	["61 * * * *", "names no moment that ever comes, or a value that its field cannot have"],
+	["0 0 31 2 *", "names no moment that ever comes"],
+])("cron %s is refused for what is wrong with it", async (cron, message) => {
+	const { body } = await call("PUT", "/deployments/refused/refresh", { ...RULE, every: undefined, cron });
+	expect(body.errors[0].message).toContain(message);
 });
 
 test("a rule names the class of machines and the processes of its runs; a class that nobody is of is refused", async () => {
@@ -303,7 +346,19 @@ test("a rollback serves the newest earlier checkpoint, or the one that is named,
 		until: null,
 	});
 	expect(reply.body.history[1]).toMatchObject({ checkpointId: third, cause: "deploy", by: "key 2", reason: null });
-	expect((await back({ to: first })).body.checkpoint.id).toBe(first);
+	// What a refresh had made says so, whoever brings it back.
+	const refreshId = randomUUID();
+	await api.app.prisma.job.create({ data: { id: refreshId, kind: "refresh", state: "SUCCEEDED" } });
+	const made = { deploymentName: name, spec: {}, recipe: "r", trigger: "schedule", newInteractions: 1n };
+	await api.app.prisma.refresh.create({ data: { id: refreshId, ...made } });
+	const where = { deploymentName: name, checkpointId: first };
+	await api.app.prisma.deploymentHistory.updateMany({ where, data: { cause: "refresh", refreshId } });
+	const again = (await back({ to: first })).body;
+	expect([again.checkpoint.id, again.history[0].cause, again.history[0].refreshId]).toEqual([
+		first,
+		"rollback",
+		refreshId,
+	]);
 	expect(await back({ to: first })).toMatchObject({ status: 409, body: { errors: [{ pointer: "/to" }] } });
 	const strange = await api.checkpoint((await api.experiment(["SUCCEEDED"])).runs[0] as string);
 	expect(await back({ to: strange })).toMatchObject({ status: 404, body: { errors: [{ pointer: "/to" }] } });

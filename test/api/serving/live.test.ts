@@ -126,6 +126,20 @@ describe("in the next answer", () => {
 		expect((await ask("u2")).body.answeredBy).toBe("list");
 	});
 
+	test("what is live is asked about with its times, each item at the last time it was met, also what arrives late", async () => {
+		const feed = await served();
+		await send(feed, ["u1", "a"], ["u1", "Ü 2"], ["u1", "a"]);
+		const late = { user: "u1", item: "from before", at: AT - 86_400_000 };
+		expect((await api.call("POST", `${feed}/interactions`, [late])).status).toBe(200);
+		const wanted = { live: ["from before", "Ü 2", "a"], liveAtMs: [AT - 86_400_000, AT + 1_000, AT + 2_000] };
+		await ask("u1");
+		expect(api.recommender.requests.recommend.at(-1)).toMatchObject(wanted);
+		await api.call("GET", "/users/u1/interests");
+		expect(api.recommender.requests.interests.at(-1)).toMatchObject(wanted);
+		await ask("u2", "?excludeSeen=false");
+		expect(api.recommender.requests.recommend.at(-1)).toMatchObject({ live: [], liveAtMs: [] });
+	});
+
 	test("an ETag ends when the person moves, and holds until they move again", async () => {
 		const feed = await served();
 		const before = (await ask("u1")).headers.etag as string;
@@ -177,6 +191,33 @@ describe("in the next answer", () => {
 		await api.call("PUT", "/deployments/default", { checkpoint });
 		await ask("u1");
 		expect(asked().live).toEqual(["a"]);
+	});
+
+	test("whom the rule of the snapshot left out is known by all that the feed has of them", async () => {
+		const feed = await served();
+		await send(feed, ["left out", "a"], ["left out", "Ü 2"], ["u1", "a"]);
+		const [{ upTo }] = await api.app.prisma.$queryRaw<[{ upTo: number }]>`
+			SELECT max(seq)::float8 AS "upTo" FROM feed_interactions`;
+		const of = { name: feed.slice(7), at: new Date().toISOString(), rows: 3, upTo };
+		await api.app.prisma.dataset.update({ where: { id: dataset }, data: { feed: of } });
+		await api.call("PUT", "/deployments/default", { checkpoint });
+		expect((await ask("left out")).body).toMatchObject({ user: "left out", answeredBy: "live" });
+		expect(asked()).toEqual({ live: ["a", "Ü 2"], whole: true });
+		await send(feed, ["newcomer", "a"], ["left out", "c"]);
+		await ask("left out");
+		expect(asked().live.toSorted()).toEqual(["a", "c", "Ü 2"]);
+		const { body } = await api.call("GET", "/users/left%20out");
+		expect(body).toMatchObject({ inDataset: false, interactions: 0, liveTotal: 3 });
+		expect((await api.call("GET", "/users/left%20out/history")).body).toMatchObject({ total: 3 });
+		expect((await api.call("GET", "/users?q=left%20out")).body.items).toMatchObject([{ id: "left out" }]);
+
+		await ask("newcomer");
+		expect(asked().live).toEqual(["a"]);
+
+		await api.call("DELETE", `${feed}/users/left%20out`);
+		expect((await ask("left out")).status).toBe(404);
+		await api.app.prisma.dataset.update({ where: { id: dataset }, data: { feed: { ...of, name: "another" } } });
+		await api.call("PUT", "/deployments/default", { checkpoint });
 	});
 
 	test("known to the feed alone: folded in; erased: unknown at once, and named nowhere", async () => {
@@ -233,6 +274,50 @@ describe("in the next answer", () => {
 		expect(api.recommender.requests.interests.at(-1)).toMatchObject({ live: ["seen", "brand new"], whole: true });
 		expect((await api.call("GET", "/users/u2/interests")).body.history).toMatchObject([{ id: "seen", live: false }]);
 		expect((await api.call("GET", `/users/u1?checkpoint=${checkpoint}`)).body.live).toEqual([]);
+	});
+
+	test("an item that no model knows has its title without tags, and where it cannot be had; those of a page are read at once", async () => {
+		const feed = await served();
+		const { findMany } = api.app.prisma.feedItem;
+		const asked: string[][] = [];
+		let isAway = false;
+		const items = [
+			{ item: "tagged", title: "Tagged", tags: ["x"] },
+			{ item: "no tags", title: "No tags" },
+			{ item: "gone", title: "Gone", tags: ["x"], available: false },
+			{ item: "cold", title: "Cold" },
+		];
+		await api.call("PUT", `${feed}/items`, { items });
+		await send(feed, ["u1", "tagged"], ["u1", "no tags"], ["u1", "gone"], ["u1", "no title"], ["u1", "seen"]);
+		api.recommender.met = [{ id: "cold", title: "", part: "cold", atMs: AT - 1_000 }];
+		const replaced = (value: unknown) =>
+			Object.defineProperty(api.app.prisma.feedItem, "findMany", { configurable: true, value });
+		replaced(async (query: { where: { id: { in: string[] } } }) => {
+			asked.push(query.where.id.in.toSorted());
+			if (isAway) throw new Error("the database is away");
+			return findMany.call(api.app.prisma.feedItem, query);
+		});
+		const titles = (rows: { id: string; title: string | null }[]) => rows.map(({ id, title }) => `${id}: ${title}`);
+		const told = async () => {
+			const user = (await api.call("GET", "/users/u1")).body;
+			const history = (await api.call("GET", "/users/u1/history")).body;
+			return [titles(user.live), titles(history.items)];
+		};
+		try {
+			const live = ["seen: Seen before", "no title: null", "gone: Gone", "no tags: No tags", "tagged: Tagged"];
+			expect(await told()).toEqual([live, [...live, "cold: Cold"]]);
+			const unknown = ["gone", "no tags", "no title", "tagged"];
+			expect(asked).toEqual([unknown, ["cold", ...unknown]]);
+			const page = (await api.call("GET", "/users/u1/history?limit=1")).body;
+			expect([titles(page.items), asked.length]).toEqual([["seen: Seen before"], 2]);
+			// Without the database: those in memory.
+			isAway = true;
+			const known = ["seen: Seen before", "no title: null", "gone: null", "no tags: null", "tagged: Tagged"];
+			expect(await told()).toEqual([known, [...known, "cold: null"]]);
+		} finally {
+			replaced(findMany);
+			api.recommender.met = [];
+		}
 	});
 
 	test("a history is of the dataset and the feed, what both hold once, newest first; what comes or goes between two pages moves no other row", async () => {
@@ -440,6 +525,7 @@ describe("items of the feed", () => {
 
 		test("says why there are none", async () => {
 			const none = async (query: string) => (await ask("u1", query)).body.fresh;
+			expect(await none("?n=1&fresh=2")).toEqual({ mixed: 0, none: "no_room" });
 			expect(await none(`?fresh=2&checkpoint=${checkpoint}`)).toEqual({ mixed: 0, none: "no_feed" });
 			expect((await ask("nobody else", "?fresh=2&fallback=popular")).body.fresh).toEqual({ mixed: 0, none: "no_tags" });
 			await api.call("PUT", `${feed}/items`, {

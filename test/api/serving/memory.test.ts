@@ -121,7 +121,8 @@ test("an interest is named by the tags that tell it from the rest, else by its f
 			popularity: 1,
 			tags: column < 3 ? [0, 1] : [0],
 		}));
-		yield { size: { items: 8, users: 0, interests: 2, datasetKey: "", tags: WORLD.tags }, items, users: [] };
+		const size = { items: 8, users: 0, interests: 2, datasetKey: "", tags: WORLD.tags };
+		yield { size, items, users: [], lateUsers: [] };
 	}
 	const vocabulary = await Vocabulary.read(messages());
 	const of = (...columns: number[]) => columns.map((column) => ({ id: `i${column}`, title: `T${column}` }));

@@ -38,7 +38,7 @@ ROWS = "".join(f"u{user},i{(user * 7 + nth * nth * 13) % 40}\n" for user in rang
 
 @pytest.fixture
 def valence() -> Iterator[AuthenticatedClient | Client]:
-    client = connect(URL, os.environ.get("VALENCE_KEY"))
+    client = connect(URL, os.environ.get("VALENCE_API_KEY"))
     with client:
         yield client
 
@@ -87,7 +87,7 @@ def test_a_file_becomes_a_dataset_and_an_experiment_is_followed_to_its_end(
 
 def test_async_says_the_same(valence: Client) -> None:
     async def ask() -> tuple[models.ModelList, models.System, list[int]]:
-        async with connect(URL, os.environ.get("VALENCE_KEY")) as client:
+        async with connect(URL, os.environ.get("VALENCE_API_KEY")) as client:
             several = await asyncio.gather(
                 catalogue.list_models.asyncio(client=client),
                 system.get_system.asyncio(client=client),

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from scipy.sparse import csr_matrix
 
-from trainer.data import dataset
+from trainer.data import dataset, manifest
 from trainer.data.dataset import IdMap
 from trainer.data.tags import Tags
 from trainer.errors import InvalidRequest, ValuesCorrupt, ValuesMissing
@@ -265,8 +265,8 @@ def test_of_the_dataset_only_its_ids_are_read(
     root: Path, values: Callable[..., UserValues], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    proven = dataset.sha256_of
-    monkeypatch.setattr(dataset, "sha256_of", lambda path: read.append(path.name) or proven(path))
+    proven = manifest.sha256_of
+    monkeypatch.setattr(manifest, "sha256_of", lambda path: read.append(path.name) or proven(path))
     compared(root, asked(*[[run(root, values(seed), 1)] for seed in (1, 2)]))
     assert read == [dataset.IDS]
 

@@ -24,7 +24,8 @@ from trainer.serving import exporting
 from trainer.serving.checkpoint import LoadedCheckpoint
 from trainer.serving.exporting import ExportRequest, export
 from trainer.serving.exporting.folder import ExportFolder
-from trainer.serving.person import columns_of, known_user, with_live
+from trainer.serving.exporting.live import LiveRows
+from trainer.serving.person import LATEST, columns_of, known_user, since, with_live
 from trainer.serving.question import Question
 from trainer.storage import artifacts
 from trainer.training.checkpoint import open_checkpoint
@@ -78,10 +79,11 @@ def test_everybody_gets_what_they_would_be_answered(root: Path, checkpoints: dic
     assert found["user 17"] == []
 
 
-def staged(root: Path, people: dict[str, list[str]]) -> tuple[str, str]:
+def staged(root: Path, people: dict[str, list[str]], at: dict[str, list[int]] | None = None) -> tuple[str, str]:
     path = root / "uploads" / str(uuid.uuid4()) / "data"
     path.parent.mkdir(parents=True)
-    path.write_text("".join(f"{json.dumps({'user': user, 'items': items})}\n" for user, items in people.items()))
+    lines = [{"user": user, "items": items, **({"at": at[user]} if at else {})} for user, items in people.items()]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     return str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -101,8 +103,7 @@ def test_with_live_rows_everybody_gets_what_a_deployment_with_a_feed_answers(
     answering = served(root, checkpoints[model])
     data = answering.dataset
     for user in ("user 0", "user 3", "user 256", "user 299"):
-        live, _ = columns_of(data, moved.get(user, []))
-        met = with_live(data, data.users.index(user) or 0, live)
+        met = with_live(data, data.users.index(user) or 0, since(data, moved.get(user, []), []))
         person = met if answering.has("fold_in") else replace(known_user(data, user), seen=met.seen)
         [answer] = answering.rank([Question(person, n=20, excluded=person.seen, explain=True)])
         ranked = list(answer.ranked.items())
@@ -113,6 +114,16 @@ def test_with_live_rows_everybody_gets_what_a_deployment_with_a_feed_answers(
         root, export(asked(checkpoints[model], users=("user 3", "nobody"), live=staged(root, moved)), root)
     )
     assert [item["id"] for item in named["user 3"]] == [item["id"] for item in found["user 3"]]
+
+
+def test_live_rows_say_when_they_were_met(root: Path, checkpoints: dict[str, Checkpoint]) -> None:
+    data = served(root, checkpoints["bpr"]).dataset
+    moved = {"user 3": ["item 8", "brand new", "item 2"]}
+    for at, expected in ({"user 3": [5, 6, 7]}, [5, 7]), (None, [LATEST, LATEST]):
+        path, sha256 = staged(root, moved, at)
+        met = LiveRows(data, root / path, sha256).of(data.row_of("user 3") or 0)
+        assert [data.items.id(column) for column in met.columns] == ["item 8", "item 2"]
+        assert met.at.tolist() == expected
 
 
 def test_the_same_live_rows_staged_again_belong_into_the_same_file(
@@ -141,6 +152,41 @@ def test_those_asked_for_in_their_order_and_the_unknown_counted(root: Path, chec
     for name in ("ndjson", "csv", "parquet"):
         none = export(asked(checkpoints["valid"], format=name, users=("nobody",)), root)
         assert (none.users, none.unknown_users, none.rows) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_who_came_too_late_for_training_is_there_where_they_would_be_answered(
+    root: Path, late: dict[str, Checkpoint], model: str
+) -> None:
+    answering = served(root, late[model])
+    folds_in = answering.has("fold_in")
+    everybody = [f"user {row}" for row in range(300)]
+    moved = {"late": ["item 8"], "later": ["item 4", "new"]}
+    for live in (None, moved):
+        where = {"live": staged(root, live)} if live else {}
+        known = ["late", "later"][: folds_in and (1 if live is None else 2)]
+        exported = export(asked(late[model], **where), root)
+        found = lines_of(root, exported)
+        assert list(found) == [*everybody, *known]
+        assert (exported.users, exported.unknown_users) == (300 + len(known), 0)
+        named = ("later", "user 3", "late", "nobody")
+        exported = export(asked(late[model], users=named, **where), root)
+        assert list(lines_of(root, exported)) == [user for user in named if user in ["user 3", *known]]
+        assert exported.unknown_users == 4 - 1 - len(known)
+        [again, before] = [[item["id"] for item in lines["user 3"]] for lines in (lines_of(root, exported), found)]
+        assert again == before
+        for user in known:
+            met = since(answering.dataset, (live or {}).get(user, []), [])
+            person = answering.person(answering.dataset.row_of(user), met, whole=live is not None)
+            assert {7, 9} <= set(person.seen.tolist()) or user == "later"
+            [answer] = answering.rank([Question(person, n=20, excluded=person.seen)])
+            ids = [answering.dataset.items.id(one.column) for one in answer.ranked.items()]
+            assert [item["id"] for item in found[user]] == ids
+            assert [item["score"] for item in found[user]] == pytest.approx(answer.ranked.scores.tolist(), rel=1e-5)
+    salt = "5a" * 16
+    digest = hashlib.sha256(bytes.fromhex(salt) + b"late").hexdigest()
+    erased = lines_of(root, export(asked(late[model], erased=((salt, (digest,)),)), root))
+    assert list(erased) == everybody
 
 
 def test_hiding_everything_leaves_empty_lists(root: Path, checkpoints: dict[str, Checkpoint]) -> None:

@@ -76,7 +76,13 @@ def bring(tmp_path: Path) -> Bring:
 def read_back(tmp_path: Path) -> ReadBack:
     """The rows of one file as the import takes them, role → text, and the bad ones."""
 
-    def run(data: bytes, role: str = "interactions", rule: str = "{}", name: str = "table") -> tuple[list, list]:
+    def run(
+        data: bytes,
+        role: str = "interactions",
+        rule: str = "{}",
+        name: str = "table",
+        filters: Filters = Filters(),  # noqa: B008 - frozen
+    ) -> tuple[list, list]:
         (tmp_path / "table").write_bytes(data)
         columns = ImportRule.parse(rule).columns
         scratch = tmp_path / "scratch"
@@ -85,9 +91,9 @@ def read_back(tmp_path: Path) -> ReadBack:
         bad: list = []
         for table in tables_of(SourceFile(role, tmp_path / "table", name), columns, Scratch(scratch)):
             assert table.complaint is None, table.complaint
-            wanted = ("item", "title", "tags") if role == "items" else ("user", "item")
+            wanted = ("item", "title", "tags") if role == "items" else ("user", "item", "rating")
             chosen = columns_of(table.header, role, columns, table.published, wanted, name)
-            for chunk in items_of(table, chosen) if role == "items" else interactions_of(table, chosen, Filters()):
+            for chunk in items_of(table, chosen) if role == "items" else interactions_of(table, chosen, filters):
                 bad += chunk.problems
                 columns_read = {key: values.to_pylist() for key, values in chunk.columns.items()}
                 rows += [dict(zip(columns_read, row, strict=True)) for row in zip(*columns_read.values(), strict=True)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trainer.data.importing import archive, layouts
+from trainer.data.importing import Head, ImportRule, archive, layouts, preview_files
 from trainer.errors import BadDataset
 
 ROWS = "user,item\n" + "".join(f"u{n % 5},i{n % 7}\n" for n in range(35))
@@ -112,6 +112,8 @@ def test_tables_that_are_read_as_one_are_told(bring: Bring) -> None:
     assert told.code == "merged"
     assert "ratings-2019.csv" in told.message
     assert "ratings-2020.csv" in told.message
+    heads = [Head(role, "ratings.zip", zipped(years), is_whole=True) for role in ("", "interactions")]
+    assert [preview_files([head], ImportRule()).warnings for head in heads] == [[told], [told]]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +127,11 @@ def test_tables_that_are_read_as_one_are_told(bring: Bring) -> None:
         ("ratings2.csv", "interactions"),
         ("BX-Book-Ratings.csv", "interactions"),
         ("movies.csv", "items"),
+        ("ratings_Books.csv", "interactions"),
+        # What is to be tested on is never one of Amazon's categories.
+        ("ratings_train.csv", "train"),
+        ("ratings_2023_validation.csv", "valid"),
+        ("ratings_test.csv", "test"),
     ],
 )
 def test_a_role_is_a_whole_word_of_the_name(name: str, role: str | None) -> None:

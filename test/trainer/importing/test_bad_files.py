@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -223,9 +224,18 @@ def test_zeros_behind_a_gzip_are_padding_and_nothing_else_is(bring: Bring) -> No
     assert bring(interactions=("a.csv.gz", rows + bytes(1 << 20) + b"x")).code == "bad_gzip"
 
 
+@pytest.mark.parametrize("first", [0x50, 0x5F])
+def test_a_zstd_file_may_begin_with_what_is_skipped(bring: Bring, first: int) -> None:
+    rows = "user,item\n" + "".join(f"u{n % 5},i{n % 7}\n" for n in range(35))
+    skipped = bytes([first]) + b"\x2a\x4d\x18" + struct.pack("<I", 9) + b"no,data\n\xff"
+    assert bring(interactions=skipped + pa.compress(rows.encode(), "zstd", asbytes=True)).counts["users"] == 5
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16"])
 def test_utf_16_is_told_from_binary_data(bring: Bring, encoding: str) -> None:
-    assert bring(interactions="user,item\nanna,eins\n".encode(encoding)).code == "not_utf8"
+    wide = bring(interactions="user,item\nanna,eins\n".encode(encoding))
+    way = "line 1 is UTF-16; save the file as UTF-8, in Excel as CSV UTF-8 (comma delimited)"
+    assert (wide.code, wide.message) == ("not_utf8", f"interactions.csv: {way}")
     binary = b"".join(struct.pack("<If", n, n / 2) for n in range(100)) + b"\n"
     outcome = bring(interactions=binary)
     assert outcome.code == "unsupported_format"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from trainer.data.importing import Head, ImportRule, Preview, SourceFile, import_dataset, preview_files
-from trainer.data.importing.preview import HEAD_BYTES
+from trainer.data.importing.heads import HEAD_BYTES
 from trainer.data.importing.rule import FileColumns
 from trainer.errors import BadDataset, InvalidRequest
 
@@ -199,7 +199,7 @@ def test_items_are_found_by_what_any_of_the_interactions_calls_them(bring: Bring
         interactions_2=("b.csv", table("user", "quoi", PAIRS[20:])),
         items=("i.csv", "quoi,what,name\n9,i1,One\n"),
     )
-    assert (both.code, "'quoi' and 'what'" in both.message) == ("ambiguous_column", True)
+    assert [(one.code, "'quoi' and 'what'" in one.message) for one in both.problems] == [("left_out", True)]
 
 
 @pytest.mark.parametrize(
@@ -229,6 +229,14 @@ def test_the_same_file_once_more_gives_the_titles(bring: Bring) -> None:
     rule = json.dumps({"columns": {"items": {"item": "item", "title": "x"}}})
     outcome = bring(rule, interactions=("a.csv", text), items=("a.csv", text))
     assert (outcome.message, outcome.titles["i1"]) == ("", "2")
+    named = {"files": {"a.csv": {"title": "x"}}}
+    outcome = bring(json.dumps({"columns": named}), interactions=("a.csv", text), items=("a.csv", text))
+    assert (outcome.message, outcome.titles["i1"]) == ("", "2")
+    assert not preview(named, ("interactions", "a.csv", text), ("items", "a.csv", text)).problems
+    of_rows = bring(
+        '{"columns": {"interactions": {"title": "x"}}}', interactions=("a.csv", text), items=("a.csv", text)
+    )
+    assert of_rows.code == "missing_column"
     general = bring('{"columns": {"title": "x"}}', interactions=("a.csv", text), items=("b.csv", text))
     assert (general.message, general.titles["i1"]) == ("", "2")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trainer.data.importing import Problem
+from trainer.data.importing import Head, ImportRule, Problem, preview_files
 
 Bring = Callable[..., Any]
 ReadBack = Callable[..., tuple[list[dict[str, str]], list[Any]]]
@@ -63,6 +63,39 @@ def test_the_base_in_other_dress(bring: Bring, train: str) -> None:
     assert outcome.problems == []
 
 
+@pytest.mark.parametrize(
+    ("items", "good"),
+    [
+        ("item,title\n" + "".join(f"{item},Night {n}, The\n" for n, item in enumerate("abc")), []),
+        ("item,title\na,Night, The\nb,Two\nc,Day, The\n", ["b"]),
+        ("item,title\n" + "".join(f"{n},Night {n}, The\n" for n in range(1, 4)), []),
+        ("id,title\n" + "".join(f"{n},Night {n}, The\n" for n in range(3)), []),
+        ("item,title\n" + 'a,Night, The\n"b","Two"\nc,Day, The\n', ["b"]),
+    ],
+)
+def test_a_title_with_a_separator_in_it_shifts_no_column(bring: Bring, items: str, good: list[str]) -> None:
+    outcome = bring(GIVEN, train=TRAIN, test=TEST, items=items)
+    assert_base(outcome)
+    assert [item for item, title in outcome.titles.items() if title] == good
+    rows = items.count("\n") - 1
+    bad = [(one.code, one.line) for one in outcome.problems if one.code == "ragged_row"]
+    assert (len(bad), outcome.counts["rows_skipped"]) == (rows - len(good), rows - len(good))
+
+
+@pytest.mark.parametrize("header", ["id,user,item,rating", "review_id,user,item,rating", ",user,item,rating"])
+def test_a_decimal_comma_that_separates_shifts_no_column(bring: Bring, header: str) -> None:
+    rows = "".join(f"{n},u{user},i{item},{item},5\n" for n, (user, item) in enumerate(GRID))
+    quoted = '"id","user","item","rating"\n' + "".join(f'"{n}","u{u}","i{i}",{i},5\n' for n, (u, i) in enumerate(GRID))
+    for text in (f"{header}\n{rows}", quoted):
+        outcome = bring('{"minRating": 3}', interactions=text)
+        assert (outcome.code, outcome.problems[0].message) == ("bad_rows", "5 fields where 4 are named")
+
+
+def test_titles_with_row_names_of_r(bring: Bring) -> None:
+    items = '"item_id","title"\n"1","a","Night, The"\n"2","c","Day"\n'
+    assert bring(GIVEN, train=TRAIN, test=TEST, items=items).titles == {"a": "Night, The", "b": "", "c": "Day"}
+
+
 def test_blanks_after_the_separator_go_and_are_counted(bring: Bring) -> None:
     outcome = bring(GIVEN, train=TRAIN.replace(",", ", "), test=TEST)
     assert_base(outcome)
@@ -89,12 +122,70 @@ def test_titles_refuse_no_interactions(bring: Bring, items: str, titles: list[st
     assert outcome.counts["problems_total"] == outcome.counts["rows_skipped"] == len(bad)
 
 
+UNREADABLE = [
+    (b"item_id,title,title\na,One,1\n", "names the column 'title' twice"),
+    (b"item_id,colour\na,red\n", "no title and no tags column is recognised among item_id, colour"),
+    ("item_id,title\na,One\n".encode("utf-16"), "line 1 is UTF-16"),
+    (b"", "is empty"),
+    (gzip.compress(b"item_id,title\na,One\n" * 99)[:-9], "ends in the middle of its gzip data"),
+    (b"SQLite format 3\0" + bytes(99), "is a SQLite database"),
+    (b"PAR1 and no more PAR1", "is a damaged Parquet file"),
+    (b'[{"item_id": "a", "title": "One"}, {"item_id":', "Malformed JSON"),
+]
+
+
+@pytest.mark.parametrize(("items", "why"), UNREADABLE)
+@pytest.mark.parametrize("is_member", [False, True])
+def test_titles_that_cannot_be_read_refuse_no_interactions(
+    bring: Bring, items: bytes, why: str, is_member: bool
+) -> None:
+    rows = "user_id,item_id\n" + "".join(f"u{user},i{item}\n" for user, item in GRID)
+    name = "shop.zip: titles.csv" if is_member else "titles.csv"
+    files = {"interactions": ("orders.csv", rows.encode()), "items": ("titles.csv", items)}
+    if is_member:
+        files = {"interactions": ("shop.zip", zipped(**dict(files.values())))}
+    outcome = bring(**files, items_2="item_id,title\ni1,First\n")
+    assert outcome.counts["users"] == 4
+    [told] = outcome.problems
+    assert (told.code, told.file, told.line) == ("left_out", name, 0)
+    assert told.message.startswith(name) and why in told.message
+    assert (outcome.counts["problems_total"], outcome.counts["titled_items"]) == (1, 1)
+    seen = preview_files([Head(role, *file, is_whole=True) for role, file in files.items()], ImportRule())
+    assert (seen.problems, seen.warnings) == ([], [told])
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+def test_titles_whose_columns_are_named_must_have_them(bring: Bring, is_named: bool) -> None:
+    own = {"files": {"titles.csv": {"title": "label"}}} if is_named else {"items": {"title": "label"}}
+    rule = json.dumps({"split": {"kind": "given"}, "columns": own})
+    outcome = bring(rule, train=TRAIN, test=TEST, items=("titles.csv", "item_id,title\na,One\n"))
+    assert (outcome.code, "has no column 'label'" in outcome.message) == ("missing_column", True)
+    empty = bring(rule, train=TRAIN, test=TEST, items=("titles.csv", ""))
+    assert_base(empty)
+    assert [(one.code, one.message) for one in empty.problems] == [("left_out", "titles.csv is empty")]
+
+
 def test_titles_in_latin_1_are_read_and_it_is_said(bring: Bring) -> None:
     outcome = bring(GIVEN, train=TRAIN, test=TEST, items=b"item_id,title\na,One\nb,Caf\xe9 \x96 two\nc,Three\n")
     assert_base(outcome)
     assert outcome.titles["b"] == "Café – two"
     [told] = outcome.problems
     assert (told.code, told.file, "Windows-1252" in told.message) == ("encoding", "items.csv", True)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        'item_id,title\n{a},Café 東京\nb,"{b}"\nc,Three\n',
+        '[{{"item_id": "{a}", "title": "Café 東京"}}, {{"item_id": "b", "title": "{b}"}}]',
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_one_line_in_latin_1_spoils_no_other(bring: Bring, form: str, end: str) -> None:
+    text = form.format(a="a", b="?").replace("\n", end).encode()
+    outcome = bring(GIVEN, train=TRAIN, test=TEST, items=text.replace(b"?", b"Caf\xe9 \x96 \x81two"))
+    assert (outcome.titles["a"], outcome.titles["b"]) == ("Café 東京", "Café – \x81two")
+    assert [one.code for one in outcome.problems] == ["encoding"]
 
 
 @pytest.mark.parametrize(
@@ -186,6 +277,8 @@ def test_decimal_commas(bring: Bring) -> None:
         ("customerId,productId", ",", 0, 1),
         ("visitorid,itemid,event", ",", 0, 1),
         ("user_id,session_id,item_id", ",", 0, 2),
+        ("SessionId,ItemId,Time", ",", 0, 1),
+        ("session,product_id", ",", 0, 1),
         ('"User-ID";"ISBN";"Book-Rating"', ";", 0, 1),
         ("member_no,sku", ",", 0, 1),
         ("app_id,user_id,hours", ",", 1, 0),
@@ -197,12 +290,30 @@ def test_decimal_commas(bring: Bring) -> None:
         ("userid,poi", ",", 0, 1),
         ("user,location_id", ",", 0, 1),
         ("reviewerName,reviewerID,asin,parent_asin", ",", 1, 3),
+        ("id_user,id_item", ",", 0, 1),
+        ("Kundennummer;Kundenname;Artikelnummer;Artikelbezeichnung;Menge", ";", 0, 2),
+        ("Käufer;Produkt-Nr", ";", 0, 1),
+        ("id_cliente;producto", ";", 0, 1),
+        ("ID Utilisateur;Produit", ";", 0, 1),
+        ("codice,utente,prodotto", ",", 1, 2),
     ],
 )
 def test_usual_headers(read_back: ReadBack, header: str, separator: str, user: int, item: int) -> None:
     cells = [f"c{place}" for place in range(header.count(separator) + 1)]
     rows, bad = read_back(f"{header}\n{separator.join(cells)}\n".encode())
     assert (rows, bad) == ([{"user": f"c{user}", "item": f"c{item}"}], [])
+
+
+def test_a_spreadsheet_of_a_german_shop(bring: Bring) -> None:
+    rows = "".join(f"K{user};A{item};{'4,5' if item % 2 else '3,5'};{1 + item}.11.2026\n" for user, item in GRID)
+    titles = "".join(f"A{item};Ding {item};Dinge\n" for item in sorted({item for _, item in GRID}))
+    outcome = bring(
+        '{"minRating": 4}',
+        interactions="Kunden-Nr;Artikel-Nr;Bewertung;Datum\n" + rows,
+        items="Artikelnummer;Bezeichnung;Kategorie\n" + titles,
+    )
+    assert (outcome.message, outcome.counts["below_threshold"]) == ("", len(GRID) // 2)
+    assert outcome.titles["A1"] == "Ding 1"
 
 
 @pytest.mark.parametrize(
@@ -233,7 +344,10 @@ def test_movielens_with_titles_and_tags(bring: Bring) -> None:
 def test_json_lines(bring: Bring, pack: Callable[[bytes], bytes]) -> None:
     lines = [{"user_id": f"u{u}", "asin": f"B{i}", "rating": 5.0, "timestamp": 1588687728923} for u, i in GRID]
     text = "\n".join(map(json.dumps, lines))
-    assert bring(interactions=pack(text.encode())).counts["users"] == 4
+    imported = bring(interactions=pack(text.encode()))
+    assert imported.counts["users"] == 4
+    assert imported.dataset.statistics["times"]["from_ms"] == 1588687728923
+    assert "milliseconds" in imported.dataset.statistics["times"]["form"]
     outcome = bring('{"skipBadRows": true}', interactions=pack((text + "\n{broken\n").encode()))
     assert [(one.code, one.line) for one in outcome.problems] == [("bad_json", len(GRID) + 1)]
     assert outcome.code == "bad_rows"
@@ -245,13 +359,21 @@ def test_gzip_with_something_behind_it(bring: Bring) -> None:
     assert "what follows its part 1" in outcome.message
 
 
+def test_leaving_rows_out_is_offered_where_it_is_possible(bring: Bring) -> None:
+    rows = "".join(f"u{n % 7},i{n % 11}\n" for n in range(200))
+    few = bring("{}", interactions="user,item\n" + rows + "u1,\n")
+    assert "1 of 201 rows of interactions cannot be read; mend them or ask for skipBadRows" in few.message
+    many = bring("{}", interactions="user,item\n" + rows + "u1,\n" * 3)
+    assert "3 of 203 rows of interactions cannot be read; mend them: skipBadRows leaves out at most 1%" in many.message
+
+
 def test_each_role_has_its_own_share_of_bad_rows(bring: Bring) -> None:
     rows = "".join(f"u{n % 7},i{n % 11}\n" for n in range(1000))
     rule = '{"split": {"kind": "given"}, "skipBadRows": true}'
     outcome = bring(rule, train="user,item\n" + rows, test="user,item\nu1,\nu2,i3\n")
     assert outcome.code == "bad_rows"
     assert (
-        "1 of 2 rows of test cannot be read; skipBadRows leaves out at most 1% of the rows of each role"
+        "1 of 2 rows of test cannot be read; mend them: skipBadRows leaves out at most 1% of the rows of each role"
         in outcome.message
     )
     lost = bring(
@@ -279,6 +401,30 @@ def test_ids_that_differ_by_their_spelling_are_named(
     outcome = bring(GIVEN, train=train, test=test)
     assert outcome.code == "dataset_too_small"
     assert f"the ids of items differ only by {difference}" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("spell", "why"),
+    [
+        (lambda item: f"{item}.0", "differ only by `.0` at the end ('0.0' here, '0' in the interactions)"),
+        (lambda item: f"0{item}", "differ only by zeros before the number ('00' here, '0' in the interactions)"),
+        (lambda item: f"title {item}", ""),
+        (lambda item: f"{item}.0" if item > 1 else str(item), "2 of 6 items of the interactions have a title or tags"),
+        (lambda item: str(item) if item > 4 else f"title {item}", None),
+        (str, None),
+    ],
+)
+@pytest.mark.parametrize("what", ["title", "tags"])
+def test_titles_that_meet_no_item_are_told(
+    bring: Bring, spell: Callable[[int], str], why: str | None, what: str
+) -> None:
+    rows = "user,item\n" + "".join(f"u{user},{item}\n" for user, item in GRID)
+    items = f"item,{what}\n" + "".join(f"{spell(item)},x\n" for item in range(6))
+    told = bring(interactions=rows, items=("katalog.csv", items)).problems
+    assert [(one.code, one.file, one.line) for one in told] == (
+        [] if why is None else [("unmet_titles", "katalog.csv", 0)]
+    )
+    assert why is None or (why in told[0].message and ("differ" in told[0].message) is bool(why))
 
 
 def test_a_test_part_of_strangers_is_a_warning(bring: Bring) -> None:

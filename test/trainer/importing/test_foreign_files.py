@@ -1,6 +1,8 @@
 """What holds no table is refused by name, with what to do; archives are unpacked within limits."""
 
 import io
+import json
+import random
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -9,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from trainer.data.importing import archive, unpacking
+from trainer.data.importing import Head, ImportRule, Preview, archive, preview_files, unpacking
 from trainer.errors import BadDataset
 
 Bring = Callable[..., Any]
+ReadBack = Callable[..., tuple[list[dict[str, str]], list[Any]]]
 ROWS = "user,item\n" + "".join(f"u{n % 5},i{n % 7}\n" for n in range(35))
 
 
@@ -24,13 +27,14 @@ def zipped(members: dict[str, str | bytes]) -> bytes:
     return packed.getvalue()
 
 
-def tarred(members: dict[str, str], mode: str = "w") -> bytes:
+def tarred(members: dict[str, str | bytes], mode: str = "w") -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode=mode) as file:  # type: ignore[call-overload]
-        for name, text in members.items():
+        for name, given in members.items():
+            data = given.encode() if isinstance(given, str) else given
             info = tarfile.TarInfo(name)
-            info.size = len(text.encode())
-            file.addfile(info, io.BytesIO(text.encode()))
+            info.size = len(data)
+            file.addfile(info, io.BytesIO(data))
     return packed.getvalue()
 
 
@@ -40,6 +44,7 @@ def tarred(members: dict[str, str], mode: str = "w") -> bytes:
         (zipped({"xl/workbook.xml": "x", "[Content_Types].xml": "x"}), "an Excel workbook (.xlsx)", "CSV UTF-8"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99, "an Excel workbook (.xls)", "CSV UTF-8"),
         (zipped({"mimetype": "x", "content.xml": "x"}), "an OpenDocument file", "as CSV"),
+        (zipped({"Index/Tables/DataList.iwa": "x", "preview.jpg": "x"}), "an Apple Numbers document", "as CSV"),
         (b"SQLite format 3\0" + b"\0" * 99, "a SQLite database", "sqlite3 -header -csv"),
         (b"%PDF-1.7\n", "a PDF document", "a table is needed"),
         (b"Rar!\x1a\x07\x01\0", "a RAR archive", "unpack it"),
@@ -57,8 +62,10 @@ def tarred(members: dict[str, str], mode: str = "w") -> bytes:
     ],
 )
 def test_a_known_kind_is_named(bring: Bring, data: bytes, what: str, advice: str) -> None:
-    for given in (data, zipped({"ratings.csv": data})):
-        outcome = bring(interactions=given)
+    archives = [{"ratings.csv": data}, {"book": data}, {"README.md": "x", "shop/orders.bin": data, "more.bin": data}]
+    for given in (data, *map(zipped, archives), tarred({"book": data})):
+        outcome = bring(interactions=("a", given))
+        assert preview_files([Head("", "a", given, is_whole=True)], ImportRule()).problems[0].message == outcome.message
         assert outcome.code == "unsupported_format"
         assert what in outcome.message
         assert advice in outcome.message
@@ -132,6 +139,55 @@ GOODBOOKS = {
     "book_tags.csv": "goodreads_book_id,tag_id,count\n7,1,2\n",
     "to_read.csv": "user_id,book_id\n1,2\n",
 }
+MOVIELENS_10M = {
+    "ml-10M100K/movies.dat": "1::Misérables, Les (1995)::Drama|Musical\n2::Day (1991)::(no genres listed)\n",
+    "ml-10M100K/ratings.dat": "".join(f"{n % 5}::{n % 7}::4.5::838985046\n" for n in range(35)),
+    "ml-10M100K/tags.dat": "15::4973::excellent!::1215184630\n",
+    "ml-10M100K/README.html": "<html>",
+    "ml-10M100K/split_ratings.sh": "#!/bin/bash\n",
+}
+MOVIELENS_25M = {
+    **{name.replace("latest-small", "25m"): text for name, text in MOVIELENS_SMALL.items()},
+    "ml-25m/genome-scores.csv": "movieId,tagId,relevance\n1,1,0.02875\n",
+    "ml-25m/genome-tags.csv": "tagId,tag\n1,007\n",
+}
+AMAZON_2014 = {
+    "reviews_Beauty_5.json": "".join(
+        f'{{"reviewerID": "u{n % 5}", "asin": "{n % 7}", "reviewerName": "A", "helpful": [3, 4], "reviewText": "x", '
+        f'"overall": 1.0, "summary": "y", "unixReviewTime": 1391040000, "reviewTime": "01 30, 2014"}}\n'
+        for n in range(35)
+    ),
+    "meta_Beauty.json": "".join(
+        f"{{'asin': '{item}', 'title': '{title}', 'imUrl': 'x', 'salesRank': {{'Beauty': 1}}, "
+        f"'categories': [['Hair', 'Care']], 'related': {{'also_bought': ['B1']}}}}\n"
+        for item, title in (("1", "Howard\\'s"), ("2", "Two"))
+    ),
+}
+AMAZON_2018 = {
+    "All_Beauty_5.json": "".join(
+        f'{{"overall": 5.0, "verified": true, "reviewTime": "09 1, 2016", "reviewerID": "u{n % 5}", "asin": "{n % 7}", '
+        f'"style": {{"Size:": " 7"}}, "reviewerName": "A", "reviewText": "x", "unixReviewTime": 1472688000}}\n'
+        for n in range(35)
+    ),
+    "meta_All_Beauty.json": '{"category": ["Hair"], "title": "Howard", "also_buy": [], "brand": "B", "asin": "1"}\n'
+    '{"category": [], "title": "Two", "details": {"ASIN: ": "2"}, "asin": "2"}\n',
+}
+STEAM_UCSD = {
+    "steam_reviews.json": "".join(
+        f"{{u'username': u'A', u'hours': {n}.5, u'product_id': u'{n % 7}', u'date': u'2017-12-17', "
+        f"u'text': u\"it's\", u'early_access': False, u'page': 1, u'user_id': u'{n % 5}'}}\n"
+        for n in range(35)
+    ),
+    "steam_games.json": "".join(
+        f"{{u'publisher': u'K', u'genres': [u'Action', u'Indie'], u'app_name': u'{title}', u'title': u'{title}', "
+        f"u'id': u'{item}', u'price': 4.99}}\n"
+        for item, title in (("1", "Lost"), ("2", "Two"))
+    ),
+}
+STEAM_METADATA = {
+    **STEAM,
+    "games_metadata.json": '{"app_id":1,"description":"x","tags":["Action","RPG"]}\n{"app_id":2,"tags":[]}\n',
+}
 
 
 @pytest.mark.parametrize(
@@ -145,8 +201,17 @@ GOODBOOKS = {
         (STEAM, ["Prince of Persia", "Two"], set(), {"left_out"}),
         (GOODBOOKS, ["One", "Two"], set(), {"left_out"}),
         (LASTFM_HETREC, ['MALICE "MIZER', "Two"], set(), {"left_out"}),
+        (MOVIELENS_10M, ["Misérables, Les (1995)", "Day (1991)"], {"Drama", "Musical"}, {"left_out"}),
+        (MOVIELENS_25M, ["Night, The (1990)", "Day (1991)"], {"Comedy", "Drama"}, {"left_out"}),
+        (AMAZON_2014, ["Howard's", "Two"], {"Hair", "Care"}, set()),
+        (AMAZON_2018, ["Howard", "Two"], {"Hair"}, set()),
+        (STEAM_UCSD, ["Lost", "Two"], {"Action", "Indie"}, set()),
+        (STEAM_METADATA, ["Prince of Persia", "Two"], {"Action", "RPG"}, {"left_out", "merged"}),
     ],
-    ids=["ml-latest-small", "ml-1m", "ml-100k", "yelp", "amazon", "steam", "goodbooks", "lastfm"],
+    ids=[
+        *("ml-latest-small", "ml-1m", "ml-100k", "yelp", "amazon", "steam", "goodbooks", "lastfm", "ml-10m", "ml-25m"),
+        *("amazon-2014", "amazon-2018", "steam-ucsd", "steam-metadata"),
+    ],
 )
 def test_published_archives(
     bring: Bring, members: dict[str, str | bytes], titles: list[str], tags: set[str], codes: set[str]
@@ -157,6 +222,26 @@ def test_published_archives(
     assert [outcome.titles[item] for item in ("1", "2")] == titles
     assert set(outcome.dataset.tags.names) == tags
     assert {one.code for one in outcome.problems} == codes
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "item"),
+    [
+        (
+            "lastfm-dataset-1K/userid-timestamp-artid-artname-traid-traname.tsv",
+            'user_{user:06d}\t2009-05-04T23:08:57Z\t{item:036x}\tartist {item}\t\tA "quoted\n',
+            "artist 0",
+        ),
+        ("steam-200k.csv", "15160313{user},Game {item},play,27.0,0\n", "Game 0"),
+        ("ratings_Beauty.csv", "A{user},{item:010d},5.0,1369699200\n", "0000000000"),
+    ],
+)
+def test_published_tables_without_a_header(bring: Bring, name: str, row: str, item: str) -> None:
+    rows = "".join(row.format(user=n % 5, item=n % 7) for n in range(35))
+    for given in ((name, rows), ("published.zip", zipped({name: rows}))):
+        outcome = bring(interactions=given)
+        assert (outcome.counts["users"], outcome.dataset.items.id(0)) == (5, item)
+        assert {one.code for one in outcome.problems} <= {"ratings_all_taken"}
 
 
 def test_a_tar_that_is_packed(bring: Bring) -> None:
@@ -190,6 +275,24 @@ def test_an_archive_that_says_nothing_is_refused_with_what_is_in_it(bring: Bring
     assert "a.csv, b.csv" in outcome.message
 
 
+@pytest.mark.parametrize("name", ["ratings", "shop/u.rows"])
+def test_a_table_without_a_usual_ending_is_known_by_what_it_holds(bring: Bring, name: str) -> None:
+    assert bring(interactions=("x.zip", zipped({name: ROWS, "README": "x"}))).counts["users"] == 5
+    rows = "user,item\n" + "".join(f"u{n},i{n * 7919 % 100_003}\n" for n in range(60_000))
+    made = preview_of_ends(zipped({name: rows}))
+    assert (made.problems, [len(one.rows) for one in made.tables]) == ([], [20])
+
+
+def test_the_ends_of_an_archive_tell_a_workbook_in_it() -> None:
+    workbook = zipped({"[Content_Types].xml": "x", "xl/sheet.xml": random.Random(1).randbytes(300_000)})
+    [problem] = preview_of_ends(zipped({"orders.xlsx": workbook})).problems
+    assert "x.zip: orders.xlsx is an Excel workbook" in problem.message
+
+
+def preview_of_ends(data: bytes) -> Preview:
+    return preview_files([Head("", "x.zip", data[:60_000], False, data[-60_000:], len(data) - 60_000)], ImportRule())
+
+
 def test_names_in_archives_are_never_paths(bring: Bring, tmp_path: Any) -> None:
     outcome = bring(interactions=("x.zip", zipped({"../../../evil-ratings.csv": ROWS})))
     assert outcome.counts["users"] == 5
@@ -210,24 +313,57 @@ def test_archives_have_limits(bring: Bring, monkeypatch: pytest.MonkeyPatch, tmp
     assert bring(interactions=("x.zip", nested)).code == "unsupported_format"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"user":{"0":"a","1":"b"},"item":{"0":"x","1":"y"}}',
-        '{"user": {"0": "a"}, "item": {"0": "x"}, "note": "' + "n" * (2 << 20) + '"}',
-        '{\n  "user": "a",\n  "item": "x"\n}\n',
-    ],
-    ids=["to_json()", "to_json(), one line over 1 MiB", "indented"],
+OBJECTS = [{"user": f"u{n % 5}", "item": f"i{n % 7}"} for n in range(35)]
+ROWS_OF_LISTS = [list(one.values()) for one in OBJECTS]
+OF_LISTS, AROUND, OF_COLUMNS = (
+    "JSON whose rows are lists",
+    "one JSON object around the rows",
+    "one JSON object of columns",
 )
-def test_json_that_is_one_object(bring: Bring, text: str) -> None:
-    outcome = bring(interactions=text)
-    assert outcome.code == "unsupported_format"
-    assert 'orient="records"' in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('{"user":{"0":"a","1":"b"},"item":{"0":"x","1":"y"}}', OF_COLUMNS),
+        ('{"user": {"0": "a"}, "item": {"0": "x"}, "note": "' + "n" * (2 << 20) + '"}', OF_COLUMNS),
+        ('{\n  "user": "a",\n  "item": "x"\n}\n', "a JSON object over several lines"),
+        (json.dumps(ROWS_OF_LISTS), OF_LISTS),
+        (json.dumps(ROWS_OF_LISTS, indent=1), OF_LISTS),
+        ("\n".join(map(json.dumps, ROWS_OF_LISTS)), OF_LISTS),
+        ("[0, 2]\n[1, 3]\n", OF_LISTS),
+        (json.dumps({"interactions": OBJECTS}), AROUND),
+        ("\ufeff" + json.dumps({"interactions": OBJECTS}, indent=1), "a JSON object over several lines"),
+        ('{"data": [' + ",\n".join(map(json.dumps, OBJECTS)) + "\n]}\n", AROUND),
+        (json.dumps({"count": 35, "next": None, "data": OBJECTS * 9_000}), AROUND),
+        (json.dumps({"meta": {"count": 35}, "data": OBJECTS}), AROUND),
+        (json.dumps({"columns": ["user", "item"], "index": [0], "data": ROWS_OF_LISTS * 9_000}), AROUND),
+        (json.dumps(dict(enumerate(OBJECTS))), AROUND),
+    ],
+)
+def test_json_without_an_object_a_row(bring: Bring, text: str, what: str) -> None:
+    for rule in ("{}", '{"columns": {"user": 1, "item": 2}}'):
+        outcome = bring(rule, interactions=("a.json", text))
+        assert outcome.code == "unsupported_format"
+        assert outcome.message.startswith(f"a.json is {what}")
+        assert 'orient="records"' in outcome.message
+
+
+@pytest.mark.parametrize(
+    "more", [{"images": [{"url": "x"}]}, {"images": []}, {"parts": [[1], [2]]}, {"a": {"b": [{}]}}]
+)
+@pytest.mark.parametrize("first", ["", '{"images": [{"url": \n'])
+def test_objects_a_row_may_hold_lists(read_back: ReadBack, more: dict, first: str) -> None:
+    lines = [json.dumps(more | one) for one in OBJECTS]
+    for text in ("\n".join(lines), *([lines[0]] if not first else [])):
+        rows, bad = read_back((first + text).encode())
+        assert (rows, len(bad)) == (OBJECTS[: len(rows)], bool(first))
+        assert rows
 
 
 def test_a_published_name_does_not_take_a_header_for_a_row(bring: Bring) -> None:
-    outcome = bring(interactions=("ratings_2024.csv", "datum,kunde,artikel,note\n2024-01-02,a,b,5\n"))
+    outcome = bring(interactions=("ratings_2024.csv", "paiva,asiakas,tuote,arvio\n2024-01-02,a,b,5\n"))
     assert outcome.code == "missing_column"
-    assert "datum, kunde, artikel, note" in outcome.message
+    assert "paiva, asiakas, tuote, arvio" in outcome.message
     rows = "".join(f"A{n % 5},B{n % 7},5.0,1370000000\n" for n in range(35))
     assert bring(interactions=("ratings_Books.csv", rows)).counts["users"] == 5

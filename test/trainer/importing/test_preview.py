@@ -7,10 +7,11 @@ import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet
+import pytest
 
 from trainer.data.importing import Head, ImportRule, Preview, preview_files
 from trainer.data.importing import preview as preview_module
-from trainer.data.importing.preview import HEAD_BYTES
+from trainer.data.importing.heads import HEAD_BYTES
 
 RATINGS = "userId,movieId,rating,timestamp\n" + "".join(f"{n % 99},{n},4.5,964982703\n" for n in range(9_000))
 
@@ -114,6 +115,16 @@ def test_only_columns_that_an_import_looks_at_are_refused() -> None:
     assert [(one.code, "'when'" in one.message) for one in named.problems] == [("missing_column", True)]
 
 
+def test_titles_in_latin_1_are_told_by_their_columns() -> None:
+    orders = ("", "orders.csv", "user,item\nu,i\n")
+    made = preview(orders, ("", "katalog.csv", b"item,title\ni,Caf\xe9\n"))
+    assert [(one.role, one.encoding) for one in made.tables] == [("interactions", "utf-8"), ("items", "windows-1252")]
+    assert (made.problems, [one.code for one in made.warnings]) == ([], ["encoding"])
+    for data in (b"user,item,title\nu,i,Caf\xe9\n", b"konto,name\n1,Caf\xe9\n"):
+        made = preview(orders, ("", "katalog.csv", data))
+        assert ([one.code for one in made.problems], made.warnings) == (["not_utf8"], [])
+
+
 def test_roles_are_guessed_where_nobody_knows_them() -> None:
     made = preview(
         ("", "shop.csv", "sku,name,genre\n1,One,x\n"),
@@ -125,6 +136,101 @@ def test_roles_are_guessed_where_nobody_knows_them() -> None:
         "x.csv": "interactions",
         "x.test.csv": "test",
     }
+
+
+DUMPS = {
+    "HetRec": {
+        "user_artists.dat": ("interactions", "userID\tartistID\tweight\n2\t51\t13883\n"),
+        "artists.dat": ("items", "id\tname\turl\tpictureURL\n51\tDuran\thttp://x\thttp://y\n"),
+        "user_friends.dat": ("", "userID\tfriendID\n2\t275\n"),
+        "tags.dat": ("", "tagID\ttagValue\n1\tmetal\n"),
+        "user_taggedartists.dat": ("", "userID\tartistID\ttagID\tday\tmonth\tyear\n2\t52\t13\t1\t4\t2009\n"),
+        "readme.txt": ("", "Last.FM\n"),
+    },
+    "Yelp": {
+        "yelp_academic_dataset_review.json": (
+            "interactions",
+            '{"review_id": "r", "user_id": "u", "business_id": "b", "stars": 4.0, "date": "2018-07-07 22:09:11"}\n',
+        ),
+        "yelp_academic_dataset_business.json": ("items", '{"business_id": "b", "name": "B", "categories": "A, C"}\n'),
+        "yelp_academic_dataset_checkin.json": ("", '{"business_id": "b", "date": "2020-03-13 21:10:56"}\n'),
+        "yelp_academic_dataset_tip.json": ("", '{"user_id": "u", "business_id": "b", "date": "2012-05-18 02:17:21"}\n'),
+        "yelp_academic_dataset_user.json": ("", '{"user_id": "u", "name": "Walker", "friends": "a, b"}\n'),
+    },
+    "Steam": {
+        "games.csv": ("items", "app_id,title,date_release\n1,One,2011-02-18\n"),
+        "games_metadata.json": ("items", '{"app_id": 1, "description": "x", "tags": ["Action"]}\n'),
+        "recommendations.csv": (
+            "interactions",
+            "app_id,helpful,date,is_recommended,user_id\n1,0,2022-12-12,true,51580\n",
+        ),
+        "users.csv": ("", "user_id,products,reviews\n51580,4,2\n"),
+    },
+    "MovieLens": {
+        "ratings.csv": ("interactions", RATINGS),
+        "movies.csv": ("items", "movieId,title,genres\n1,One,A|B\n"),
+        "links.csv": ("", "movieId,imdbId,tmdbId\n1,114709,862\n"),
+        "tags.csv": ("", "userId,movieId,tag,timestamp\n2,1,funny,1445714994\n"),
+        "genome-scores.csv": ("", "movieId,tagId,relevance\n1,1,0.02\n"),
+        "README.txt": ("", "Summary\n"),
+    },
+    "Amazon": {
+        "Books.csv": ("interactions", "user_id,parent_asin,rating,timestamp\nA,B1,5.0,1441260345000\n"),
+        "meta_Books.jsonl": ("items", '{"parent_asin": "B1", "title": "One", "categories": ["Books"]}\n'),
+    },
+    "Book-Crossing": {
+        "BX-Book-Ratings.csv": ("interactions", '"User-ID";"ISBN";"Book-Rating"\n"276725";"034545104X";"0"\n'),
+        "BX-Books.csv": ("items", '"ISBN";"Book-Title";"Book-Author"\n"034545104X";"One";"A. B."\n'),
+        "BX-Users.csv": ("", '"User-ID";"Location";"Age"\n"276725";"tyler, texas, usa";NULL\n'),
+    },
+    "RecBole": {
+        "ml.inter": ("interactions", "user_id:token\titem_id:token\n1\t2\n"),
+        "ml.item": ("items", "item_id:token\ttitle:token_seq\n2\tTwo\n"),
+        "ml.user": ("", "user_id:token\tage:token\n1\t24\n"),
+        "ml.topics.json": ("", "{}\n"),
+    },
+}
+
+
+@pytest.mark.parametrize("dump", DUMPS)
+def test_the_files_of_an_unpacked_dump_are_what_they_are_in_its_archive(dump: str) -> None:
+    files = DUMPS[dump]
+    made = preview(*(("", name, text) for name, (_, text) in files.items()))
+    assert {table.name: table.role for table in made.tables} == {n: role for n, (role, _) in files.items() if role}
+    left = [name for name, (role, _) in files.items() if not role]
+    assert sorted(one.file for one in made.warnings if one.code == "not_needed") == sorted(left)
+    assert made.problems == []
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, (_, text) in files.items():
+            archive.writestr(name, text)
+    packed = preview_files([Head("interactions", "a.zip", file.getvalue(), is_whole=True)], ImportRule())
+    in_archive = {table.name.removeprefix("a.zip: "): table.role for table in packed.tables}
+    assert in_archive == {table.name: table.role for table in made.tables}
+
+
+def test_nothing_is_left_out_of_files_of_ones_own_nor_what_somebody_has_said() -> None:
+    pairs, titles = "user,item\na,b\n", "item,title\nb,B\n"
+    own = preview(("", "orders.csv", pairs), ("", "more.csv", pairs), ("", "tags.csv", titles))
+    assert [(table.name, table.role) for table in own.tables] == [
+        ("orders.csv", "interactions"),
+        ("more.csv", "interactions"),
+        ("tags.csv", "items"),
+    ]
+    assert own.warnings == []
+    # Who only tells of users is left out, whatever the others are called.
+    users = preview(("", "orders.csv", pairs), ("", "users.csv", "user,age\na,7\n"))
+    assert [table.name for table in users.tables] == ["orders.csv"]
+    assert [(one.file, one.code) for one in users.warnings] == [("users.csv", "not_needed")]
+    assert [one.code for one in preview(("", "users.csv", "user,age\na,7\n")).problems] == ["missing_column"]
+    said = preview(("", "ratings.dat", RATINGS), ("interactions", "tags.dat", pairs))
+    assert [table.name for table in said.tables] == ["ratings.dat", "tags.dat"]
+    named = preview(
+        ("", "ratings.dat", RATINGS), ("", "tags.dat", pairs), rule='{"columns": {"files": {"tags.dat": {}}}}'
+    )
+    assert [table.name for table in named.tables] == ["ratings.dat", "tags.dat"]
+    alone = preview(("", "readme.txt", pairs))
+    assert [table.name for table in alone.tables] == ["readme.txt"]
 
 
 def test_columns_of_pairs_say_more_than_a_name_of_items() -> None:
@@ -178,6 +284,19 @@ def test_of_several_columns_of_times_the_others_are_said() -> None:
     assert (asked.columns[3].form, asked.rows[0][3]) == ("DD.MM.YYYY hh:mm:ss", "2026-11-26T12:43:00Z")
 
 
+def test_of_several_columns_of_ratings_titles_or_tags_the_others_are_said() -> None:
+    data = "user,item,score,rating\na,b,4,5\n"
+    columns = preview(("interactions", "a.csv", data), rule='{"minRating": 5}').tables[0].columns
+    assert [one.role for one in columns] == ["user", "item", "rating", ""]
+    assert columns[2].why == "'score' is a usual name, and so is 'rating'"
+    data = "item,name,title,genre,category\nb,One,Two,x,y\n"
+    described = preview(("interactions", "a.csv", "user,item\na,b\n"), ("items", "b.csv", data)).tables[1].columns
+    assert {one.role: one.why.count("and so is") for one in described if one.role in ("title", "tags")} == {
+        "title": 1,
+        "tags": 1,
+    }
+
+
 def test_a_header_below_the_line_of_its_separator_is_named_by_its_own_line() -> None:
     data = "sep=;\nuser;item\na;b\n"
     made = preview(("interactions", "a.csv", data), rule='{"columns": {"item": "sku"}}')
@@ -213,7 +332,8 @@ def test_json_and_parquet(tmp_path: object) -> None:
 
 def test_what_is_no_table_is_a_problem() -> None:
     made = preview(("interactions", "a.db", b"SQLite format 3\0" + b"\0" * 100), ("items", "b.csv", b""))
-    assert [one.code for one in made.problems] == ["unsupported_format", "empty_file"]
+    assert [one.code for one in made.problems] == ["unsupported_format"]
+    assert [(one.code, one.file, one.message) for one in made.warnings] == [("left_out", "b.csv", "b.csv is empty")]
     assert made.tables == []
 
 
@@ -258,6 +378,16 @@ def test_an_end_that_holds_no_directory_is_as_good_as_none() -> None:
     assert [one.code for one in made.warnings] == ["not_shown"]
     [unread] = ends("a.parquet", b"PAR1" + bytes(200_000) + b"\xff\xff\xff\x7fPAR1").warnings
     assert (unread.code, "seen on import" in unread.message) == ("not_shown", True)
+
+
+def test_parquet_of_which_nothing_is_shown_is_what_its_name_says() -> None:
+    beginning = b"PAR1" + bytes(HEAD_BYTES - 4)
+    made = preview_files([Head("", name, beginning, False) for name in ("a.train.parquet", "x.parquet")], ImportRule())
+    assert [(table.file, table.role, table.columns) for table in made.tables] == [
+        ("a.train.parquet", "train", []),
+        ("x.parquet", "interactions", []),
+    ]
+    assert [one.code for one in made.warnings] == ["not_shown", "not_shown"]
 
 
 def parquet(rows: int, **options: int) -> bytes:

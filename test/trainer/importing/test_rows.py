@@ -181,6 +181,16 @@ def test_bad_rows_refuse_all_of_it_or_are_left_out(read: Read) -> None:
     ]
 
 
+def test_items_that_cannot_be_read_are_left_out_beside_interactions_alone(read: Read) -> None:
+    files = {"items": "item,title\ni,One\n", "items_2": "item,title,title\ni,One,1\n", "items_3": ""}
+    with pytest.raises(BadDataset, match="items_3 is empty"):
+        read(**files)
+    breaks_off = '[{"item": "i", "title": "Two"}, {"item":'
+    _, rows, items, problems = read(interactions="user,item,timestamp\nu,i,1767225600\n", items_4=breaks_off, **files)
+    assert (len(rows), items) == (1, [("i", "One", [])])
+    assert sorted((one.code, one.file) for one in problems) == [("left_out", f"items_{n}") for n in (2, 3, 4)]
+
+
 def test_values_that_are_no_numbers_are_left_out_and_said(read: Read) -> None:
     _, rows, _, problems = read(interactions="user,item,rating,timestamp\nu,i,like,1767225600\nu,j,2,1767225600\n")
     assert [value for *_, value in rows] == [None, 2.0]

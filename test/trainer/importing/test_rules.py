@@ -192,8 +192,8 @@ def test_a_folder_without_interactions_is_refused(tmp_path: Path) -> None:
 def test_a_first_line_that_is_taken_for_a_row_is_told(bring: Callable[..., Any]) -> None:
     rule = '{"columns": {"item": 2, "user": 1}}'
     rows = "".join(f"u{n % 5};i{n % 7}\n" for n in range(35))
-    outcome = bring(rule, interactions=f"kunde;artikel\n{rows}")
-    assert [(one.code, "'kunde;artikel'" in one.message) for one in outcome.problems] == [("first_line_taken", True)]
+    outcome = bring(rule, interactions=f"asiakas;tuote\n{rows}")
+    assert [(one.code, "'asiakas;tuote'" in one.message) for one in outcome.problems] == [("first_line_taken", True)]
     assert bring(rule, interactions=rows).problems == []
     # Each position is looked at for the column that it is given for.
     assert bring('{"columns": {"user": 9, "item": 2}}', interactions="x,item\na,b\n").code == "missing_column"

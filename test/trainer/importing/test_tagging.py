@@ -51,6 +51,8 @@ def tags_by_item(data: Dataset) -> dict[str, list[str]]:
         ("one whole value", False, ["one whole value"]),
         ("straße|STRASSE", False, ["straße"]),
         ("", False, []),
+        ("(no genres listed)", False, []),
+        ('["(no genres listed)"]', False, []),
         ("  |,", False, [","]),
         ("é" * 100, False, ["é" * 100]),
         ("é" * 101, False, ["é" * 99 + "…"]),
@@ -114,7 +116,7 @@ def test_the_rule_names_the_column_also_the_one_of_the_titles(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("items", "columns", "field", "message"),
     [
-        ("item,colour\nx,red", {}, "rule.columns.title", "no title and no tags column"),
+        ("item,colour\nx,red", {"item": "item"}, "rule.columns.title", "no title and no tags column"),
         ("item,colour\nx,red", {"tags": "genre"}, "rule.columns.tags", "no column 'genre'"),
         ("item,tags\nx,red", {"title": "heading"}, "rule.columns.title", "no column 'heading'"),
     ],

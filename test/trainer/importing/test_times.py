@@ -66,6 +66,25 @@ def test_the_form_is_told_from_the_column(form: str, cells: list[str]) -> None:
     assert evidence(*cells) == form
 
 
+@pytest.mark.parametrize(
+    ("said", "cells"),
+    [
+        ("ISO 8601", ["2020-01-01T00:00:00Z", "2020-01-01 12:00 UTC", "2020-01-01T12:00:00.5+02:00"]),
+        ("ISO 8601", ["2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z", ""]),
+        ("ISO 8601, all without a zone: UTC", ["2020-01-01", "2020-01-01 12:00", "2020-01-01T12:00:00.5"]),
+        ("ISO 8601, all without a zone: UTC", ["2020-01-01T00:00:00", "2021-01-01T00:00:00"]),
+        ("ISO 8601, some without a zone: UTC", ["2020-01-01", "2020-01-01T12:00:00-05", "2020-01-02"]),
+        ("seconds", ["1577836800"]),
+    ],
+)
+def test_whether_times_say_their_zone_is_told(said: str, cells: list[str]) -> None:
+    found = form_of([pa.array(cells, pa.string())])
+    assert found.said == said
+    if found.form != "seconds":
+        apart = form_of(pa.array([cell], pa.string()) for cell in cells)
+        assert apart.said == said, "however they are read"
+
+
 def test_one_early_time_among_milliseconds_makes_no_seconds() -> None:
     """1972 in milliseconds is a number that a second of 4,000 years later has."""
     early = "94694400000"
@@ -146,7 +165,13 @@ def test_a_dataset_keeps_the_latest_time_of_each_pair_and_says_from_and_to(bring
         ("b", "z"): "2020-01-05T00:00:00Z",
     }
     times = data.statistics["times"]
-    expected = {"from_ms": NEW_YEAR + DAY, "to_ms": NEW_YEAR + 8 * DAY, "form": "ISO 8601", "unknown": 0, "cuts_ms": []}
+    expected = {
+        "from_ms": NEW_YEAR + DAY,
+        "to_ms": NEW_YEAR + 8 * DAY,
+        "form": "ISO 8601, all without a zone: UTC",
+        "unknown": 0,
+        "cuts_ms": [],
+    }
     assert times == expected
 
 

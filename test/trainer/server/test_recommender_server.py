@@ -250,6 +250,12 @@ def test_what_was_met_since_joins_the_history_where_the_model_folds_in(
     )
     assert [item.id for item in described.history][-3:] == live
     assert {item.id for item in described.history} == met | set(live)
+    timed = pb.DescribeInterestsRequest(
+        checkpoint=valid, user="user 7", n=5, whole=True, live=since, live_at_ms=[30, 10, 20, 40]
+    )
+    shown = stub.DescribeInterests(timed, timeout=SECONDS).history
+    assert [item.id for item in shown][-3:] == [live[1], live[2], live[0]]
+    assert ids(valid, user="user 7", whole=True, live=since, live_at_ms=[30, 10, 20, 40]) == moved
     for checkpoint, unknown in ((valid, ["no model knows it"]), (bpr, since)):
         asked = pb.RecommendRequest(checkpoint=checkpoint, user="nobody", n=5, live=unknown)
         assert refused(partial(stub.Recommend, asked)) == ("NOT_FOUND", "unknown_user", "user")
@@ -268,6 +274,9 @@ def test_what_was_met_since_joins_the_history_where_the_model_folds_in(
     assert refused(partial(stub.ReadHistory, history)) == ("NOT_FOUND", "unknown_user", "user")
     asked = pb.RecommendRequest(checkpoint=valid, user="user 7", n=5, live=["a", ""])
     assert refused(lambda: stub.Recommend(asked)) == ("INVALID_ARGUMENT", "invalid_request", "live[1]")
+    for live_at_ms in ([1], [1, 2, 3]):
+        asked = pb.RecommendRequest(checkpoint=valid, user="user 7", n=5, live=["a", "b"], live_at_ms=live_at_ms)
+        assert refused(partial(stub.Recommend, asked)) == ("INVALID_ARGUMENT", "invalid_request", "live_at_ms")
 
 
 def test_describes_interests(stub: Stub, valid: pb.Checkpoint, popularity: pb.Checkpoint) -> None:

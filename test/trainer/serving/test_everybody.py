@@ -10,7 +10,7 @@ from trainer.errors import CheckpointCorrupt
 from trainer.serving import everybody
 from trainer.serving.checkpoint import LoadedCheckpoint
 from trainer.serving.everybody import by_activity, lists_of
-from trainer.serving.person import known_user, with_live
+from trainer.serving.person import NOTHING, known_user, with_live
 from trainer.serving.question import Question
 
 
@@ -59,9 +59,7 @@ def test_lists_by_the_whole_history_are_what_each_user_would_be_answered_by_it(
     found = listed(loaded, rows, 25, True, whole=True)
     assert list(found) == rows.tolist()
     for row, items in found.items():
-        person = (
-            with_live(toy, row, np.empty(0, dtype=np.int64)) if name == "plain" else known_user(toy, toy.users.id(row))
-        )
+        person = with_live(toy, row, NOTHING) if name == "plain" else known_user(toy, toy.users.id(row))
         [answer] = loaded.rank([Question(person, n=25, excluded=person.seen, explain=True)])
         ranked = list(answer.ranked.items())
         assert [column for column, *_ in items] == [item.column for item in ranked]

@@ -2,7 +2,7 @@
 import { type Static, Type } from "@fastify/type-provider-typebox";
 import { wrong } from "../datasets/import-rule.js";
 import { ApiError, type ErrorCode, type Problem } from "../http/errors.js";
-import { needsOneOf, Text, Uuid, UuidOf } from "../http/schemas.js";
+import { needs, Text, Uuid, UuidOf } from "../http/schemas.js";
 
 const MOST_RUNS = 100;
 export const MOST_GROUPS = 50;
@@ -50,7 +50,7 @@ export const NewComparison = Type.Object(
 		),
 		seed: Type.Integer({ minimum: 0, maximum: 2_147_483_647, default: 1, description: "Of what is drawn." }),
 	},
-	{ title: "NewComparison", additionalProperties: false, ...needsOneOf(["runs"], ["groups"]) },
+	{ title: "NewComparison", additionalProperties: false, ...needs([["runs"], ["groups"]], [["runs", "groups"]]) },
 );
 export type NewComparison = Static<typeof NewComparison>;
 

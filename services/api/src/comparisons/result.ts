@@ -1,7 +1,9 @@
 // What a comparison has found: as the trainer tells it, as it is stored, and as it is shown.
 import { type Static, Type } from "@fastify/type-provider-typebox";
+import type { Prisma } from "../generated/prisma/client.js";
 import type { CompareFinished } from "../generated/proto/trainer/v1/comparing.js";
 import { MaybeNumber, Nullable } from "../http/schemas.js";
+import type { Transaction } from "../plugins/prisma.js";
 import { type Better, Verdict, verdictOf } from "./verdict.js";
 
 const number = (description: string) => Type.Union([Type.Number(), Type.Null()], { description });
@@ -18,6 +20,7 @@ const Mean = Type.Object(
 		mean: MaybeNumber,
 		interval: interval("Over users; with several seeds over seeds, then users."),
 		seeds: Type.Integer(),
+		isClosedForm: Type.Boolean({ description: "Whether every seed of its model gives the same." }),
 		seedDeviation: number("Sample deviation of the means of seeds; null with one."),
 	},
 	{ title: "GroupMean" },
@@ -63,7 +66,7 @@ const Difference = Type.Object(
 			Type.Object({ moreSeeds: Type.Integer(), relative: MaybeNumber }, { title: "DetectableDifference" }),
 			{
 				description:
-					"What so many more seeds of each would show at 5 % with a power of 80 %, as a part of the baseline's mean; empty where `seedsTest` is null.",
+					"What so many more seeds of each, or where one is a closed form of the other, would show at 5 % with a power of 80 %, as a part of the baseline's mean; empty where `seedsTest` is null.",
 			},
 		),
 		histogram: Type.Array(
@@ -107,7 +110,8 @@ export const ComparisonResult = Type.Object(
 );
 type ComparisonResult = Static<typeof ComparisonResult>;
 /** As a row has it: verdicts follow from it. */
-export interface StoredResult extends Omit<ComparisonResult, "differences"> {
+export interface StoredResult extends Omit<ComparisonResult, "means" | "differences"> {
+	means: Omit<Static<typeof Mean>, "isClosedForm">[];
 	differences: Omit<Static<typeof Difference>, keyof Verdict>[];
 }
 
@@ -126,18 +130,45 @@ export function resultOf(finished: CompareFinished): StoredResult {
 
 interface Shown {
 	better: Better;
+	/** By a place in the groups. */
+	isClosedForm: (group: number) => boolean;
 	isErased: (user: string) => boolean;
 }
 /** With verdicts, and without whoever was erased. */
-export function shownResult(result: StoredResult, { better, isErased }: Shown): ComparisonResult {
-	const left = (users: Static<typeof UserDifference>[]) => users.filter(({ user }) => !isErased(user));
+export function shownResult(result: StoredResult, { better, isClosedForm, isErased }: Shown): ComparisonResult {
+	const { differences, means, ...rest } = withoutUsers(result, isErased);
 	return {
-		...result,
-		differences: result.differences.map((one) => ({
+		...rest,
+		means: means.map((one) => ({ ...one, isClosedForm: isClosedForm(one.group) })),
+		differences: differences.map((one) => ({
 			...one,
-			wonMost: left(one.wonMost),
-			lostMost: left(one.lostMost),
-			...verdictOf(one, better),
+			...verdictOf(one, !isClosedForm(one.group) || !isClosedForm(one.baseline), better),
 		})),
 	};
+}
+
+/** Numbers stay: they are of all users that were compared. */
+export function withoutUsers(result: StoredResult, isErased: (user: string) => boolean): StoredResult {
+	const left = (users: Static<typeof UserDifference>[]) => users.filter(({ user }) => !isErased(user));
+	const differences = result.differences.map((one) => ({
+		...one,
+		wonMost: left(one.wonMost),
+		lostMost: left(one.lostMost),
+	}));
+	return { ...result, differences };
+}
+
+/** What has been found names them no more. Of comparisons on snapshots of a feed, and on what it serves. */
+export async function forgetUser(tx: Transaction, feed: string, user: string): Promise<void> {
+	const found = await tx.$queryRaw<{ id: string; result: StoredResult }[]>`
+		SELECT c.id, result FROM comparisons c JOIN datasets d ON d.id = dataset_id
+		WHERE (d.feed->>'name' = ${feed} OR EXISTS (
+				SELECT 1 FROM deployments p JOIN feeds f ON f.id = p.feed_id JOIN checkpoints k ON k.id = p.checkpoint_id
+				JOIN runs r ON r.id = k.run_id WHERE f.name = ${feed} AND r.dataset_id = d.id))
+			AND jsonb_path_exists(result, '$.differences[*].*[*] ? (@.user == $user)',
+			jsonb_build_object('user', ${user}::text))`;
+	for (const { id, result } of found) {
+		const left = withoutUsers(result, (one) => one === user) as unknown as Prisma.InputJsonObject;
+		await tx.comparison.update({ where: { id }, data: { result: left }, select: { id: true } });
+	}
 }

@@ -9,11 +9,11 @@ export const Verdict = {
 	verdict: Type.Enum(["better", "worse", "more", "less", "undecided"], {
 		type: "string",
 		description:
-			"Of the group beside the baseline: `better` or `worse` where `pRandomisationHolm` is below 0.05 and `seedsInterval`, where there is one, does not hold 0; `more` or `less` for metrics of which neither way is better.",
+			"Of the group beside the baseline: `better` or `worse` where `pRandomisationHolm` is below 0.05 and, unless both are closed forms, `seedsInterval` is there and does not hold 0; `more` or `less` for metrics of which neither way is better.",
 	}),
 	isUnsettled: Type.Boolean({
 		description:
-			"Whether a difference is shown on these users that other seeds may turn round: `seedsInterval` holds 0.",
+			"Whether a difference is shown of these runs that other seeds may turn round: `seedsInterval` holds 0, or there is none as one of the two was trained with a single seed.",
 	}),
 };
 export type Verdict = { [name in keyof typeof Verdict]: Static<(typeof Verdict)[name]> };
@@ -25,10 +25,16 @@ interface Tested {
 	seedsInterval: { low: number | null; high: number | null } | null;
 }
 
-export function verdictOf({ metric, difference, pRandomisationHolm, seedsInterval }: Tested, better: Better): Verdict {
+/** isTrained: whether one of the two is no closed form. What users say of one seed of it is of that run: another may lie on the
+ * other side of the same baseline, and a star is read as a claim about methods. */
+export function verdictOf(
+	{ metric, difference, pRandomisationHolm, seedsInterval }: Tested,
+	isTrained: boolean,
+	better: Better,
+): Verdict {
 	const isShown = difference !== null && pRandomisationHolm !== null && pRandomisationHolm < LEVEL;
-	const isUnsettled =
-		isShown && seedsInterval !== null && (seedsInterval.low ?? 0) <= 0 && (seedsInterval.high ?? 0) >= 0;
+	const holdsZero = (seedsInterval?.low ?? 0) <= 0 && (seedsInterval?.high ?? 0) >= 0;
+	const isUnsettled = isShown && isTrained && holdsZero;
 	if (!isShown || isUnsettled) return { verdict: "undecided", isUnsettled };
 	const isAbove = difference > 0;
 	const way = better(metric);

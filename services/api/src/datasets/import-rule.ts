@@ -107,6 +107,8 @@ export const ImportRule = Type.Object(
 	{ title: "ImportRule", ...strict },
 );
 export type ImportRule = Static<typeof ImportRule>;
+/** Of a feed the columns are known. */
+export const SnapshotRule = Type.Omit(ImportRule, ["columns"], { title: "SnapshotRule", ...strict });
 const check = new Ajv({
 	strict: false,
 	strictNumbers: true,
@@ -140,12 +142,10 @@ export function wrongRule(errors: ErrorObject[] | null | undefined): ApiError {
 export function completeRule(rule: ImportRule, roles: string[]): ImportRule {
 	const has = (role: string) => roles.includes(role);
 	const parts = PARTS.filter(has);
-	for (const role of [...parts, "items"]) {
-		if (roles.filter((given) => given === role).length > 1) throw wrong(`/${role}`, "not_allowed", "takes one file");
-	}
 	if (has("interactions") === parts.length > 0) {
-		const message = "files are either interactions, or train and test with an optional valid";
-		throw wrong("/interactions", has("interactions") ? "not_allowed" : "missing_field", message);
+		const [code, what] = has("interactions") ? ["not_allowed", "stand beside parts"] : ["missing_field", "are missing"];
+		const message = `${what}: files are either interactions, or train and test with an optional valid`;
+		throw wrong("/interactions", code as string, message);
 	}
 	const missing = parts.length > 0 && ["train", "test"].find((part) => !has(part));
 	if (missing)

@@ -3,22 +3,20 @@
 import { type Static, Type } from "@fastify/type-provider-typebox";
 import type { FastifyInstance } from "fastify";
 import { type StoredFile, storeAndQueue, uploadKeys } from "../datasets/dataset-store.js";
-import { completeRule, ImportRule, wrong } from "../datasets/import-rule.js";
+import { completeRule, SnapshotRule } from "../datasets/import-rule.js";
 import { Prisma } from "../generated/prisma/client.js";
 import { ApiError } from "../http/errors.js";
 import { Text } from "../http/schemas.js";
-import { allow, noFeed } from "../plugins/feeds.js";
+import { noFeed } from "../plugins/feeds.js";
 import type { Answer, Remember } from "../plugins/idempotency.js";
-import { AT_ONE_MOMENT, type Transaction } from "../plugins/prisma.js";
+import { AT_ONE_MOMENT, allow, LONGEST_MS, type Transaction } from "../plugins/prisma.js";
 import { datasetInclude, datasetView, type OfFeed } from "../views/dataset.js";
 
 export const NewSnapshot = Type.Object(
-	{ rule: Type.Optional(ImportRule), name: Type.Optional(Text(200)) },
+	{ rule: Type.Optional(SnapshotRule), name: Type.Optional(Text(200)) },
 	{ title: "NewSnapshot", additionalProperties: false },
 );
 
-/** Hundreds of millions of rows are read in it. */
-const LONGEST_MS = 3_600_000;
 const AT_ONCE = 10_000;
 /** While people are erased it is taken again, so often. */
 const MOST_TIMES = 3;
@@ -47,7 +45,6 @@ export async function takeSnapshot(
 	remember: Remember,
 	signal: AbortSignal,
 ): Promise<Answer> {
-	if (rule.columns) throw wrong("/rule/columns", "not_allowed", "are known of a snapshot");
 	completeRule(rule, ["interactions"]); // before anything is read
 	for (let time = 1; time <= MOST_TIMES; time++) {
 		try {
@@ -69,7 +66,7 @@ export async function takeSnapshot(
 async function takeOnce(
 	app: FastifyInstance,
 	name: string,
-	rule: Static<typeof ImportRule>,
+	rule: Static<typeof SnapshotRule>,
 	called: string | undefined,
 	remember: Remember,
 	signal: AbortSignal,
@@ -90,7 +87,7 @@ async function takeOnce(
 	let answer: Answer | undefined;
 	await storeAndQueue(
 		app,
-		called ?? `${name} ${feed.at.slice(0, 16).replace("T", " ")}`,
+		called ?? `${name} ${feed.at.slice(0, 19).replace("T", " ")}`,
 		whole,
 		files,
 		async (tx, id, isQueued) => {
@@ -118,7 +115,7 @@ function stage(
 	files: StoredFile[],
 	signal: AbortSignal,
 ): Promise<{ feed: OfFeed; id: number; removals: bigint }> {
-	return app.prisma.$transaction(
+	return app.patient.$transaction(
 		async (tx) => {
 			await allow(tx, LONGEST_MS);
 			await tx.$executeRaw`SET LOCAL work_mem = '64MB'`; // to sort them

@@ -189,11 +189,11 @@ the field is not in the body.
 
 \`problems[].code\` of a dataset says what is wrong with a row: \`empty_id\`, \`id_too_long\`, \`bad_character\`, \`bad_rating\`, \`bad_time\`,
 \`ragged_row\`, \`unclosed_quote\`, \`line_too_long\`, \`bad_json\`. \`warnings[].code\`, with line 0, is of a whole file, which is imported all the same:
-\`too_many_tags\`, \`encoding\` (read as Windows-1252), \`blanks\` (around ids), \`left_out\` (of an archive), \`merged\` (several of an
-archive read as one), \`cold_test\` (much of test finds nobody in train), \`lost_valid\` (nothing of valid is left), \`first_line_taken\`
+\`too_many_tags\`, \`encoding\` (read as Windows-1252), \`blanks\` (around ids), \`left_out\` (of an archive, or titles that cannot be read), \`merged\` (several of an
+archive read as one), \`cold_test\` (much of test finds nobody in train), \`unmet_titles\` (no item has one, or most have none for their ids are spelt otherwise), \`lost_valid\` (nothing of valid is left), \`first_line_taken\`
 (for a row, by the positions in the rule), \`no_times\` (a column of times holds none that is read; it refuses a rule that needs
 them), \`ratings_all_taken\` (the ratings differ, and without \`minRating\` the lowest count as likes, too; of several tables it names none); in a preview also \`not_shown\` (what
-the bytes it looks at do not tell), and what is wrong with rows that refuse nothing.
+the bytes it looks at do not tell), \`not_needed\` (a file of no given role that an import goes without), and what is wrong with rows that refuse nothing.
 
 \`problems[].code\` of interactions sent to a feed is one of the codes of fields, or of a line \`bad_json\`, \`bad_character\` or \`line_too_long\`.
 `;

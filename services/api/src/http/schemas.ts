@@ -2,9 +2,17 @@
 import { type Static, type TSchema, Type } from "@fastify/type-provider-typebox";
 import { MACHINE_CLASS, MACHINE_NAME } from "../config.js";
 
-/** Of an object: one of these lists of fields must be there. For the document; the handler says it in words of its own. */
-export const needsOneOf = (...lists: string[][]) => ({
-	asked: { allOf: [{ anyOf: lists.map((required) => ({ required })) }] },
+/**
+ * Of an object: one of these lists of fields must be there, and none of those together. For the document; the handler says it in words
+ * of its own.
+ */
+export const needs = (oneOf: string[][], notTogether: string[][] = []) => ({
+	asked: {
+		allOf: [
+			{ anyOf: oneOf.map((required) => ({ required })) },
+			...notTogether.map((required) => ({ not: { required } })),
+		],
+	},
 });
 
 export const Uuid = Type.String({ format: "uuid" });

@@ -23,7 +23,9 @@ export const isText = (text: string) => !text.includes("\u0000") && text.isWellF
 
 /** With its zone: a time without one is another one elsewhere. */
 const TIME = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:?\d{2})$/;
-const isTime = (text: string) => TIME.test(text) && !Number.isNaN(Date.parse(text)) && isDay(text.slice(0, 10));
+const isTime = (text: string) => TIME.test(text) && isInCalendar(Date.parse(text)) && isDay(text.slice(0, 10));
+/** As a time of UTC, which is what is kept: its zone may lead out of the years from 1 to 9999, which nobody reads back. */
+const isInCalendar = (ms: number) => !Number.isNaN(ms) && /^(?!0000)\d{4}-/.test(new Date(ms).toISOString());
 /** Date.parse takes the 30th of February for a day in March. */
 const isDay = (text: string) => new Date(`${text}T00:00:00Z`).toISOString().startsWith(text);
 
@@ -81,13 +83,20 @@ export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpP
 	return (data) => {
 		check ??= checkOf(schema);
 		if (httpPart !== "body") readText(schema, data);
-		const problem = unstorable(data, "");
+		const problem = unstorable(data, "", 0);
 		if (problem) return { error: [problem] as never };
 		if (check(data)) return { value: data };
-		// What is wrong with a name is said before this.
-		return { error: check.errors?.filter(({ keyword }) => keyword !== "propertyNames") as never };
+		return { error: told(check.errors ?? []) as never };
 	};
 };
+
+/** Without what only sums up others: a name that is wrong, and alternatives of which none fits, null among them. */
+function told(errors: readonly ErrorObject[]): ErrorObject[] {
+	const isSum = ({ keyword, params }: ErrorObject) =>
+		["propertyNames", "anyOf", "oneOf"].includes(keyword) || (keyword === "type" && params.type === "null");
+	const left = errors.filter((error) => !isSum(error));
+	return left.length > 0 ? left : [...errors];
+}
 
 function readText(schema: { properties?: Properties }, data: Record<string, unknown>): void {
 	for (const [name, { type }] of Object.entries(schema.properties ?? {})) {
@@ -100,16 +109,23 @@ function readText(schema: { properties?: Properties }, data: Record<string, unkn
 	}
 }
 
-/** Text anywhere in a request, keys included, that no row could hold. */
-function unstorable(value: unknown, instancePath: string): ErrorObject | null {
+/** Deeper than anything that is asked for; what goes through a body level by level has room for it. */
+const MOST_LEVELS = 64;
+
+/** Text anywhere in a request, keys included, that no row could hold; and what is nested without end. */
+function unstorable(value: unknown, instancePath: string, level: number): ErrorObject | null {
 	if (typeof value === "string") {
 		const error = { keyword: "format", instancePath, schemaPath: "", params: { format: "text" } };
 		return isText(value) ? null : error;
 	}
 	if (value === null || typeof value !== "object") return null;
+	if (level === MOST_LEVELS) {
+		const message = `must not hold more than ${MOST_LEVELS} levels of lists and objects`;
+		return { keyword: "levels", instancePath, schemaPath: "", params: {}, message };
+	}
 	for (const [key, field] of Object.entries(value)) {
 		const place = `${instancePath}/${escaped(key)}`;
-		const problem = unstorable(key, place.toWellFormed()) ?? unstorable(field, place);
+		const problem = unstorable(key, place.toWellFormed(), level) ?? unstorable(field, place, level + 1);
 		if (problem) return problem;
 	}
 	return null;
@@ -124,10 +140,19 @@ const FORMAT: Record<string, string> = {
 	moment: "must be a day such as 2026-12-31 or a time with its zone such as 2026-12-31T18:00:00Z",
 	text: "must be text without NUL characters and lone surrogates",
 };
+const TYPE: Record<string, string> = {
+	string: "text",
+	number: "a number",
+	integer: "a whole number",
+	boolean: "true or false",
+	array: "a list",
+	object: "an object",
+};
+const inWords = (type: string) => TYPE[type] ?? type;
 const MEANING: Record<string, (error: ErrorObject) => [code: string, message: string]> = {
 	additionalProperties: () => ["unknown_field", "is not known here"],
 	required: () => ["missing_field", "is missing"],
-	type: (error) => ["wrong_type", error.message ?? "has the wrong type"],
+	type: (error) => ["wrong_type", `must be ${[error.params.type].flat().map(inWords).join(" or ")}`],
 	format: (error) => ["bad_format", FORMAT[error.params.format] ?? "has the wrong form"],
 	pattern: (error) => ["bad_format", `must match ${error.params.pattern}`],
 	enum: (error) => ["not_allowed", `must be one of ${error.params.allowedValues.join(", ")}`],

@@ -23,8 +23,7 @@ export default fp(
 );
 
 async function compare(app: FastifyInstance, claim: Claim, signal: AbortSignal, heard: () => void): Promise<void> {
-	const models = await app.catalogue.models();
-	const closed = models.filter(({ capabilities }) => capabilities.includes("closed_form")).map(({ name }) => name);
+	const closed = await app.catalogue.able("closed_form");
 	const request = await app.persist(() => requestOf(app, claim.id, closed));
 	for await (const { event } of app.trainer.compare(request, signal)) {
 		heard();
@@ -65,5 +64,6 @@ const onFinished = (app: FastifyInstance, claim: Claim, finished: CompareFinishe
 	guarded(app, claim, async (tx) => {
 		const result = resultOf(finished) as unknown as Prisma.InputJsonObject;
 		await tx.comparison.update({ where: { id: claim.id }, data: { result }, select: { id: true } });
+		await tx.$executeRaw`UPDATE comparisons SET done = total WHERE id = ${claim.id}::uuid`;
 		await app.jobs.end(tx, claim, "SUCCEEDED");
 	});

@@ -219,7 +219,7 @@ async function switchOver(work: Work): Promise<"ended"> {
 			const feed = await tx.feed.findUnique({ where: { name: row.spec.feed } });
 			const numbers = verdict as unknown as Prisma.InputJsonObject;
 			const why = {
-				by: "refresh",
+				by: row.trigger === "schedule" ? "refresh" : row.by,
 				cause: "refresh" as const,
 				reason: verdict.reason,
 				refresh: { id: claim.id, numbers },

@@ -65,6 +65,9 @@ interface TakenRow {
 	unmatched: number;
 }
 
+/** Clocks of senders may be so far behind ours. What was done earlier than that before an answer did not come of it. */
+const APART = Prisma.sql`interval '5 minutes'`;
+
 /**
  * From the interactions that name an answer, each with its answer and item looked up by itself: a join might read all answers, and
  * before it has statistics each with each. What they cost goes with what was taken, not with what was answered.
@@ -78,7 +81,7 @@ const takenOf = (tx: Transaction, { deployment, feed, from, until, withinHours }
 		SELECT id, day, checkpoint, tier, rank, is_counted, count(*) AS rows FROM (
 			SELECT a.id, CASE WHEN o.is_own THEN date_trunc('day', a.at, 'UTC') END AS day,
 				CASE WHEN o.is_own THEN a.checkpoint_id END AS checkpoint, CASE WHEN o.is_own THEN a.tier END AS tier, o.rank,
-				o.is_own AND a.at >= ${from} AND a.at < ${until} AND i.at < a.at + ${withinHours} * interval '1 hour' AS is_counted
+				o.is_own AND a.at >= ${from} AND a.at < ${until} AND i.at >= a.at - ${APART} AND i.at < a.at + ${withinHours} * interval '1 hour' AS is_counted
 			FROM feed_interactions i
 			LEFT JOIN LATERAL (SELECT * FROM answers WHERE id = i.recommendation_id LIMIT 1) AS a ON true
 			LEFT JOIN LATERAL (
@@ -87,7 +90,7 @@ const takenOf = (tx: Transaction, { deployment, feed, from, until, withinHours }
 			) AS r ON true,
 			LATERAL (SELECT r.rank, a.feed_id = i.feed_id AND r.rank IS NOT NULL AND (a.user_id IS NULL OR a.user_id =
 				(SELECT id FROM feed_users u WHERE u.feed_id = i.feed_id AND u.key = i.user_key)) IS TRUE AS is_own OFFSET 0) AS o
-			WHERE i.recommendation_id IS NOT NULL AND i.at >= ${from}
+			WHERE i.recommendation_id IS NOT NULL AND i.at >= ${from}::timestamptz - ${APART}
 				AND (a.deployment_name = ${deployment} OR (a.id IS NULL AND i.feed_id = ${feed}))
 		) AS named GROUP BY 1, 2, 3, 4, 5, 6
 	) AS once GROUP BY 1, 2, 3`;

@@ -31,8 +31,8 @@ export interface Catalogue {
 		planned: { model: string; config: Record<string, unknown>; pointer: string }[],
 		size?: DatasetSize,
 	): Promise<Problem[]>;
-	/** The names of the models with a capability, as they are told to who asks another. */
-	able(capability: string): Promise<string>;
+	/** The names of the models with a capability. */
+	able(capability: string): Promise<string[]>;
 	/** In the order in which they are shown. */
 	metrics(): Promise<MetricDescription[]>;
 	/** Names of metrics in the order of the catalogue, so that one set is one protocol. Throws invalid_request for an unknown one. */
@@ -94,8 +94,7 @@ export default fp(
 			},
 			async able(capability) {
 				const { entries } = await load();
-				const names = entries.filter(({ capabilities }) => capabilities.includes(capability)).map(({ name }) => name);
-				return names.join(", ") || "none";
+				return entries.filter(({ capabilities }) => capabilities.includes(capability)).map(({ name }) => name);
 			},
 			metrics,
 			async inOrder(names, pointer) {

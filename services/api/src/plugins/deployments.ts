@@ -7,7 +7,7 @@ import { digest } from "../http/digest.js";
 import { ApiError } from "../http/errors.js";
 import type { Fallback } from "../http/schemas.js";
 import { catalogueOf } from "../serving/vocabulary.js";
-import type { Transaction } from "./prisma.js";
+import { AT_ONE_MOMENT, type Transaction } from "./prisma.js";
 
 const CHANNEL = "deployments";
 const RETRY_SECONDS = 2;
@@ -152,7 +152,7 @@ export default fp(
 		}
 
 		async function read(): Promise<void> {
-			const rows = await app.prisma.deployment.findMany({ include });
+			const rows = await app.prisma.$transaction((tx) => tx.deployment.findMany({ include }), AT_ONE_MOMENT);
 			const found = new Map<number, FeedItems>();
 			for (const { feed } of rows) if (feed && !found.has(feed.id)) found.set(feed.id, await readItems(feed));
 			feedItems = found;

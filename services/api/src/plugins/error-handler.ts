@@ -4,6 +4,7 @@ import type { FastifyError } from "fastify";
 import fp from "fastify-plugin";
 import { RemoteError } from "../grpc.js";
 import { ApiError, ERRORS, type ErrorCode, isErrorCode } from "../http/errors.js";
+import { brokenBody } from "../http/multipart.js";
 import { sendProblem } from "../http/problem.js";
 import { problemOf } from "../http/validation.js";
 import { isDatabaseAway } from "./prisma.js";
@@ -32,7 +33,7 @@ const AWAY = new Set(["unavailable", "timeout", "cancelled", "no_free_slot"]);
 export default fp(
 	async (app) => {
 		app.setErrorHandler<FastifyError>((error, request, reply) => {
-			const known = translate(error);
+			const known = translate(error, request.routeOptions.schema?.consumes);
 			if (known.code === "internal") request.log.error({ err: described(error) }, "unexpected error");
 			else if (known.status >= 500) request.log.warn({ err: described(error) }, "cannot answer");
 			return sendProblem(reply, request.id, known);
@@ -52,8 +53,8 @@ function described(error: Error & { code?: string }): object {
 	};
 }
 
-/** What a caller may know of any error. */
-export function translate(error: FastifyError): ApiError {
+/** What a caller may know of any error. `consumes`: what the route takes. */
+export function translate(error: FastifyError, consumes: readonly string[] = ["application/json"]): ApiError {
 	if (error instanceof ApiError) return error;
 	if (error instanceof RemoteError) return fromRemote(error);
 	if (error.validation) {
@@ -62,12 +63,14 @@ export function translate(error: FastifyError): ApiError {
 		const [first] = problems;
 		return new ApiError("invalid_request", `${first?.pointer} ${first?.message}.`, problems);
 	}
+	const broken = brokenBody(error);
+	if (broken) return broken;
 	if (isDatabaseAway(error)) return new ApiError("unavailable", "The database is away.", [], RETRY_SECONDS);
 	const status = error.statusCode ?? 500;
 	if (status < 400 || status >= 500) return new ApiError("internal", LOGGED);
 	const code = BY_STATUS[status] ?? "invalid_request";
 	// Fastify's own messages speak of the request; a parser's may quote the body.
-	const own = status === 415 ? "Send application/json." : error.message;
+	const own = status === 415 ? `Send ${consumes.join(" or ")}.` : error.message;
 	const detail = error.code?.startsWith("FST_") ? own : "The body is not valid JSON.";
 	return new ApiError(code, detail);
 }

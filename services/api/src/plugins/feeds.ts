@@ -4,7 +4,7 @@
 import fp from "fastify-plugin";
 import { announceRows, type Sent, type Stored, store } from "../feeds/storing.js";
 import { ApiError } from "../http/errors.js";
-import type { Transaction } from "./prisma.js";
+import { allow, type Transaction } from "./prisma.js";
 
 /** Rows of one transaction. Above it a commit is a small part of the cost. */
 const MOST_ROWS = 5_000;
@@ -48,7 +48,7 @@ export default fp(
 		}
 
 		const holdNow: Feeds["hold"] = (name, work, timeout) =>
-			app.prisma.$transaction(
+			(timeout === undefined ? app.prisma : app.patient).$transaction(
 				async (tx) => {
 					if (timeout !== undefined) await allow(tx, timeout);
 					const [feed] = await tx.$queryRaw<
@@ -115,10 +115,4 @@ function howMany(queue: Waiting[]): number {
 		return index > 0 && rows > MOST_ROWS;
 	});
 	return tooMany === -1 ? queue.length : tooMany;
-}
-
-/** For a transaction that may take longer than a request should. */
-export async function allow(tx: Transaction, milliseconds: number): Promise<void> {
-	await tx.$executeRaw`SELECT set_config(name, ${String(milliseconds)}, true)
-		FROM unnest(ARRAY['statement_timeout', 'idle_in_transaction_session_timeout']) AS name`;
 }

@@ -42,8 +42,9 @@ export default fp(
 				const problem = { pointer: "/headers/idempotency-key", code: "out_of_range", message };
 				throw new ApiError("invalid_request", `Idempotency-Key ${message}.`, [problem]);
 			}
-			// The whole path: the same key for another run is another request.
-			const id = `${request.method} ${request.url.split("?", 1)[0]} ${key}`;
+			// The whole path: the same key for another run is another request. Of whoever asks: it is a word of their own.
+			const asker = request.key === null ? "" : `${request.by} `;
+			const id = `${asker}${request.method} ${request.url.split("?", 1)[0]} ${key}`;
 			const fingerprint = digest(request.body);
 			await keys.deleteMany({ where: { id, status: null, createdAt: { lt: new Date(Date.now() - abandonedKey) } } });
 			const { count } = await keys.createMany({ data: [{ id, fingerprint }], skipDuplicates: true });

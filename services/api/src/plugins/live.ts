@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import fp from "fastify-plugin";
 import { Counter, Gauge } from "prom-client";
+import { olderRowsOf } from "../feeds/older-rows.js";
 import { byTime, type People, type Row } from "../feeds/people.js";
 import { readingOf } from "../feeds/reading.js";
 import { FEED_CHANNEL } from "../feeds/storing.js";
@@ -25,6 +26,8 @@ export interface Moved {
 	rows: readonly Row[];
 	/** Items, once each, those met last at the end. */
 	items: string[];
+	/** When each of `items` was met last, milliseconds since 1970. */
+	times: number[];
 	/** Another one whenever the rows are others. */
 	version: string;
 }
@@ -33,12 +36,16 @@ export interface Moved {
 export const historyOf = (deployed: Deployed | null, moved: Moved | null, erased: number | null) => ({
 	whole: deployed !== null && deployed.feed !== null,
 	live: moved?.items ?? [],
+	// Rows may come late: the dataset can hold newer ones.
+	liveAtMs: moved?.times ?? [],
 	erased: erased !== null,
 });
 
 export interface Live {
 	/** Null for who has not moved. Asks the database only where memory does not hold all who have. */
 	of(deployed: Deployed, user: string): Moved | null | Promise<Moved | null>;
+	/** All that the feed has of somebody whom the dataset does not hold: its rule may have left out what they did before it. */
+	whole(deployed: Deployed, user: string): Promise<Moved | null>;
 	/** Of those in memory who have moved, and whose id begins so, the ones who did last; in no order. */
 	people(deployed: Deployed, prefix: string): string[];
 	/** In the transaction that takes rows of these people away. */
@@ -112,10 +119,12 @@ export default fp(
 			if (rows.length === 0) return null;
 			let known = moved.get(rows);
 			if (!known) {
+				const last = new Map(rows.map(({ item, at }) => [item, at]));
 				const items = [...new Set(rows.map(({ item }) => item).reverse())].reverse();
+				const times = items.map((item) => last.get(item) ?? 0);
 				const seqs = rows.map(({ seq }) => seq);
 				const sum = seqs.reduce((total, seq) => total + seq, 0);
-				known = { rows, items, version: `${Math.max(...seqs)}.${sum}` };
+				known = { rows, items, times, version: `${Math.max(...seqs)}.${sum}` };
 				moved.set(rows, known);
 			}
 			return known;
@@ -201,11 +210,13 @@ export default fp(
 				return null;
 			}
 		}
+		const older = olderRowsOf(rowsOf, app.log);
 
 		app.notifications.listen(FEED_CHANNEL, {
 			notified(payload) {
 				const [id, users, removals] = JSON.parse(payload) as Announced;
 				const feed = followed.get(id);
+				if (users) older.forget();
 				if (feed) quietly(users ? readAgain(feed, users, removals) : refreshed(feed));
 			},
 			connected: () => {
@@ -240,6 +251,12 @@ export default fp(
 				if (!rows) return people.isWhole ? null : fromDatabase(deployed, user);
 				return movedBy(people.since === feed.since ? rows : rows.filter(({ seq }) => seq > feed.since));
 			},
+			async whole(deployed, user) {
+				const moved = await this.of(deployed, user);
+				if (!deployed.feed || deployed.feed.since === 0) return moved;
+				const before = await older.of(deployed.feed, user);
+				return before.length > 0 ? movedBy([...before, ...(moved?.rows ?? [])].sort(byTime)) : moved;
+			},
 			people({ feed }, prefix) {
 				const people = feed && followed.get(feed.id)?.people;
 				if (!people || people.since > feed.since) return [];
@@ -255,6 +272,7 @@ export default fp(
 			},
 			async refresh(id, users) {
 				const feed = followed.get(id);
+				if (users) older.forget();
 				if (!feed) return;
 				if (feed.isReading) {
 					for (const user of users ?? []) feed.changed.add(user);

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import fp from "fastify-plugin";
 import pg from "pg";
+import { KEEP_ALIVE_MS } from "./prisma.js";
 
 const RECONNECT_MS = 1_000;
 
@@ -32,6 +33,7 @@ export default fp(
 				connectionString: app.config.databaseUrl,
 				connectionTimeoutMillis: 5_000,
 				keepAlive: true,
+				keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
 			});
 			const ended = new Promise<void>((resolve) => client?.once("end", () => resolve()));
 			client.on("error", (err) => app.log.warn({ err }, "listening to the database"));

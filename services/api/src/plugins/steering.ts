@@ -5,6 +5,7 @@ import fp from "fastify-plugin";
 import { LRUCache } from "lru-cache";
 import type { Steering as Row } from "../generated/prisma/client.js";
 import type { HistoryItem } from "../generated/proto/recommender/v1/recommender.js";
+import { movedOf, rowOf } from "../serving/known.js";
 import type { Deployed } from "./deployments.js";
 import { historyOf } from "./live.js";
 import type { Transaction } from "./prisma.js";
@@ -131,12 +132,14 @@ export default fp(
 		};
 
 		async function match(deployed: Deployed, { user, interests }: Kept): Promise<Applied> {
+			const { vocabulary } = await app.serving.of(deployed);
+			const erased = app.erasures.of(deployed.sources, user);
 			const described = await app.recommender.describeInterests({
 				checkpoint: deployed.ref,
 				who: { $case: "user", value: user },
 				n: 1,
 				excludeSeen: true,
-				...historyOf(deployed, await app.live.of(deployed, user), app.erasures.of(deployed.sources, user)),
+				...historyOf(deployed, await movedOf(app, deployed, vocabulary, user, erased), erased),
 			});
 			return matchInterests(interests, described.history);
 		}
@@ -175,8 +178,9 @@ export default fp(
 				for (const { deploymentName, user, interests } of rows) {
 					const where = { deploymentName_user: { deploymentName, user } };
 					const deployed = app.deployments.get(deploymentName);
-					const { users, items } = deployed ? (await app.serving.of(deployed)).vocabulary : {};
-					if (deployed && users && items && users.indexOf(user) >= 0) {
+					const vocabulary = deployed && (await app.serving.of(deployed)).vocabulary;
+					if (deployed && vocabulary && rowOf(vocabulary, user, null) !== null) {
+						const { items } = vocabulary;
 						const known = (interests as unknown as KeptInterest[]).map((one) => ({
 							...one,
 							items: one.items.filter((id) => items.ids.indexOf(id) >= 0),

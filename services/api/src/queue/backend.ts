@@ -23,6 +23,9 @@ class LostQuietly extends pg.Client {
 	}
 }
 
+/** Of a queue, of BullMQ's own events; without it ten thousand. */
+const EVENTS_KEPT = 100;
+
 export function openBackend(config: Config, onError: (error: Error) => void): Backend {
 	const { redisUrl, databaseUrl, queuePrefix: prefix, timings } = config;
 	const connections: Redis[] = [];
@@ -47,7 +50,12 @@ export function openBackend(config: Config, onError: (error: Error) => void): Ba
 	return {
 		name: redisUrl ? "redis" : "postgresql",
 		queue(name) {
-			const options = { prefix, defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true } };
+			const options = {
+				prefix,
+				defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
+				// Nobody reads them: what happens to a job is told by our tables.
+				streams: { events: { maxLen: EVENTS_KEPT } },
+			};
 			const queue: Queue = producer
 				? new Queue(name, { ...options, connection: producer })
 				: (new postgres.Queue(name, { ...options, connection: pool() }) as unknown as Queue);

@@ -2,13 +2,13 @@
 import { type Static, Type } from "@fastify/type-provider-typebox";
 import { getNextMillis } from "bullmq";
 import type { FastifyInstance } from "fastify";
-import { completeRule, ImportRule, wrong } from "../datasets/import-rule.js";
+import { completeRule, SnapshotRule, wrong } from "../datasets/import-rule.js";
 import { expand } from "../experiments/expansion.js";
 import { Processes } from "../experiments/launch.js";
 import { PROTOCOL } from "../experiments/protocol.js";
 import { digest } from "../http/digest.js";
 import { ApiError } from "../http/errors.js";
-import { FeedName, MachineClass, Text } from "../http/schemas.js";
+import { FeedName, MachineClass, needs, Text } from "../http/schemas.js";
 import { requireClass } from "../machines/classes.js";
 
 /** The model that every candidate has to reach. */
@@ -57,7 +57,7 @@ export const NewRefreshRule = Type.Object(
 		seeds: { ...Seeds, default: [1] } as typeof Seeds,
 		processes: Type.Optional(Processes),
 		class: Type.Optional(MachineClass),
-		rule: Type.Optional(ImportRule),
+		rule: Type.Optional(SnapshotRule),
 		every: Type.Optional(Every),
 		cron: Type.Optional(Cron),
 		timezone: Type.Optional(Text(64, "Of cron: Europe/Berlin. UTC unless given.")),
@@ -74,7 +74,17 @@ export const NewRefreshRule = Type.Object(
 		keep: Type.Object({ refreshes: { ...Kept, default: 3 } as typeof Kept }, { ...strict, default: {} }),
 		paused: Type.Boolean({ default: false, description: "Nothing is renewed by itself; on request it is." }),
 	},
-	{ title: "NewRefreshRule", ...strict },
+	{
+		title: "NewRefreshRule",
+		...strict,
+		...needs(
+			[["every"], ["cron"]],
+			[
+				["every", "cron"],
+				["every", "timezone"],
+			],
+		),
+	},
 );
 
 export const RefreshSpec = Type.Object(
@@ -109,7 +119,6 @@ export async function specOf(
 	before: RefreshSpec | null,
 ): Promise<RefreshSpec> {
 	const { rule = { split: { kind: "temporal" } }, params = {}, ...given } = request;
-	if (rule.columns) throw wrong("/rule/columns", "not_allowed", "are known of a snapshot");
 	const whole = completeRule(rule, ["interactions"]);
 	const schedule = scheduleOf(request);
 	if (given.model === BASELINE) throw wrong("/model", "not_allowed", "is what every candidate is measured against");
@@ -149,10 +158,15 @@ function scheduleOf({ every, cron, timezone }: Ticks): Ticks {
 	const pattern = cron as string;
 	const tz = timezone ?? "UTC";
 	if (!isTimezone(tz)) throw wrong("/timezone", "bad_format", "must be a zone of the IANA database: Europe/Berlin");
-	const isFive = pattern.trim().split(/\s+/).length === CRON_FIELDS;
-	if (!isFive || !(firingAfter(Date.now(), pattern, tz) > 0)) {
-		throw wrong("/cron", "bad_format", "must have five fields: minute, hour, day of month, month, day of week");
-	}
+	const fields = "minute, hour, day of month, month, day of week";
+	if (pattern.trim().split(/\s+/).length !== CRON_FIELDS)
+		throw wrong("/cron", "bad_format", `must have five fields: ${fields}`);
+	if (!(firingAfter(Date.now(), pattern, tz) > 0))
+		throw wrong(
+			"/cron",
+			"bad_format",
+			`names no moment that ever comes, or a value that its field cannot have (${fields})`,
+		);
 	return { cron: pattern, timezone: tz };
 }
 

@@ -85,8 +85,12 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		const sources = app.deployments.sourcesOf(row.dataset);
 		const isErased = (user: string) => app.erasures.of(sources, user) !== null;
 		const found = row.result as StoredResult | null;
-		const result = found && shownResult(found, { better: betterBy(await app.catalogue.metrics()), isErased });
-		return { ...comparisonView({ ...row, dataset }, effortOf), result };
+		const whole = comparisonView({ ...row, dataset }, effortOf);
+		if (found === null) return { ...whole, result: null };
+		const closed = await app.catalogue.able("closed_form");
+		const isClosedForm = (group: number) => closed.includes(whole.groups[group]?.model ?? "");
+		const better = betterBy(await app.catalogue.metrics());
+		return { ...whole, result: shownResult(found, { better, isClosedForm, isErased }) };
 	}
 
 	app.get(

@@ -13,7 +13,7 @@ import { completeRule, ImportRule, parseRule, ROLES, wrong } from "../datasets/i
 import { allButBody, receiveUpload, takeUploads, UploadedFile } from "../datasets/uploading.js";
 import { after, newestFirst, pageOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
-import { IdParams, needsOneOf, page, pageQuery, problems, State } from "../http/schemas.js";
+import { IdParams, needs, page, pageQuery, problems, State } from "../http/schemas.js";
 import { isText } from "../http/validation.js";
 import { AT_ONE_MOMENT } from "../plugins/prisma.js";
 import { DatasetView, datasetInclude, datasetView } from "../views/dataset.js";
@@ -28,9 +28,13 @@ const Upload = Type.Object(
 	},
 	{
 		title: "NewDataset",
-		...needsOneOf(["interactions"], ["train", "test"]),
+		...needs(
+			[["interactions"], ["train", "test"]],
+			["train", "valid", "test"].map((part) => ["interactions", part]),
+		),
+		additionalProperties: false,
 		description:
-			"Fields before files. Files are interactions (one or several), or train, test and maybe valid; and maybe items.",
+			"Fields before files. Files are interactions, or train, test and maybe valid; and maybe items; of each one or several.",
 	},
 );
 
@@ -110,12 +114,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		},
 		async (request) => {
 			const { limit, cursor, state, failed } = request.query;
-			const rows = await prisma.dataset.findMany({
+			const query = {
 				where: { ...after(cursor), ...(state ? { job: { state } } : !failed && { NOT: FAILED_IMPORT }) },
 				include: datasetInclude,
 				orderBy: [...newestFirst],
 				take: limit + 1,
-			});
+			};
+			const rows = await prisma.$transaction((tx) => tx.dataset.findMany(query), AT_ONE_MOMENT);
 			return pageOf(rows, limit, datasetView);
 		},
 	);

@@ -48,12 +48,16 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			if (!(await prisma.run.findUnique({ where: { id }, select: { id: true } }))) {
 				throw new ApiError("not_found", "There is no run with this id.");
 			}
-			const rows = await prisma.evaluation.findMany({
-				where: { runId: id },
-				include: evaluationInclude,
-				orderBy: [{ job: { createdAt: "desc" } }, { id: "desc" }],
-				take: MOST_EVALUATIONS,
-			});
+			const rows = await prisma.$transaction(
+				(tx) =>
+					tx.evaluation.findMany({
+						where: { runId: id },
+						include: evaluationInclude,
+						orderBy: [{ job: { createdAt: "desc" } }, { id: "desc" }],
+						take: MOST_EVALUATIONS,
+					}),
+				AT_ONE_MOMENT,
+			);
 			return { items: rows.map(evaluationView) };
 		},
 	);

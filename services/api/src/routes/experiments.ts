@@ -7,6 +7,7 @@ import type { Prisma } from "../generated/prisma/client.js";
 import { after, newestFirst, pageOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
 import { IdempotencyHeaders, IdParams, page, pageQuery, problems, State, Text, UuidOf } from "../http/schemas.js";
+import { AT_ONE_MOMENT } from "../plugins/prisma.js";
 import {
 	EXPERIMENT_STATE,
 	ExperimentView,
@@ -79,7 +80,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 					SELECT r.experiment_id AS id FROM runs r JOIN jobs j ON j.id = r.id
 					WHERE r.refit_of_id IS NULL GROUP BY r.experiment_id HAVING ${EXPERIMENT_STATE} = ${state}`
 				: null;
-			const rows = await prisma.experiment.findMany({
+			const query = {
 				where: {
 					...after(cursor),
 					...(dataset && { datasetId: dataset }),
@@ -89,12 +90,16 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				include: experimentInclude,
 				orderBy: [...newestFirst],
 				take: limit + 1,
-			});
-			const { items, nextCursor } = pageOf(rows, limit, (row) => row);
-			return { items: await experimentViews(prisma, items), nextCursor };
+			};
+			return prisma.$transaction(async (tx) => {
+				const rows = await tx.experiment.findMany(query);
+				const { items, nextCursor } = pageOf(rows, limit, (row) => row);
+				return { items: await experimentViews(tx, items), nextCursor };
+			}, AT_ONE_MOMENT);
 		},
 	);
 
+	const whole = (id: string) => prisma.$transaction((tx) => wholeExperiment(tx, id), AT_ONE_MOMENT);
 	const one = { tags: ["experiments"], params: IdParams };
 	app.get(
 		"/experiments/:id",
@@ -107,7 +112,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				response: { 200: WholeExperiment, ...problems },
 			},
 		},
-		async (request) => wholeExperiment(prisma, request.params.id),
+		async (request) => whole(request.params.id),
 	);
 
 	app.post(
@@ -130,14 +135,14 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				...(await prisma.evaluation.findMany({ where: { run: { experimentId: id }, job }, select })),
 			];
 			if ((await allOpen()).length === 0 && !(await isDue(app, id))) {
-				await wholeExperiment(prisma, id);
+				await whole(id);
 				throw new ApiError("conflict", "Every run and evaluation of this experiment is final.");
 			}
 			await prisma.experiment.updateMany({ where: { id }, data: { refit: false } });
 			// Only now: what was refit before that is among them.
 			const open = await allOpen();
 			while (open.length > 0) await Promise.all(open.splice(0, AT_ONCE).map((one) => app.jobs.requestCancel(one.id)));
-			return reply.code(202).send(await wholeExperiment(prisma, id));
+			return reply.code(202).send(await whole(id));
 		},
 	);
 

@@ -8,7 +8,7 @@ import { FEED_ROLES, FeedRule, parseFeedRule } from "../feeds/import-rule.js";
 import type { Prisma } from "../generated/prisma/client.js";
 import { after, newestFirst, pageOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
-import { FeedName, IdParams, needsOneOf, page, pageQuery, problems } from "../http/schemas.js";
+import { FeedName, IdParams, needs, page, pageQuery, problems } from "../http/schemas.js";
 import { noFeed } from "../plugins/feeds.js";
 import { AT_ONE_MOMENT, violatesForeignKey } from "../plugins/prisma.js";
 import { FeedImportView, feedImportInclude, feedImportView } from "../views/feed-import.js";
@@ -21,9 +21,10 @@ const Upload = Type.Object(
 	},
 	{
 		title: "NewFeedImport",
-		...needsOneOf(["interactions"], ["items"]),
+		...needs([["interactions"], ["items"]]),
+		additionalProperties: false,
 		description:
-			"The rule before files. Files are interactions, one or several, and maybe one of items, or items alone.",
+			"The rule before files. Files are interactions and maybe items, or items alone; of each one or several.",
 	},
 );
 
@@ -103,12 +104,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 		async (request) => {
 			const { limit, cursor } = request.query;
 			const feedId = await feedIdOf(request.params.name);
-			const rows = await prisma.feedImport.findMany({
+			const query = {
 				where: { ...after(cursor), feedId },
 				include: feedImportInclude,
 				orderBy: [...newestFirst],
 				take: limit + 1,
-			});
+			};
+			const rows = await prisma.$transaction((tx) => tx.feedImport.findMany(query), AT_ONE_MOMENT);
 			return pageOf(rows, limit, feedImportView);
 		},
 	);
@@ -153,5 +155,4 @@ export default routes;
 function refuseWrong(files: StoredFile[]): void {
 	if (files.length === 0)
 		throw wrong("/interactions", "missing_field", "is missing: a file of interactions, or of items");
-	if (files.filter(({ role }) => role === "items").length > 1) throw wrong("/items", "not_allowed", "takes one file");
 }

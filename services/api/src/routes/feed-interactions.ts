@@ -4,11 +4,12 @@ import { wrong } from "../datasets/import-rule.js";
 import { beginSending, type Sending } from "../feeds/erasures.js";
 import { At, BEFORE_1970, EventId, isSince1970, momentOf, NewInteraction } from "../feeds/interaction.js";
 import { entriesOf } from "../feeds/lines.js";
-import { receive } from "../feeds/receiving.js";
+import { MOST_TOLD, receive } from "../feeds/receiving.js";
+import { dropItems, dropUsers } from "../feeds/storing.js";
 import { Prisma } from "../generated/prisma/client.js";
 import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
-import { FeedName, Id, needsOneOf, page, pageQuery, problems } from "../http/schemas.js";
+import { FeedName, Id, needs, page, pageQuery, problems } from "../http/schemas.js";
 import { validatorCompiler } from "../http/validation.js";
 import { noFeed } from "../plugins/feeds.js";
 import { FeedInteraction, ReceivedView } from "../views/feed.js";
@@ -27,7 +28,7 @@ const Removal = Type.Object(
 	{ id: Type.Optional(EventId), user: Type.Optional(Id), item: Type.Optional(Id), at: Type.Optional(At) },
 	{
 		title: "RemovedInteraction",
-		...needsOneOf(["id"], ["user", "item"]),
+		...needs([["id"], ["user", "item"]]),
 		additionalProperties: false,
 		description: "By `id`; or by `user` and `item`, of all times or of `at`.",
 	},
@@ -50,7 +51,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			request.sending = await beginSending(prisma);
 		});
 		streams.addContentTypeParser(STREAM, (_request, payload, done) => done(null, payload));
-		streams.withTypeProvider<never>().post<{ Params: { name: string }; Body: unknown }>(
+		streams.withTypeProvider<never>().post<{
+			Params: { name: string };
+			Querystring: { results: boolean };
+			Body: unknown;
+		}>(
 			"/feeds/:name/interactions",
 			{
 				config: { access: ["data"], audit: "counted" },
@@ -60,10 +65,20 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 						"Send interactions, an array or a stream of JSON lines of any length; what was sent before counts once",
 					description:
 						"The same `id`, or the same user, item and time, counts once however often it is sent. Rows that cannot be stored are named " +
-						"by their position, and the others are stored. What is answered is committed.",
+						"by their position, and the others are stored. What is answered is committed. With `results=true` the answer says of every row " +
+						"what has become of it.",
 					tags: ["feeds"],
 					consumes: ["application/json", STREAM],
 					params: Params,
+					querystring: Type.Object(
+						{
+							results: Type.Boolean({
+								default: false,
+								description: `Say of every row what has become of it, in ranges of positions: of a stream of up to ${MOST_TOLD} lines.`,
+							}),
+						},
+						{ additionalProperties: false },
+					),
 					body: Type.Array(NewInteraction, { maxItems: MOST_ROWS, description: "A stream takes any number." }),
 					response: { 200: ReceivedView, ...problems },
 				},
@@ -73,15 +88,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			async (request) => {
 				const { name } = request.params;
 				const { body, sending } = request;
+				const { results } = request.query;
 				if (body instanceof Readable) {
 					await feedOf(name);
-					return receive(app, name, entriesOf(whole(body)), sending);
+					return receive(app, name, entriesOf(whole(body)), sending, results);
 				}
 				if (!Array.isArray(body)) throw wrong("/", "wrong_type", "must be an array of interactions");
 				if (body.length > MOST_ROWS)
 					throw wrong("/", "out_of_range", `must not have more than ${MOST_ROWS} rows; send ${STREAM}`);
 				await feedOf(name);
-				return receive(app, name, [body.map((value, index) => ({ position: index + 1, value }))], sending);
+				const rows = body.map((value, index) => ({ position: index + 1, value }));
+				return receive(app, name, [rows], sending, results);
 			},
 		);
 	});
@@ -114,7 +131,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const ids = interactions.flatMap(({ id }) => id ?? []);
 			const pairs = interactions.filter(({ id }) => id === undefined);
 			const { feed, removed, left } = await app.feeds.hold(request.params.name, async (tx, feed) => {
-				const gone = await tx.$queryRaw<{ user: bigint }[]>`
+				const gone = await tx.$queryRaw<{ user: bigint; item: bigint }[]>`
 					WITH asked AS (
 						SELECT u.key AS user_key, i.key AS item_key, asked.at
 						FROM unnest(${pairs.map(({ user }) => user)}::text[], ${pairs.map(({ item }) => item)}::text[],
@@ -125,17 +142,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 						DELETE FROM feed_interactions r USING asked WHERE r.user_key = asked.user_key AND r.item_key = asked.item_key
 							AND (asked.at IS NULL OR r.at = asked.at) RETURNING r.user_key, r.at, r.item_key
 					), by_id AS (
-						DELETE FROM feed_interactions WHERE feed_id = ${feed} AND event_id = ANY(${ids}::text[])
+						DELETE FROM feed_interactions WHERE feed_id = ${feed} AND event_id IS NOT NULL AND event_id = ANY(${ids}::text[])
 						RETURNING user_key, at, item_key
 					)
-					SELECT user_key AS user FROM (SELECT * FROM by_pair UNION SELECT * FROM by_id) AS gone`;
+					SELECT user_key AS user, item_key AS item FROM (SELECT * FROM by_pair UNION SELECT * FROM by_id) AS gone`;
 				const users = [...new Set(gone.map(({ user }) => user))];
 				const named = await tx.feedUser.findMany({ where: { feedId: feed, key: { in: users } }, select: { id: true } });
-				const nobody = await tx.$executeRaw`
-					DELETE FROM feed_users u WHERE feed_id = ${feed} AND key = ANY(${users}::bigint[])
-						AND NOT EXISTS (SELECT 1 FROM feed_interactions r WHERE r.user_key = u.key)`;
+				const nobody = await dropUsers(tx, feed, users);
+				const needless = await dropItems(tx, feed, [...new Set(gone.map(({ item }) => item))]);
 				await tx.$executeRaw`
-					UPDATE feeds SET interactions = interactions - ${gone.length}, users = users - ${nobody} WHERE id = ${feed}`;
+					UPDATE feeds SET interactions = interactions - ${gone.length}, users = users - ${nobody}, items = items - ${needless}
+					WHERE id = ${feed}`;
 				const left = named.map(({ id }) => id);
 				await app.live.announceRemoval(tx, feed, left);
 				return { feed, removed: gone.length, left };

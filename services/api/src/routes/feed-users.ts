@@ -1,4 +1,6 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import { forgetAsked } from "../artifacts/export-store.js";
+import { forgetUser } from "../comparisons/result.js";
 import { Prisma } from "../generated/prisma/client.js";
 import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
@@ -100,6 +102,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 					DELETE FROM feed_users WHERE feed_id = ${feed} AND id = ${id} RETURNING key`;
 				// Also of who never was in the feed: what is served may know them from elsewhere.
 				await app.erasures.record(tx, feed, id);
+				await forgetUser(tx, name, id);
+				await forgetAsked(tx);
 				// What they asked their recommendations to be like names them and what they have.
 				const ofFeed = { checkpoint: { run: { dataset: { feed: { path: ["name"], equals: name } } } } };
 				const where = { user: id, deployment: { OR: [{ feedId: feed }, ofFeed] } };

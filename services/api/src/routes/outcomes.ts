@@ -32,10 +32,11 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	/** Most answers first, with what is still known of each. */
 	async function checkpointsOf(cells: Cell[]) {
 		const groups = grouped(cells, ({ checkpoint }) => checkpoint);
-		const rows = await prisma.checkpoint.findMany({
+		const query = {
 			where: { id: { in: [...groups.keys()] } },
 			include: { run: { select: { id: true, model: true } } },
-		});
+		};
+		const rows = await prisma.$transaction((tx) => tx.checkpoint.findMany(query), AT_ONE_MOMENT);
 		const known = new Map(rows.map((row) => [row.id, row]));
 		const all = [...groups].map(([id, own]) => {
 			const { run, epoch = null } = known.get(id) ?? {};

@@ -4,7 +4,7 @@ import { completeRule, ImportRule, parseRule, ROLES, wrong } from "../datasets/i
 import type { PreviewedTable, PreviewFile } from "../generated/proto/trainer/v1/trainer.js";
 import { ApiError } from "../http/errors.js";
 import { partsOf, shownName } from "../http/multipart.js";
-import { Nullable, needsOneOf, problems } from "../http/schemas.js";
+import { Nullable, needs, problems } from "../http/schemas.js";
 import { validatorCompiler } from "../http/validation.js";
 import { ImportProblem } from "../views/import.js";
 
@@ -14,6 +14,8 @@ const MOST_FILES = 20;
 const MOST_BYTES = 2 ** 40;
 /** For a file of which the caller does not know what it holds. */
 const ANY_ROLE = "file";
+/** Of one of those: it is none of the files to send. */
+const NOT_NEEDED = "not_needed";
 
 const File = Type.Unsafe<Blob>({ type: "string", format: "binary" });
 const Upload = Type.Object(
@@ -25,9 +27,11 @@ const Upload = Type.Object(
 	},
 	{
 		title: "NewPreview",
-		...needsOneOf(...[ANY_ROLE, ...ROLES].map((role) => [role])),
+		...needs([ANY_ROLE, ...ROLES].map((role) => [role])),
+		additionalProperties: false,
 		description:
-			"The first 65,536 bytes of each file are enough, and more is not read. `file` is one whose role is guessed. " +
+			"The first 65,536 bytes of each file are enough, and more is not read. `file` is one whose role is guessed, " +
+			"or which a warning `not_needed` names: an unpacked dump holds it beside what an import takes. " +
 			"A zip and Parquet say at their end what they hold: `tailOffset` and then `tail`, the last 65,536 bytes or " +
 			"fewer, may follow such a file. What neither shows a warning `not_shown` names, and the import takes all.",
 	},
@@ -51,7 +55,8 @@ const PreviewedColumn = Type.Object(
 		why: Type.String({ description: "Why the role was taken." }),
 		form: Nullable(
 			Type.String({
-				description: "Of a column of times: seconds, milliseconds, ..., ISO 8601. They are shown as read.",
+				description:
+					"Of a column of times: seconds, milliseconds, ..., ISO 8601 and whether it says a zone. They are shown as read.",
 			}),
 		),
 	},
@@ -122,7 +127,9 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			if (files.length === 0) throw wrong(`/${ANY_ROLE}`, "missing_field", "is missing: give at least one file");
 			const preview = await app.trainer.previewDataset({ files, ruleJson: JSON.stringify(rule ?? {}) });
 			const { tables, problems, warnings } = preview;
-			return { files: tables.map(fileView), problems: [...problems, ...ofAll(files, tables, rule ?? {})], warnings };
+			const isNeeded = (name: string) => !warnings.some((one) => one.code === NOT_NEEDED && one.file === name);
+			const taken = files.filter(({ displayName }) => isNeeded(displayName));
+			return { files: tables.map(fileView), problems: [...problems, ...ofAll(taken, tables, rule ?? {})], warnings };
 		},
 	);
 };

@@ -6,6 +6,7 @@ import { Fallback, Id, problems } from "../http/schemas.js";
 import type { Deployed } from "../plugins/deployments.js";
 import { translate } from "../plugins/error-handler.js";
 import type { Served } from "../plugins/serving.js";
+import { movedOf } from "../serving/known.js";
 import type { List } from "../serving/packed-list.js";
 import { place as placeOf } from "../serving/place.js";
 import type { Answer, Place, Question } from "../serving/question.js";
@@ -115,8 +116,8 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const known = deployed && excludeSeen && !isKept ? await app.serving.of(deployed) : null;
 			if (!deployed || !known) return send(reply, place, user, await recommend(app, place, question), isRecorded);
 
-			const moved = await app.live.of(deployed, user);
 			const erased = app.erasures.of(place.sources, user);
+			const moved = await movedOf(app, deployed, known.vocabulary, user, erased);
 			const key = JSON.stringify([user, n, exclude, filter, fresh, moved?.version, erased]);
 			let body = known.bodies.get(key);
 			const etag = body?.etag ?? etagOf(deployed.version, key);
@@ -128,7 +129,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 					.send(undefined as never);
 			}
 			if (!body) {
-				const answer = await recommend(app, place, question);
+				const answer = await recommend(app, place, question, { moved, erased });
 				// Who has moved is answered the same until they move again.
 				if (moved && answer.tier === "live") reply.header("etag", etag);
 				if (answer.tier !== "list") return send(reply, place, user, answer, isRecorded);

@@ -1,4 +1,5 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import type { Prisma } from "../generated/prisma/client.js";
 import { ApiError } from "../http/errors.js";
 import { DeploymentName, problems, UuidOf } from "../http/schemas.js";
 import type { Transaction } from "../plugins/prisma.js";
@@ -53,7 +54,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				});
 				if (count === 0) throw new ApiError("conflict", "Something else has just been deployed there.");
 			};
-			await deploy(app, name, checkpoint, { by: request.by, cause: "rollback", reason }, {}, "/to", stays);
+			const made = await prisma.deploymentHistory.findFirst({
+				where: { deploymentName: name, checkpointId: checkpoint.id, cause: "refresh" },
+				orderBy: { id: "desc" },
+			});
+			const refresh = made?.refreshId && { id: made.refreshId, numbers: made.numbers as Prisma.InputJsonObject };
+			const why = { by: request.by, cause: "rollback" as const, reason, ...(refresh && { refresh }) };
+			await deploy(app, name, checkpoint, why, {}, "/to", stays);
 			return deploymentOf(app, name);
 		},
 	);

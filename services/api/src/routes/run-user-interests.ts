@@ -85,13 +85,13 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 					checkpoint: place.ref,
 					who: { $case: "user", value: user },
 					n: request.query.n,
-					...{ excludeSeen: false, maskTest, whole: false, live: [], erased: false },
+					...{ excludeSeen: false, maskTest, whole: false, live: [], liveAtMs: [], erased: false },
 				}),
 				heldBackOf(app, place.ref, user),
 			]);
 			const { model } = place.answered;
 			if (described.interests.length === 0) {
-				const able = await app.catalogue.able("interests");
+				const able = (await app.catalogue.able("interests")).join(", ") || "none";
 				throw new ApiError("steering_unsupported", `${model} has no interests; these models have: ${able}.`);
 			}
 			const tagged = <T extends { id: string }>(item: T) => ({ ...item, tags: tagsOf(vocabulary, item.id) });

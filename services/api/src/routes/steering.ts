@@ -4,6 +4,7 @@ import { Id, Nullable, problems, Time } from "../http/schemas.js";
 import { historyOf } from "../plugins/live.js";
 import { violatesForeignKey } from "../plugins/prisma.js";
 import type { Kept, KeptInterest } from "../plugins/steering.js";
+import { movedOf } from "../serving/known.js";
 import { place, vocabularyOf } from "../serving/place.js";
 import { titledId } from "../serving/recommend.js";
 import { Item, source, Weights } from "../views/recommendation.js";
@@ -61,16 +62,19 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 
 	/** The interests with what describes them. Throws when the model has none, or not these. */
 	async function described(steer: Static<typeof Weights>, user: string, deployment: string) {
-		const { ref, answered, datasetId, sources, deployed } = await place(app, { deployment });
+		const asked = await place(app, { deployment });
+		const { ref, answered, datasetId, sources, deployed } = asked;
+		const erased = app.erasures.of(sources, user);
+		const moved = await movedOf(app, deployed, await vocabularyOf(app, asked), user, erased);
 		const { interests } = await app.recommender.describeInterests({
 			checkpoint: ref,
 			who: { $case: "user", value: user },
 			n: 1,
 			excludeSeen: true,
-			...historyOf(deployed, deployed && (await app.live.of(deployed, user)), app.erasures.of(sources, user)),
+			...historyOf(deployed, moved, erased),
 		});
 		if (interests.length === 0) {
-			const able = await app.catalogue.able("interests");
+			const able = (await app.catalogue.able("interests")).join(", ") || "none";
 			throw new ApiError(
 				"steering_unsupported",
 				`${answered.model} has no interests to steer by; these models have: ${able}.`,

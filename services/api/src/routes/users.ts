@@ -6,9 +6,9 @@ import { isId } from "../http/validation.js";
 import type { Deployed } from "../plugins/deployments.js";
 import { historyOf } from "../plugins/live.js";
 import { feedItems } from "../serving/history.js";
+import { LATE, movedOf, rowOf, unknownUser } from "../serving/known.js";
 import { labelOf } from "../serving/label.js";
 import { place, vocabularyOf } from "../serving/place.js";
-import { knownRow } from "../serving/recommend.js";
 import { LONGEST_CURSOR, someUsers, usersByPrefix } from "../serving/search.js";
 import type { Vocabulary } from "../serving/vocabulary.js";
 import { Answered, Item, Label, N, querySource, ScoredItem, Shares, scored, titled } from "../views/recommendation.js";
@@ -18,7 +18,9 @@ const MOST_LIVE = 1_000;
 const User = Type.Object(
 	{
 		id: Type.String(),
-		interactions: Type.Integer({ description: "Of the training part; of a held-out user what is folded in." }),
+		interactions: Type.Integer({
+			description: "Of the training part; of a held-out user what is folded in; 0 for who came too late for training.",
+		}),
 		inDataset: Type.Boolean({ description: "False for who is known by the deployment's feed alone." }),
 	},
 	{ title: "KnownUser" },
@@ -51,7 +53,7 @@ const OneUser = Type.Object(
 	{
 		id: Type.String(),
 		checkpoint: Answered,
-		interactions: Type.Integer({ description: "Of the training part." }),
+		interactions: Type.Integer({ description: "Of the training part; 0 for who came too late for it." }),
 		inDataset: Type.Boolean({ description: "False for who is known by the feed alone." }),
 		live: Type.Array(LiveRow, { description: "Rows of the feed since the dataset, newest first, at most 1,000." }),
 		liveTotal: Type.Integer({ description: "At most 10,000." }),
@@ -81,7 +83,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 				tags: ["recommendations"],
 				querystring: pageQuery({
 					q: Type.Optional(Text(512, "The beginning of an id.")),
-					random: Type.Boolean({ default: false, description: "Some of the dataset by chance, other ones each time." }),
+					random: Type.Boolean({
+						default: false,
+						description: "Some whom training knows by chance, other ones each time.",
+					}),
 					cursor: Type.Optional(
 						Type.String({
 							minLength: 1,
@@ -98,14 +103,10 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const { q = "", random, limit, cursor, ...asked } = request.query;
 			const found = await place(app, asked);
 			const vocabulary = await vocabularyOf(app, found);
-			const { users, interactions } = vocabulary;
+			const { users, late } = vocabulary;
 			const erased = await app.erasures.rowsOf(found.sources, users);
-			const shown = (ids: string[]) =>
-				ids.map((id) => {
-					const row = users.indexOf(id);
-					const inDataset = row >= 0 && !erased.has(row);
-					return { id, interactions: inDataset ? (interactions[row] as number) : 0, inDataset };
-				});
+			const held = (id: string) => rowOf(vocabulary, id, app.erasures.of(found.sources, id));
+			const shown = (ids: string[]) => ids.map((id) => ({ id, ...asHeld(vocabulary, held(id)) }));
 			if (random) {
 				if (cursor === undefined) {
 					const { ids, total } = someUsers(vocabulary, erased, q, limit);
@@ -116,8 +117,12 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 					{ pointer: "/query/cursor", code: "not_allowed", message },
 				]);
 			}
-			const others = found.deployed ? await knownByFeed(app, found.deployed, vocabulary, erased, q) : [];
-			const { ids, total, next } = usersByPrefix(vocabulary, erased, q, others, { limit, cursor });
+			const others = found.deployed ? await knownByFeed(app, found.deployed, (id) => held(id) === null, q) : [];
+			const tables = [
+				{ users, erased },
+				{ users: late, erased: await app.erasures.rowsOf(found.sources, late) },
+			];
+			const { ids, total, next } = usersByPrefix(tables, q, others, { limit, cursor });
 			return { items: shown(ids), total, nextCursor: next };
 		},
 	);
@@ -139,21 +144,23 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const { id } = request.params;
 			const found = await place(app, request.query);
 			const vocabulary = await vocabularyOf(app, found);
-			const moved = found.deployed && (await app.live.of(found.deployed, id));
 			const erased = app.erasures.of(found.sources, id);
-			const isOfFeed = moved !== null && (erased !== null || vocabulary.users.indexOf(id) < 0);
-			const row = isOfFeed ? -1 : knownRow(vocabulary, id, erased);
-			const named = feedItems(vocabulary, found.deployed);
+			const moved = await movedOf(app, found.deployed, vocabulary, id, erased);
+			const row = rowOf(vocabulary, id, erased);
+			if (row === null && moved === null) throw unknownUser();
 			const rows = moved?.rows ?? [];
+			const newest = rows.slice(-MOST_LIVE).reverse();
+			const named = await feedItems(
+				app,
+				vocabulary,
+				found.deployed,
+				newest.map(({ item }) => item),
+			);
 			return {
 				id,
 				checkpoint: found.answered,
-				interactions: vocabulary.interactions[row] ?? 0,
-				inDataset: row >= 0,
-				live: rows
-					.slice(-MOST_LIVE)
-					.reverse()
-					.map(({ item, at }) => ({ ...named(item), at: new Date(at).toISOString() })),
+				...asHeld(vocabulary, row),
+				live: newest.map(({ item, at }) => ({ ...named(item), at: new Date(at).toISOString() })),
 				liveTotal: rows.length,
 			};
 		},
@@ -177,19 +184,21 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const found = await place(app, asked);
 			const vocabulary = await vocabularyOf(app, found);
 			const { deployed } = found;
+			const user = request.params.id;
 			const hidden = new Set(deployed?.hidden);
-			const moved = deployed && (await app.live.of(deployed, request.params.id));
+			const erased = app.erasures.of(found.sources, user);
+			const moved = await movedOf(app, deployed, vocabulary, user, erased);
 			const isLive = new Set(moved?.items);
 			const response = await app.recommender.describeInterests({
 				checkpoint: found.ref,
-				who: { $case: "user", value: request.params.id },
+				who: { $case: "user", value: user },
 				n: Math.min(MOST_TOP_ITEMS, n + hidden.size),
 				excludeSeen: true,
-				...historyOf(deployed, moved, app.erasures.of(found.sources, request.params.id)),
+				...historyOf(deployed, moved, erased),
 			});
 			const shown = <T extends { id: string }>(items: T[]) => items.filter(({ id }) => !hidden.has(id)).slice(0, n);
 			return {
-				user: request.params.id,
+				user,
 				checkpoint: found.answered,
 				interests: response.interests.map(({ index, weight, topItems, formedBy }) => ({
 					index,
@@ -210,20 +219,21 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 };
 export default routes;
 
+/** What a list says of somebody in that row of the dataset. */
+const asHeld = ({ interactions }: Vocabulary, row: number | null) => ({
+	interactions: interactions[row ?? LATE] ?? 0,
+	inDataset: row !== null,
+});
+
 /** People of a deployment's feed whose id begins so, and whom its dataset does not hold; whoever has just this id among them. */
 async function knownByFeed(
 	app: FastifyInstance,
 	deployed: Deployed,
-	{ users }: Vocabulary,
-	erased: ReadonlySet<number>,
+	isOther: (id: string) => boolean,
 	q: string,
 ): Promise<string[]> {
-	const isOther = (id: string) => {
-		const row = users.indexOf(id);
-		return row < 0 || erased.has(row);
-	};
 	const found = new Set(app.live.people(deployed, q).filter(isOther));
 	// Not all who have moved are in memory.
-	if (isId(q) && isOther(q) && !found.has(q) && (await app.live.of(deployed, q))) found.add(q);
+	if (isId(q) && isOther(q) && !found.has(q) && (await app.live.whole(deployed, q))) found.add(q);
 	return [...found];
 }

@@ -1,14 +1,18 @@
 // New items of a deployment's feed, which no model knows: those with the tags of what a person is most interested in, mixed into
 // their list.
+import type { Static } from "@fastify/type-provider-typebox";
 import type { FastifyInstance } from "fastify";
 import type { DescribeInterestsResponse } from "../generated/proto/recommender/v1/recommender.js";
 import { printOf } from "../outcomes/print.js";
 import type { Deployed } from "../plugins/deployments.js";
 import { historyOf, type Moved } from "../plugins/live.js";
+import type { Recommendations } from "../views/recommendation.js";
 import { membersText } from "./body.js";
 import { tellingTags } from "./label.js";
 import type { Answer, Place, Question } from "./question.js";
 import { caseless, type Vocabulary } from "./vocabulary.js";
+
+type WhyNone = NonNullable<Static<typeof Recommendations>["fresh"]>["none"];
 
 const MOST_INTERESTS = 3;
 const MOST_TAGS = 3;
@@ -24,7 +28,7 @@ interface FreshItem {
 }
 
 const known = new WeakMap<Deployed, FreshItem[]>();
-/** What the feed has and the dataset has not, newest first. */
+/** What the feed has and the model does not know, newest first. */
 function freshItems(deployed: Deployed, vocabulary: Vocabulary): FreshItem[] {
 	const made = known.get(deployed);
 	if (made) return made;
@@ -45,18 +49,21 @@ export async function withFresh(
 	moved: Moved | null,
 	answer: Answer,
 ): Promise<Answer> {
-	const say = (items: string, mixed: number, none?: "no_feed" | "no_tags" | "no_items"): Answer => ({
+	const say = (items: string, mixed: number, none?: WhyNone): Answer => ({
 		...answer,
 		items,
 		members: answer.members + membersText({ fresh: { mixed, none } }),
 	});
 	if (!place.deployed?.feed) return say(answer.items, 0, "no_feed");
 	// Of who is answered what everybody is, nothing is known.
-	const tags = answer.tier === "popular" ? [] : await tagsOf(app, place, vocabulary, question, moved);
+	const described = answer.tier === "popular" ? null : await describe(app, place, question, moved);
+	const tags = described ? tellingOf(vocabulary, described) : [];
 	if (tags.length === 0) return say(answer.items, 0, "no_tags");
 	const items = JSON.parse(answer.items) as { id: string }[];
 	const room = Math.min(question.fresh ?? 0, items.length === 0 ? question.n : question.n - 1);
-	const chosen = choose(freshItems(place.deployed, vocabulary), tags, room, question, moved);
+	if (room === 0) return say(answer.items, 0, "no_room");
+	const met = [...(moved?.items ?? []), ...(described?.metUnknown ?? [])];
+	const chosen = choose(freshItems(place.deployed, vocabulary), tags, room, question, met);
 	if (chosen.length === 0) return say(answer.items, 0, "no_items");
 	const total = Math.min(question.n, items.length + chosen.length);
 	for (const [index, item] of chosen.entries()) {
@@ -69,9 +76,9 @@ export async function withFresh(
 }
 
 /** The newest that may be answered, as they appear in a list. */
-function choose(fresh: readonly FreshItem[], tags: string[], most: number, question: Question, moved: Moved | null) {
+function choose(fresh: readonly FreshItem[], tags: string[], most: number, question: Question, metSoFar: string[]) {
 	const { who, exclude = [], without = [], with: joining = [], candidates, filter = {} } = question;
-	const met = question.excludeSeen === false ? [] : [...(moved?.items ?? []), ...("items" in who ? who.items : [])];
+	const met = question.excludeSeen === false ? [] : [...metSoFar, ...("items" in who ? who.items : [])];
 	const leftOut = new Set([...exclude, ...without, ...joining, ...met]);
 	const named = candidates && new Set(candidates);
 	const has = ({ compared }: FreshItem) => ({ test: (tag: string) => compared.has(caseless(tag)) });
@@ -88,25 +95,24 @@ function choose(fresh: readonly FreshItem[], tags: string[], most: number, quest
 	return chosen;
 }
 
-/** Of the person's strongest interests; of their history where the model has none. */
-async function tagsOf(
+/** The person's interests, and what they have met by the dataset. */
+function describe(
 	app: FastifyInstance,
 	{ ref, deployed, sources }: Place,
-	vocabulary: Vocabulary,
 	{ who }: Question,
 	moved: Moved | null,
-): Promise<string[]> {
+): Promise<DescribeInterestsResponse> {
 	const erased = "user" in who ? app.erasures.of(sources, who.user) : null;
-	const described = await app.recommender.describeInterests({
+	return app.recommender.describeInterests({
 		checkpoint: ref,
 		who: "user" in who ? { $case: "user", value: who.user } : { $case: "history", value: { items: who.items } },
 		n: DESCRIBED_BY,
 		excludeSeen: true,
 		...historyOf(deployed, moved, erased),
 	});
-	return tellingOf(vocabulary, described);
 }
 
+/** Tags of the strongest interests; of the history where the model has none. */
 function tellingOf(vocabulary: Vocabulary, { interests, history }: DescribeInterestsResponse): string[] {
 	if (interests.length === 0) return tellingTags(vocabulary, history).slice(0, MOST_TAGS);
 	const strongest = interests.toSorted((a, b) => b.weight - a.weight).slice(0, MOST_INTERESTS);

@@ -1,5 +1,6 @@
 // What the dataset and the feed know of a person as one list, newest first: what both hold, the same item at the same time, once. A page
 // goes on from the row before it: what comes or goes meanwhile moves no other row into the next page, nor out of it.
+import type { FastifyInstance } from "fastify";
 import type { Row } from "../feeds/people.js";
 import type { ItemAt } from "../generated/proto/recommender/v1/recommender.js";
 import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
@@ -77,13 +78,33 @@ export function pageOf<T extends Pick<Own, "atMs">>(
 	return { shown, next: isMore ? cursorOfNumbers(start + taken, last.at, last.seq) : null };
 }
 
-/** An item of the feed as it appears in answers, and whether the model knows it. */
-export function feedItems(vocabulary: Vocabulary, deployed: Deployed | null) {
-	const titles = new Map(deployed?.newItems.map((item) => [item.id, item.title]));
-	return (id: string) => {
+/**
+ * How these items appear in answers, and whether the model knows each. What the feed calls the others is read from the database, in one
+ * question: it may describe more items than memory should hold.
+ */
+export async function feedItems(
+	app: FastifyInstance,
+	vocabulary: Vocabulary,
+	deployed: Deployed | null,
+	ids: string[],
+): Promise<(id: string) => { id: string; title: string | null; known: boolean }> {
+	const unknown = [...new Set(ids)].filter((id) => vocabulary.items.ids.indexOf(id) < 0);
+	const titles = await titlesOf(app, deployed, unknown);
+	return (id) => {
 		const column = vocabulary.items.ids.indexOf(id);
 		return column < 0
 			? { id, title: titles.get(id) ?? null, known: false }
 			: { ...vocabulary.titled(column), known: true };
 	};
+}
+
+async function titlesOf(app: FastifyInstance, deployed: Deployed | null, ids: string[]) {
+	if (!deployed?.feed || ids.length === 0) return new Map<string, string | null>();
+	const items = await app.prisma.feedItem
+		.findMany({ where: { feedId: deployed.feed.id, id: { in: ids } }, select: { id: true, title: true } })
+		.catch((err) => {
+			app.log.warn({ err }, "answered without the titles of some items that no model knows yet");
+			return deployed.newItems;
+		});
+	return new Map(items.map(({ id, title }) => [id, title]));
 }

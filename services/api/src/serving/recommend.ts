@@ -8,11 +8,14 @@ import type { Served } from "../plugins/serving.js";
 import type { Applied } from "../plugins/steering.js";
 import { itemsText, membersText } from "./body.js";
 import { withFresh } from "./fresh.js";
+import { LATE, movedOf, rowOf, unknownUser } from "./known.js";
 import { labelOf } from "./label.js";
 import { type List, unpacked } from "./packed-list.js";
 import type { Answer, Place, Question } from "./question.js";
 import type { Vocabulary } from "./vocabulary.js";
 
+/** As many as the recommender tells at once, the newest. */
+const MOST_MET = 1_000;
 /** What a live answer does beyond a list: nothing of it can be looked up. */
 const LIVE: (keyof Question)[] = ["steer", "only", "without", "with", "candidates", "calibrate", "shelves", "preview"];
 const asksForMore = (question: Question) =>
@@ -22,14 +25,25 @@ const isStranger = (error: unknown, { who }: Question) =>
 	(error instanceof RemoteError || error instanceof ApiError) &&
 	(error.code === "unknown_user" || ("items" in who && ["no_known_items", "fold_in_unsupported"].includes(error.code)));
 
-export async function recommend(app: FastifyInstance, place: Place, question: Question): Promise<Answer> {
+/** `person`: what the caller has found out already, so that its answer is of the same moment. */
+export async function recommend(
+	app: FastifyInstance,
+	place: Place,
+	question: Question,
+	person?: Pick<Known, "moved" | "erased">,
+): Promise<Answer> {
 	const { deployed } = place;
 	const served = deployed && (await app.serving.of(deployed));
 	const vocabulary = served?.vocabulary ?? (await app.serving.vocabulary(place.catalogue, place.ref));
-	const moved = deployed && "user" in question.who ? await app.live.of(deployed, question.who.user) : null;
-	const erased = "user" in question.who ? app.erasures.of(place.sources, question.who.user) : null;
+	const { moved, erased } = person ?? (await personOf(app, place, vocabulary, question));
 	const answer = await answered(app, place, { served, vocabulary, moved, erased }, question);
 	return question.fresh ? withFresh(app, place, vocabulary, question, moved, answer) : answer;
+}
+
+async function personOf(app: FastifyInstance, { deployed, sources }: Place, vocabulary: Vocabulary, { who }: Question) {
+	if (!("user" in who)) return { moved: null, erased: null };
+	const erased = app.erasures.of(sources, who.user);
+	return { moved: await movedOf(app, deployed, vocabulary, who.user, erased), erased };
 }
 
 interface Known {
@@ -45,7 +59,7 @@ async function answered(app: FastifyInstance, place: Place, known: Known, questi
 	const { deployed } = place;
 	const { served, vocabulary, moved, erased } = known;
 	try {
-		const row = "user" in question.who && !moved ? rowOf(deployed, vocabulary, question.who.user, erased) : null;
+		const row = "user" in question.who && !moved ? listedRow(deployed, vocabulary, question.who.user, erased) : null;
 		const kept = deployed && "user" in question.who ? await app.steering.of(deployed, question.who.user) : null;
 		if (served && row !== null && !asksForMore(question) && !kept) {
 			const list = served.lists.get(row);
@@ -57,30 +71,21 @@ async function answered(app: FastifyInstance, place: Place, known: Known, questi
 	} catch (error) {
 		const fallback = question.fallback ?? deployed?.fallback;
 		if (fallback !== "popular" || !isStranger(error, question)) throw error;
-		return popular(known, question);
+		return popular(known, question, await metBefore(app, place, known, question));
 	}
 }
 
-/** Null where the recommender may know more: with a feed, who was met too late for training counts too. Throws unknown_user. */
-function rowOf(
+/** Null for who has no list: the recommender is asked. Throws unknown_user. */
+function listedRow(
 	deployed: Place["deployed"],
 	vocabulary: Vocabulary,
 	user: string,
 	erased: number | null,
 ): number | null {
-	if (deployed?.feed && (erased !== null || vocabulary.users.indexOf(user) < 0)) return null;
-	return knownRow(vocabulary, user, erased);
-}
-
-/** Throws unknown_user. */
-export function knownRow(vocabulary: Vocabulary, user: string, erased: number | null): number {
-	const row = erased === null ? vocabulary.users.indexOf(user) : -1;
-	if (row >= 0) return row;
-	throw new ApiError(
-		"unknown_user",
-		"The dataset of this checkpoint has no such user. Use POST /recommendations for a new person, or fallback=popular.",
-		[{ pointer: "/params/id", code: "unknown_user", message: "is not known here" }],
-	);
+	const row = rowOf(vocabulary, user, erased);
+	// A recommender of the version before does not name who came late; with a feed it knows them.
+	if (row === null && !deployed?.feed) throw unknownUser();
+	return row === LATE ? null : row;
 }
 
 /** The first n that may be answered; null when the list was cut before them. */
@@ -101,12 +106,24 @@ export function fromList(
 	return { tier: "list", items: itemsText(vocabulary, list, places), members, interests, shown };
 }
 
-function popular({ vocabulary, served, moved }: Known, question: Question): Answer {
+/** What somebody has met by the dataset whom training does not know, nor could the model fold in. */
+async function metBefore(
+	app: FastifyInstance,
+	{ ref }: Place,
+	{ vocabulary, erased }: Known,
+	{ who }: Question,
+): Promise<string[]> {
+	if (!("user" in who) || rowOf(vocabulary, who.user, erased) !== LATE) return [];
+	const asked = { checkpoint: ref, user: who.user, start: 0, n: MOST_MET, erased: false, among: [] };
+	return (await app.recommender.readHistory(asked)).interactions.map(({ id }) => id);
+}
+
+function popular({ vocabulary, served, moved }: Known, question: Question, before: string[]): Answer {
 	const own = "items" in question.who ? question.who.items : [];
 	const named = [...(question.exclude ?? []), ...own, ...(question.with ?? [])];
 	const asked = { ...question, exclude: named.length > 0 ? named : undefined };
 	const { test, members } = conditions(served ?? { vocabulary, isHidden: new Set() }, asked);
-	const met = vocabulary.columnsOf(question.excludeSeen === false ? [] : (moved?.items ?? [])).columns;
+	const met = vocabulary.columnsOf(question.excludeSeen === false ? [] : [...before, ...(moved?.items ?? [])]).columns;
 	const among = question.candidates
 		? [...vocabulary.columnsOf(question.candidates).columns].toSorted((a, b) => morePopular(vocabulary, a, b))
 		: vocabulary.byPopularity;

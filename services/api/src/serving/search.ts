@@ -15,31 +15,34 @@ const AT_ONCE = 20_000;
 type Page = { limit: number; cursor?: string };
 
 /**
- * Users whose id begins with `prefix`, in the order of their ids: those of the dataset but for the `erased` rows, and `others` whose ids
- * begin so, too.
+ * Users whose id begins with `prefix`, in the order of their ids: those of the `tables` but for their `erased` rows, and `others` whose
+ * ids begin so, too.
  */
 export function usersByPrefix(
-	{ users }: Vocabulary,
-	erased: ReadonlySet<number>,
+	tables: readonly { users: IdTable; erased: ReadonlySet<number> }[],
 	prefix: string,
 	others: string[],
 	{ limit, cursor }: Page,
 ): { ids: string[]; total: number; next: string | null } {
-	const [from, to] = users.withPrefix(prefix);
 	const after = cursor === undefined ? null : idOf(cursor);
 	const rest = others.map((id) => Buffer.from(id)).filter((id) => after === null || id.compare(Buffer.from(after)) > 0);
-	const start = after === null ? from : Math.min(to, Math.max(from, users.rankAfter(after)));
-	const own: string[] = [];
-	for (let rank = start; rank < to && own.length <= limit; rank++)
-		if (!erased.has(users.at(rank))) own.push(users.id(users.at(rank)));
-	const some = rest.sort(Buffer.compare).slice(0, limit + 1);
-	const all = [...own.map((id) => Buffer.from(id)), ...some].sort(Buffer.compare).map(String);
+	const found: Buffer[] = rest.sort(Buffer.compare).slice(0, limit + 1);
+	let total = others.length;
+	for (const { users, erased } of tables) {
+		const [from, to] = users.withPrefix(prefix);
+		const start = after === null ? from : Math.min(to, Math.max(from, users.rankAfter(after)));
+		const own: Buffer[] = [];
+		for (let rank = start; rank < to && own.length <= limit; rank++)
+			if (!erased.has(users.at(rank))) own.push(Buffer.from(users.id(users.at(rank))));
+		found.push(...own);
+		total += to - from - count(users, erased, prefix);
+	}
+	const all = found.sort(Buffer.compare).map(String);
 	const ids = all.slice(0, limit);
-	const total = to - from - count(users, erased, prefix) + others.length;
 	return { ids, total, next: all.length > limit ? cursorAfter(ids.at(-1) as string) : null };
 }
 
-/** Some of those of the dataset by chance, each at most once. */
+/** Some of those whom training knows by chance, each at most once. */
 export function someUsers(
 	{ users }: Vocabulary,
 	erased: ReadonlySet<number>,

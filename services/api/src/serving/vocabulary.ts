@@ -35,6 +35,8 @@ export class Vocabulary {
 	private constructor(
 		readonly items: Items,
 		readonly users: IdTable,
+		/** Users of the dataset whom training does not know. */
+		readonly late: IdTable,
 		/** Training interactions of each user. */
 		readonly interactions: Uint32Array,
 		readonly tags: string[],
@@ -48,15 +50,16 @@ export class Vocabulary {
 
 	/** Each message is taken in as it comes, so that a million items never hold up what else is asked. */
 	static async read(messages: AsyncIterable<ReadCatalogueResponse>): Promise<Vocabulary> {
-		const ids: { items: Buffer[][]; users: Buffer[][] } = { items: [], users: [] };
+		const ids: Record<"items" | "users" | "late", Buffer[][]> = { items: [], users: [], late: [] };
 		const titles: string[] = [];
 		const searched: string[] = [];
 		const numbers = { popularity: [] as number[], interactions: [] as number[], tagStarts: [0], tags: [] as number[] };
 		let tags: string[] = [];
-		for await (const { size, items, users } of messages) {
+		for await (const { size, items, users, lateUsers } of messages) {
 			if (size) tags = size.tags;
 			ids.items.push(items.map(({ id }) => Buffer.from(id)));
 			ids.users.push(users.map(({ id }) => Buffer.from(id)));
+			ids.late.push(lateUsers.map((id) => Buffer.from(id)));
 			for (const item of items) {
 				titles.push(item.title);
 				searched.push(wordsOf(item.title));
@@ -76,6 +79,7 @@ export class Vocabulary {
 				tagIndices: Uint32Array.from(numbers.tags),
 			},
 			IdTable.from(ids.users),
+			IdTable.from(ids.late),
 			Uint32Array.from(numbers.interactions),
 			tags,
 		);

@@ -10,7 +10,9 @@ const Times = Type.Object(
 	{
 		from: Time,
 		to: Time,
-		form: Type.String({ description: "How they were written: seconds, milliseconds, ..., ISO 8601." }),
+		form: Type.String({
+			description: "How they were written: seconds, milliseconds, ..., ISO 8601 and whether it says a zone.",
+		}),
 		unknown: Type.Integer({ description: "Interactions without a time." }),
 		cuts: Type.Array(Time, { description: "Of a temporal split: where valid begins, and where test does." }),
 	},

@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import type { DeploymentHistory, Prisma } from "../generated/prisma/client.js";
 import { ApiError } from "../http/errors.js";
 import { Fallback, MaybeNumber, Nullable, Text, Time, Uuid, UuidOf } from "../http/schemas.js";
-import type { Transaction } from "../plugins/prisma.js";
+import { AT_ONE_MOMENT, type Transaction } from "../plugins/prisma.js";
 import { Verdict } from "../refreshes/verdict.js";
 import { Item } from "./recommendation.js";
 import { CheckpointView, checkpointInclude, checkpointView } from "./run.js";
@@ -29,7 +29,7 @@ const Served = Type.Object(
 		),
 		cause: Type.Enum(["deploy", "refresh", "rollback"], { type: "string" }),
 		reason: Nullable(Type.String()),
-		refreshId: Nullable(UuidOf("The refresh that switched to it.")),
+		refreshId: Nullable(UuidOf("The refresh that made it, also where somebody has gone back to it.")),
 		numbers: Nullable(Verdict),
 	},
 	{ title: "ServedCheckpoint", description: "What a deployment has served." },
@@ -160,11 +160,12 @@ export const historyOf = (prisma: Transaction, deploymentName: string) =>
 
 /** All, or those of these names. */
 export async function deployments(app: FastifyInstance, names?: string[]): Promise<Static<typeof DeploymentView>[]> {
-	const rows = await app.prisma.deployment.findMany({
+	const query = {
 		...(names && { where: { name: { in: names } } }),
 		include: deploymentInclude,
 		orderBy: { name: "asc" },
-	});
+	} as const;
+	const rows = await app.prisma.$transaction((tx) => tx.deployment.findMany(query), AT_ONE_MOMENT);
 	const models = await app.catalogue.models().catch(() => []);
 	const ruled = await app.prisma.refreshRule.findMany({
 		where: { deploymentName: { in: rows.map(({ name }) => name) } },

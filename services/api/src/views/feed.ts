@@ -37,6 +37,29 @@ const RowProblem = Type.Object(
 	},
 	{ title: "RowProblem" },
 );
+const Ranges = Type.Array(Type.Array(Type.Integer(), { minItems: 2, maxItems: 2 }), {
+	description: "From the first position to the last, both counted, in order.",
+});
+const RowResults = Type.Object(
+	{ added: Ranges, known: Ranges, refused: Ranges, erased: Ranges },
+	{
+		title: "RowResults",
+		description:
+			"The positions of the rows that each of the numbers counts: every row is in one range of one of them, a blank line of a stream in none.",
+		examples: [
+			{
+				added: [
+					[1, 3],
+					[5, 5],
+				],
+				known: [],
+				refused: [[4, 4]],
+				erased: [],
+			},
+		],
+	},
+);
+export type RowResults = Static<typeof RowResults>;
 export const ReceivedView = Type.Object(
 	{
 		added: Type.Integer(),
@@ -44,6 +67,7 @@ export const ReceivedView = Type.Object(
 		refused: Type.Integer(),
 		erased: Type.Integer({ description: "Of people who were erased after the request began; they are left out." }),
 		problems: Type.Array(RowProblem, { description: "Of the first 100 rows that were refused." }),
+		results: Type.Optional(RowResults),
 	},
 	{ title: "ReceivedInteractions" },
 );

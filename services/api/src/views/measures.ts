@@ -28,7 +28,10 @@ export const MetricGroup = Type.Object(
 		group: Type.Enum(["low", "middle", "high"], { type: "string" }),
 		from: Type.Integer({ description: "Interactions in training of one; both ends belong to the group." }),
 		to: Type.Integer(),
-		users: Type.Integer({ description: "Who was measured." }),
+		users: Type.Integer({
+			description:
+				"Who was measured. By popularity: with an item of the group in the test; what lists hold of it is of those in whose list there is one.",
+		}),
 		metrics: MetricValues,
 	},
 	{ title: "MetricGroup", description: "The metrics for some of the users, or by some of the items." },

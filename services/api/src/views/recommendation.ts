@@ -162,11 +162,11 @@ const list = {
 			{
 				mixed: Type.Integer({ description: "How many there are in the list." }),
 				none: Type.Optional(
-					Type.Enum(["no_feed", "no_tags", "no_items"], {
+					Type.Enum(["no_feed", "no_tags", "no_items", "no_room"], {
 						type: "string",
 						title: "NoFreshItems",
 						description:
-							"Why there are none: the deployment names no feed; nothing that the person is interested in has tags; no new item has one of these tags and may be answered.",
+							"Why there are none: the deployment names no feed; nothing that the person is interested in has tags; no new item has one of these tags and may be answered; of one item asked for the first is the strongest recommendation.",
 					}),
 				),
 			},

@@ -19,7 +19,7 @@ export const bench = (line: Argv) =>
 					choices: names().sort(),
 					describe: "What to measure",
 				})
-				.positional("options", { type: "string", array: true, describe: "Of the script: $0 bench NAME -- --help" })
+				.positional("options", { type: "string", array: true, describe: "Of the script: valence bench NAME -- --help" })
 				.parserConfiguration({ "unknown-options-as-args": true })
 				.strictOptions(false)
 				.example("$0 bench http --quick", "a few minutes on the sample"),

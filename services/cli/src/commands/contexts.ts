@@ -21,7 +21,7 @@ export const login = (line: Argv) =>
 						"Its key: of API_KEYS, or made with valence keys; VALENCE_API_KEY keeps it out of the shell's history",
 				})
 				.option("name", { type: "string", requiresArg: true, describe: "Of the context; its host without it" })
-				.example("$0 login https://valence.example.org $KEY --name shop", "then $0 runs asks the shop's service"),
+				.example("$0 login https://valence.example.org $KEY --name shop", "then valence runs asks the shop's service"),
 		async (options) => {
 			const url = addressOf(options.url);
 			const key = options.key ?? process.env.VALENCE_API_KEY;
@@ -58,7 +58,7 @@ export const contexts = (line: Argv) =>
 					conflicts: "use",
 					describe: "Forget this one and its key",
 				})
-				.example("$0 contexts --use shop", "and $0 contexts --use local goes back to the one here"),
+				.example("$0 contexts --use shop", "and valence contexts --use local goes back to the one here"),
 		({ use, remove }) => {
 			const known = readContexts();
 			const name = use ?? remove;

@@ -82,7 +82,7 @@ function usersOf(path: string): string[] {
 }
 
 async function untilMade(api: Client, begun: Export): Promise<Export> {
-	const bar = progress();
+	const bar = progress(() => say("\n  The service goes on; the page of the deployment has the file once it is made."));
 	let made = begun;
 	try {
 		while (made.state === "QUEUED" || made.state === "RUNNING") {

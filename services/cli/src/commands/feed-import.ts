@@ -8,8 +8,8 @@ import { COLUMNS_OPTION, columnsOf, refuseUnknown } from "../columns.js";
 import { wrongUsage } from "../failure.js";
 import { intoFeed } from "../feed-making.js";
 import { filesOf, type RoleFile, regularFile } from "../file-roles.js";
-import { toldOf, untilInFeed, uploadToFeed } from "../importing.js";
-import { remoteOptions, withService } from "../service.js";
+import { settled, toldOf, untilInFeed, uploadToFeed } from "../importing.js";
+import { goesOn, remoteOptions, withService } from "../service.js";
 import { oneFeed } from "./feed-contents.js";
 
 export const importInto = (line: Argv) =>
@@ -51,12 +51,13 @@ export const importInto = (line: Argv) =>
 	);
 
 async function send(api: Client, name: string, rule: FeedRule, files: RoleFile[]): Promise<FeedImport> {
-	const bytes = files.reduce((sum, { path }) => sum + statSync(path).size, 0);
+	const sent = await settled(api, { columns: rule.columns }, files);
+	const bytes = sent.reduce((sum, { path }) => sum + statSync(path).size, 0);
 	const ended = await intoFeed(api, name, async () => {
-		const begun = await step(`Upload ${count(files.length, "file")}, ${size(bytes)}`, () =>
-			uploadToFeed(api, name, rule, files),
+		const begun = await step(`Upload ${count(sent.length, "file")}, ${size(bytes)}`, () =>
+			uploadToFeed(api, name, rule, sent),
 		);
-		return untilInFeed(api, begun, progress());
+		return untilInFeed(api, begun, progress(goesOn(`valence feed show ${name}`)));
 	});
 	const told = [
 		`${ended.added.toLocaleString("en")} new`,

@@ -9,7 +9,7 @@ import { intoFeed } from "../feed-making.js";
 import { onDataset, short } from "../finding.js";
 import { toldOf, untilImported } from "../importing.js";
 import { ruleOf, ruleOptions } from "../rule-options.js";
-import { remoteOptions, withService } from "../service.js";
+import { goesOn, remoteOptions, withService } from "../service.js";
 import { oneFeed } from "./feed-contents.js";
 
 const MOST_SHOWN = 10;
@@ -99,7 +99,7 @@ function inLines({ status, code, detail, errors, instance }: Problem, name: stri
 async function take(api: Client, name: string, body: { rule: ImportRule; name?: string }) {
 	const begun = await step("Take a snapshot", () => api.post("/feeds/{name}/snapshots", { path: { name }, body }));
 	const isNew = begun.state !== "SUCCEEDED";
-	const dataset = await untilImported(api, begun, isNew ? progress() : undefined);
+	const dataset = await untilImported(api, begun, isNew ? progress(goesOn("valence datasets")) : undefined);
 	say(`\n  ${bold(dataset.name)} ${dim(short(dataset.id))}\n`);
 	sayDataset(dataset);
 	for (const told of toldOf(dataset)) say(told);

@@ -9,9 +9,9 @@ import { COLUMNS_OPTION, columnsOf, refuseUnknown } from "../columns.js";
 import { STATUS, wrongUsage } from "../failure.js";
 import { filesOf, nameOf, ROLES, type RoleFile, regularFile } from "../file-roles.js";
 import { onDataset, short } from "../finding.js";
-import { inOptions, preview, problemsOf, toldOf, untilImported, upload, warningsOf } from "../importing.js";
+import { inOptions, preview, problemsOf, settled, toldOf, untilImported, upload, warningsOf } from "../importing.js";
 import { ruleOf, ruleOptions, SPLIT, TAKEN } from "../rule-options.js";
-import { remoteOptions, withService } from "../service.js";
+import { goesOn, remoteOptions, withService } from "../service.js";
 
 const READING = ["preview", "name", "columns", "skip-bad-rows"];
 
@@ -26,7 +26,7 @@ export const importFiles = (line: Argv) =>
 				.positional("files", {
 					type: "string",
 					array: true,
-					describe: "Tables or archives, or a folder of them; names with train, valid, test or items say the part",
+					describe: "Tables or archives, or a folder of them; what each is the service sees",
 				})
 				.option("sample", { type: "boolean", describe: "The service's own generated data instead of a file" })
 				.option("preview", { type: "boolean", describe: "Show how they would be read; store nothing" })
@@ -64,7 +64,6 @@ export const importFiles = (line: Argv) =>
 				throw wrongUsage("a file is needed, for example: valence import ratings.csv, or --sample");
 			const columns = options.columns && columnsOf(options.columns);
 			refuseUnknown(columns, files);
-			const name = options.name ?? nameOf(given, files);
 			const rule = ruleOf({ ...options, columns });
 			return withService(options, async (api) => {
 				if (options.preview) {
@@ -74,14 +73,14 @@ export const importFiles = (line: Argv) =>
 					if (seen.problems.length > 0) process.exitCode = STATUS.failed;
 					return seen;
 				}
-				const bytes = files.reduce((sum, { path }) => sum + statSync(path).size, 0);
+				const sent = await settled(api, rule, files);
+				const name = options.name ?? nameOf(given, sent);
+				const bytes = sent.reduce((sum, { path }) => sum + statSync(path).size, 0);
 				const begun = options.sample
 					? await step("Ask for the sample", () => api.post("/datasets/sample"))
-					: await step(`Upload ${count(files.length, "file")}, ${size(bytes)}`, () =>
-							upload(api, { name, rule }, files),
-						);
+					: await step(`Upload ${count(sent.length, "file")}, ${size(bytes)}`, () => upload(api, { name, rule }, sent));
 				const isNew = begun.state !== "SUCCEEDED";
-				const dataset = await untilImported(api, begun, isNew ? progress() : undefined);
+				const dataset = await untilImported(api, begun, isNew ? progress(goesOn("valence datasets")) : undefined);
 				const here = options.sample ? " is here already" : " is here already, from the same files";
 				say(`\n  ${bold(dataset.name)} ${dim(short(dataset.id))}${isNew ? "" : here}\n`);
 				if (options.name !== undefined && options.name !== dataset.name)

@@ -10,7 +10,7 @@ const list = (line: Argv) =>
 	line.command(
 		["list", "$0"],
 		"List the machines, by class and name",
-		(yargs) => remoteOptions(yargs).example("$0 machines", "what each has, and what it works at").strict(),
+		(yargs) => remoteOptions(yargs).example("$0 machines list", "what each has, and what it works at").strict(),
 		(options) =>
 			withService(options, async (api) => {
 				const { items, classes } = await api.get("/machines");

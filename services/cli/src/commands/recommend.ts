@@ -99,6 +99,8 @@ async function forUser(
 		throw new Failure(
 			`there is no user ${user} in this dataset; there are ${ids}, ... Somebody new is asked for with --items a,b`,
 			STATUS.refused,
+			false,
+			error,
 		);
 	}
 }
@@ -137,6 +139,6 @@ async function similarTo(api: Client, id: string, query: { n: number; deployment
 				? items
 				: (await api.get("/items", { query: { limit: EXAMPLES, deployment: query.deployment } })).items;
 		const named = found.map((item) => (item.title === null ? item.id : `${item.id} (${item.title})`)).join(", ");
-		throw new Failure(`there is no item ${id} in this dataset; there are ${named}, ...`, STATUS.refused);
+		throw new Failure(`there is no item ${id} in this dataset; there are ${named}, ...`, STATUS.refused, false, error);
 	}
 }

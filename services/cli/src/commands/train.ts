@@ -8,13 +8,13 @@ import { Board } from "../board.js";
 import { sayComparison } from "../comparison.js";
 import { launchWords } from "../estimates.js";
 import { Failure, STATUS } from "../failure.js";
-import { findDataset, short } from "../finding.js";
+import { findDataset, onDataset, short } from "../finding.js";
 import { machineClass, processes } from "../machine-options.js";
 import { requestsOf } from "../model-requests.js";
 import { refitDone } from "../refitting.js";
 import { SPACE_FORMS } from "../search-space.js";
 import { saySearch } from "../searching.js";
-import { remoteOptions, withService } from "../service.js";
+import { goesOn, remoteOptions, withService } from "../service.js";
 import { watchExperiment } from "../watching.js";
 
 /** The sweeper of a worker comes by more often. */
@@ -123,7 +123,7 @@ export const train = (line: Argv) =>
 				};
 				const begun = await api.post("/experiments", { body });
 				say(
-					`  ${bold(begun.name)} ${dim(short(begun.id))}: ${count(begun.runs.length, "run")} on ${dataset.name}  ${dim(`${url}/ui/`)}`,
+					`  ${bold(begun.name)} ${dim(short(begun.id))}: ${count(begun.runs.length, "run")} on ${dataset.name}  ${dim(`${url}/ui/experiments/${begun.id}`)}`,
 				);
 				const estimated = launchWords(begun.runs);
 				if (estimated) say(dim(`  ${estimated}`));
@@ -134,16 +134,16 @@ export const train = (line: Argv) =>
 					say(`\n  Next: ${bold("valence runs")} shows them, ${bold(`valence ${show} ${short(begun.id)}`)} ${how}`);
 					return begun;
 				}
-				return follow(api, begun);
+				return follow(api, begun, options.on === undefined ? "" : await onDataset(api, dataset));
 			}),
 	);
 
-/** To its end; throws when a run came to nothing. */
-async function follow(api: Client, begun: ExperimentDetail): Promise<ExperimentDetail> {
+/** To its end; throws when a run came to nothing. `on`: what names its dataset, where that need not be the newest. */
+async function follow(api: Client, begun: ExperimentDetail, on: string): Promise<ExperimentDetail> {
 	const board = new Board();
 	process.once("SIGINT", () => {
 		board.close();
-		say(`\n  The service goes on; ${bold("valence runs")} shows how far it is.`);
+		goesOn("valence runs")();
 		process.exit(STATUS.interrupted);
 	});
 	const done = await watchExperiment(api, begun, board);
@@ -155,7 +155,7 @@ async function follow(api: Client, begun: ExperimentDetail): Promise<ExperimentD
 	if (failed > 0)
 		throw new Failure(`${count(failed, "run")} of ${done.runs.length} came to nothing; valence runs RUN says why`);
 	const refitted = done.refit ? await refitDone(api, await refitOf(api, done.id)) : null;
-	say(`\n  Next: ${bold(refitted ? `valence deploy ${short(refitted.id)}` : "valence deploy best")}`);
+	say(`\n  Next: ${bold(`valence deploy ${refitted ? short(refitted.id) : `best${on}`}`)}`);
 	return done;
 }
 

@@ -8,6 +8,7 @@ import { bold, dim, say, step } from "@valence/supervisor/terminal";
 import { onWish } from "@valence/supervisor/wish";
 import { pairOf, readValue } from "../arguments.js";
 import { Board } from "../board.js";
+import { localUrl } from "../contexts.js";
 import { STATUS } from "../failure.js";
 
 export interface Options {
@@ -84,5 +85,5 @@ export async function play(
 		await step(home.isKept ? "Shut everything down" : "Shut everything down and clear up", () => stopping ?? stop());
 	}
 	if (!options.keep) say(`\nThe dashboard with all this: ${bold(again)} leaves it open and says where.`);
-	say(`With data of your own: ${bold("npx valence start")}, then open ${bold("http://127.0.0.1:3000/ui/")}\n`);
+	say(`With data of your own: ${bold("npx valence start")}, then open ${bold(`${localUrl(process.env)}/ui/`)}\n`);
 }

@@ -40,8 +40,9 @@ export function sayHistory(refreshes: Refresh[], history: ServedCheckpoint[]): v
 		{ left: [0, 6] },
 	);
 	say(`\n  What was served, newest first (times are UTC):`);
-	for (const { model, epoch, deployedAt, until, by, refreshId, reason } of history) {
-		const who = `${by ?? "a person"} ${refreshes.findIndex(({ id }) => id === refreshId) + 1 || ""}`.trim();
+	for (const { model, epoch, deployedAt, until, by, cause, refreshId, reason } of history) {
+		const number = refreshes.findIndex(({ id }) => id === refreshId) + 1;
+		const who = cause === "refresh" ? `refresh ${number || ""}`.trim() : (by ?? "a person");
 		say(`  ${time(deployedAt)} to ${time(until)}: ${model}, epoch ${epoch}, put there by ${who}`);
 		say(`    ${dim(reason ?? "")}`);
 	}

@@ -1,6 +1,6 @@
 // The case of a user as text: on the terminal, as GitHub's Markdown, as CSV and as LaTeX.
 import { bold, dim, say, table } from "@valence/supervisor/terminal";
-import { csvTable, inLatex, inMarkdown, LATEX, latexTable, MARKDOWN, markdownTable } from "../markup.js";
+import { csvTable, inLatex, inMarkdown, LATEX, latexComments, latexTable, MARKDOWN, markdownTable } from "../markup.js";
 import { type CaseCell, caseNotesOf, caseSheetsOf, casesOf } from "./case-sheets.js";
 import type { Results } from "./results.js";
 import { failuresOf, machinesOf, proofOf } from "./sheets.js";
@@ -22,7 +22,7 @@ export function printCase(results: Results): void {
 
 export function caseMarkdown(results: Results): string {
 	const sheets = caseSheetsOf(results).map(({ title, header, lines }) => {
-		const textOf = ({ text, isHit }: CaseCell) => `${inMarkdown(text)}${isHit ? MARKDOWN.shown : ""}`;
+		const textOf = ({ text, isHit }: CaseCell) => `${inMarkdown(text)}${isHit ? MARKDOWN.star : ""}`;
 		const rows = lines.map(({ label, cells }) => [inMarkdown(label), ...cells.map(textOf)]);
 		return `## ${inMarkdown(title)}\n\n${markdownTable(header.map(inMarkdown), rows, "---")}`;
 	});
@@ -30,18 +30,16 @@ export function caseMarkdown(results: Results): string {
 	return `${sheets.join("\n\n")}\n\n${notes.map((note) => `- ${inMarkdown(note)}`).join("\n")}\n`;
 }
 
-/** Needs the package booktabs. */
 export function caseLatex(results: Results): string {
-	const notes = notesOf(results).map((note) => `% ${note.replace(/\s*\n\s*/g, " ")}\n`);
 	const tables = caseSheetsOf(results).map(({ title, header, lines, namesItems }) => {
-		const textOf = ({ text, isHit }: CaseCell) => `${inLatex(text)}${isHit ? LATEX.shown : ""}`;
+		const textOf = ({ text, isHit }: CaseCell) => `${inLatex(text)}${isHit ? LATEX.star : ""}`;
 		const rows = lines.map(({ label, cells }) => [inLatex(label), ...cells.map(textOf)]);
 		const others = header.length - 1;
 		const text = (width: number) => `p{${width.toFixed(2)}\\linewidth}`;
 		const columns = namesItems ? `${text(0.6)}${"l".repeat(others)}` : `l${text(0.8 / others).repeat(others)}`;
 		return latexTable(inLatex(title), header.map(inLatex), rows, columns);
 	});
-	return `${notes.join("")}${tables.join("\n")}`;
+	return `${latexComments(notesOf(results))}${tables.join("\n")}`;
 }
 
 /** One line an item of a row: of its history, or of the top of one of its interests; there a linear path leaves the shares 1 - linear_share. */

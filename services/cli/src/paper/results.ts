@@ -3,9 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { Dataset, Protocol, RunDetail, System, TestedInterests } from "@valence/client";
+import type { Against, Dataset, Protocol, RunDetail, System, TestedInterests } from "@valence/client";
 import type { Known } from "../metrics.js";
-import type { Against } from "../verdicts.js";
 import type { PlannedRow } from "./plan.js";
 import { type Effort, isUnder, type Params, type Recipe } from "./recipe.js";
 
@@ -75,6 +74,8 @@ export interface Tested {
 	baseline: string | null;
 	/** Metrics whose best row is shown to be better than the second. */
 	shown: string[];
+	/** Those where that is so of these runs alone; files of earlier versions have none. */
+	ofRuns?: string[];
 	/** Metrics whose best and second row were not compared with each other. */
 	undecided: string[];
 	users: number;

@@ -1,16 +1,16 @@
 // Results in the paper's layout, before they become text: a table, or one table a metric over the values of a field; and
 // the lines under it that say under which rules, on what and where its numbers came about.
+import { type Against, amountOf, type Mark, OF_RUNS } from "@valence/client";
 import { type Figure, ranks, summarise } from "../figures.js";
 import { titleOf } from "../metrics.js";
-import { type Against, amountOf } from "../verdicts.js";
 import type { PointResult, Results, RowResult, RunResult } from "./results.js";
 
 export interface Cell {
 	figure: Figure | null;
 	/** 1 is set in bold, 2 underlined. */
 	rank: 1 | 2 | null;
-	/** Whether the best is shown to be better than the second. */
-	isShown: boolean;
+	/** Of the best, where it is shown to be better than the second. */
+	mark: Mark | null;
 }
 export interface Sheet {
 	title: string;
@@ -45,14 +45,17 @@ function tableOf({ rows, metrics, definitions, tested, pairs }: Results, title: 
 			label: labelOf(row, points[line] as PointResult),
 			cells: metrics.map((metric, column) => {
 				const rank = places[column]?.[line] ?? null;
-				const isShown = rank === 1 && tested?.shown.includes(metric) === true;
-				return { figure: figures[column]?.[line] ?? null, rank, isShown };
+				const mark = rank === 1 && tested ? markOf(tested, metric) : null;
+				return { figure: figures[column]?.[line] ?? null, rank, mark };
 			}),
 			setting: settingOf(row),
 			cost: costOf(points[line] as PointResult),
 		})),
 	};
 }
+
+const markOf = ({ shown, ofRuns }: NonNullable<Results["tested"]>, metric: string): Mark | null =>
+	shown.includes(metric) ? "methods" : ofRuns?.includes(metric) ? "runs" : null;
 
 function seriesOf({ rows, metrics, definitions }: Results, field: string, title: string): Sheet[] {
 	const values = [...new Set(rows.flatMap((row) => row.points.map((point) => point.chosen[field])))];
@@ -64,7 +67,7 @@ function seriesOf({ rows, metrics, definitions }: Results, field: string, title:
 			label: row.label,
 			cells: values.map((value) => {
 				const point = row.points.find((one) => one.chosen[field] === value);
-				return { figure: point ? figureOf(point.runs, metric) : null, rank: null, isShown: false };
+				return { figure: point ? figureOf(point.runs, metric) : null, rank: null, mark: null };
 			}),
 			setting: null,
 			cost: null,
@@ -79,7 +82,8 @@ function labelOf(row: RowResult, point: PointResult): string {
 
 export function settingOf({ setting }: RowResult): string | null {
 	if (!setting) return null;
-	return setting.trials === null ? setting.kind : `${setting.kind} (${setting.trials})`;
+	if (setting.kind !== "searched") return setting.kind;
+	return `searched (${setting.trials ?? "not counted"})`;
 }
 
 export function costOf({ runs }: PointResult): Cost {
@@ -120,7 +124,7 @@ function testsLines({ layout, rows, tested, untested, pairs, definitions }: Resu
 	if (layout !== "table" || rows.length < 2) return [];
 	if (pairs) return pairsLines(pairs, definitions);
 	if (!tested) return [`No row is marked: ${untested ?? "no differences were tested"}.`];
-	const { baseline, users, family, draws, undecided } = tested;
+	const { baseline, users, family, draws, ofRuns = [], undecided } = tested;
 	const count = (value: number) => value.toLocaleString("en");
 	const whom =
 		baseline === null
@@ -128,7 +132,8 @@ function testsLines({ layout, rows, tested, untested, pairs, definitions }: Resu
 			: `${baseline} against every other row, as each against each would be too many`;
 	const titles = undecided.map((metric) => titleOf(metric, definitions)).join(", ");
 	return [
-		`* The best is better than the second: p < 0.05 by sign flips over ${count(users)} users (${count(draws)} draws), after Holm over the ${count(family)} tests of ${whom}; with several seeds their interval holds no 0.`,
+		`* The best is better than the second: p < 0.05 by sign flips over ${count(users)} users (${count(draws)} draws), after Holm over the ${count(family)} tests of ${whom}; where a model is trained with seeds, their interval is there and holds no 0.`,
+		...(ofRuns.length > 0 ? [`${OF_RUNS} The same of these runs alone, which other seeds may turn round.`] : []),
 		...(undecided.length > 0 ? [`Not tested, as neither of the two is ${baseline}: ${titles}.`] : []),
 	];
 }
@@ -147,14 +152,24 @@ function pairsLines(pairs: NonNullable<Results["pairs"]>, definitions: Results["
 	const [first] = tested;
 	if (!first) return told;
 	const families = [...new Set(tested.map(({ family }) => count(family)))].join(" or ");
+	const together = new Map(tested.map(({ against, comparison }) => [against, comparison]));
+	// In files of earlier versions.
+	const isApart = tested.some(({ against, comparison }) => together.get(against) !== comparison);
+	const how = isApart
+		? "Each pair was tested by itself, by the rule of an earlier version"
+		: "Rows that stand against the same one are tested together";
 	return [
 		...told,
-		`Rows that stand against the same one are tested together: sign flips over ${count(first.users)} users (${count(first.draws)} draws), after Holm over their ${families} tests. Better or worse needs p < 0.05 and, with several seeds, an interval without 0. Intervals are 95 %.`,
+		`${how}: sign flips over ${count(first.users)} users (${count(first.draws)} draws), after Holm over ${isApart ? "its" : "their"} ${families} tests. Better or worse needs p < 0.05 and, where a model is trained with seeds, an interval over them without 0. Intervals are 95 %.`,
 	];
 }
 
 const outcomeOf = ({ verdict, isUnsettled }: Against) =>
-	verdict !== "undecided" ? verdict : isUnsettled ? "other seeds may turn it round" : "no difference is shown";
+	verdict !== "undecided"
+		? verdict
+		: isUnsettled
+			? "of these runs, other seeds may turn it round"
+			: "no difference is shown";
 
 /** A closed form needs one seed, and rows kept from an earlier command may have others. */
 function seedsLine(results: Results): string {

@@ -2,7 +2,18 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { bold, dim, duration, say, table, underlined } from "@valence/supervisor/terminal";
 import { decimals } from "../figures.js";
-import { csvTable, inLatex, inMarkdown, LATEX, latexTable, MARKDOWN, markdownTable, marked } from "../markup.js";
+import {
+	csvTable,
+	inLatex,
+	inMarkdown,
+	LATEX,
+	latexComments,
+	latexTable,
+	MARKDOWN,
+	markdownTable,
+	marked,
+} from "../markup.js";
+import { IN_CSV, PRINTED } from "../verdict-tables.js";
 import { caseCsv, caseLatex, caseMarkdown, printCase } from "./case-tables.js";
 import { caseOf } from "./recipe.js";
 import { type Results, stemOf } from "./results.js";
@@ -50,11 +61,11 @@ export function print(results: Results): void {
 	for (const sheet of sheetsOf(results)) {
 		say(`\n${bold(sheet.title)}\n`);
 		const rankOf = (row: number, column: number) => sheet.lines[row]?.cells[column - 1]?.rank;
-		const isMarked = sheet.lines.some(({ cells }) => cells.some(({ isShown }) => isShown));
-		const starOf = (isShown: boolean) => (isMarked ? (isShown ? " *" : "  ") : "");
+		const isMarked = sheet.lines.some(({ cells }) => cells.some(({ mark }) => mark));
+		const markOf = (mark: Cell["mark"]) => (isMarked ? ` ${PRINTED[mark ?? "none"] || " "}` : "");
 		table(
 			headerOf(sheet),
-			rowsOf(sheet, ({ figure, isShown }) => `${decimals(figure)}${starOf(isShown)}`),
+			rowsOf(sheet, ({ figure, mark }) => `${decimals(figure)}${markOf(mark)}`),
 			{ paint: (text, row, column) => ranked(text, rankOf(row, column)) },
 		);
 	}
@@ -75,7 +86,7 @@ export function markdownOf(results: Results): string {
 		.join("\n")}\n`;
 }
 
-/** Needs the package booktabs. What proves the numbers stands above as comments. */
+/** What proves the numbers stands above as comments. */
 export function latexOf(results: Results): string {
 	const cellOf = ({ figure, ...mark }: Cell) => marked(decimals(figure, " $\\pm$ ").replace("–", "--"), mark, LATEX);
 	const tables = sheetsOf(results).map((sheet) => {
@@ -86,8 +97,7 @@ export function latexOf(results: Results): string {
 			lines.map((line) => [inLatex(line.label), ...line.cells.map(cellOf), ...settingsOf(sheet, line)]),
 		);
 	});
-	const comments = notesOf(results).map((note) => `% ${note.replace(/\s*\n\s*/g, " ")}\n`);
-	return `${comments.join("")}${tables.join("\n")}`;
+	return `${latexComments(notesOf(results))}${tables.join("\n")}`;
 }
 
 /** Of a row beside the one that it stands against. */
@@ -116,7 +126,7 @@ export function csvOf(results: Results): string {
 				point.runs.length,
 				...metrics.flatMap((metric, column) => {
 					const figure = figureOf(point.runs, metric);
-					const mark = isChosen && shown[line]?.cells[column]?.isShown ? "*" : "";
+					const mark = IN_CSV[(isChosen && shown[line]?.cells[column]?.mark) || "none"];
 					const told = differences.find((one) => one.metric === metric);
 					return [
 						...[figure?.mean, figure?.deviation, ...(tested ? [mark] : [])],

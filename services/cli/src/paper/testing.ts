@@ -1,11 +1,11 @@
 // Whether the best row of a table is better than the second by more than chance: one comparison of its rows on the service; or,
 // where a recipe says which row stands against which, one comparison of those that stand against the same one.
-import { type Client, type MetricDefinition, Problem } from "@valence/client";
+import { againstOf, type Client, type MetricDefinition, markOf, Problem } from "@valence/client";
 import { compared } from "../comparing.js";
 import { Failure } from "../failure.js";
 import { ranks } from "../figures.js";
+import { betterOf } from "../metrics.js";
 import { MOST_TESTS, refusalOf } from "../testing.js";
-import { againstOf } from "../verdicts.js";
 import type { Results, RunResult, Tested } from "./results.js";
 import { chosenPoint, figureOf } from "./sheets.js";
 
@@ -121,8 +121,8 @@ async function testsOf(api: Client, rows: Compared[], metrics: string[]): Promis
 		metrics: columns.map(nameOf),
 	});
 	if (!result) return undefined;
-	const tested: Tested = {
-		...{ comparison: id, baseline: baseline?.name ?? null, shown: [], undecided: [], draws },
+	const tested: Tested & { ofRuns: string[] } = {
+		...{ comparison: id, baseline: baseline?.name ?? null, shown: [], ofRuns: [], undecided: [], draws },
 		...{ users: result.users, family: result.family },
 	};
 	for (const metric of columns) {
@@ -131,8 +131,10 @@ async function testsOf(api: Client, rows: Compared[], metrics: string[]): Promis
 		// Of two that are printed alike neither is ahead.
 		if (second < 0 || places.lastIndexOf(1) !== best) continue;
 		const against = againstOf(result, nameOf(metric), best, second);
+		const mark = against && markOf(against, betterOf(metric, known));
 		if (!against) tested.undecided.push(metric);
-		else if (against.verdict === "better") tested.shown.push(metric);
+		else if (mark === "methods") tested.shown.push(metric);
+		else if (mark === "runs") tested.ofRuns.push(metric);
 	}
 	return tested;
 }

@@ -102,8 +102,9 @@ const Footnote = ({ comparison }: { comparison: ComparisonDetail }) => (
 			<Text size="sm">
 				A difference is that of two means over the same users. Its interval says how far it could lie from what was seen
 				with other users, or, where several seeds stand behind it, with other seeds and users. p is how often so large a
-				difference comes about where there is none, raised for the number of tests that were made at once; below 0.05 it
-				gets a star. With many users small differences are shown too: whether one matters, its size says, and the effect
+				difference comes about where there is none, raised for the number of tests that were made at once (≤: so few
+				draws cannot tell of less); below 0.05 a difference is shown, of methods where seeds say so, too, else of these
+				runs alone. With many users small differences are shown too: whether one matters, its size says, and the effect
 				(d_z, the difference over its deviation among users). <Code>docs/comparisons.md</Code> says more.
 			</Text>
 		</details>

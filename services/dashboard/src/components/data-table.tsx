@@ -40,6 +40,8 @@ interface Props<T> {
 	scrolls?: boolean;
 	/** What the table is called where it is taken along; else it is not. */
 	takenAs?: string;
+	/** What its marks say, where it is taken along. */
+	notes?: string[];
 }
 
 /** A table that sorts, pages, and becomes a list of cards on a phone. */
@@ -54,6 +56,7 @@ export function DataTable<T>({
 	total,
 	scrolls = false,
 	takenAs,
+	notes = [],
 }: Props<T>) {
 	const [pressed, setBy] = useState<{ title: string; descending: boolean }>();
 	const by = pressed ?? { title: sort, descending: !isAscending };
@@ -111,7 +114,7 @@ export function DataTable<T>({
 			</div>
 			{takenAs !== undefined && rows.length > 0 && (
 				<Group justify="end">
-					<TableMenu table={{ title: takenAs, columns: textColumns(columns), rows: sorted }} />
+					<TableMenu table={{ title: takenAs, columns: textColumns(columns), rows: sorted, notes }} />
 				</Group>
 			)}
 			{pages > 1 && (

@@ -1,7 +1,7 @@
 import { Anchor } from "@mantine/core";
 import { Link } from "react-router";
 import { pairKey } from "../comparison-view";
-import { type Finding, partText, pText, relativeOf, signed, wonWords } from "../findings";
+import { type Finding, partText, pText, relativeOf, signed, verdictText, wonWords } from "../findings";
 import { DataTable } from "./data-table";
 import { WonBar, wonText } from "./won-bar";
 
@@ -22,7 +22,7 @@ const interval = ({ interval: found, base }: Finding) => {
 
 /** Every pair under one metric. */
 export function DifferenceTable({ name, findings, linkTo }: Props) {
-	const words = wonWords(findings[0]?.better);
+	const words = wonWords(findings[0]?.better ?? null);
 	return (
 		<DataTable
 			label="Differences"
@@ -57,13 +57,14 @@ export function DifferenceTable({ name, findings, linkTo }: Props) {
 					title: "Difference",
 					numeric: true,
 					value: (one) => one.difference,
-					text: (one) => signed(one.difference) + (one.verdict === "undecided" ? "" : "★"),
-					cell: (one) => (
-						<span className="together">
-							{signed(one.difference)}
-							{one.verdict !== "undecided" && <span title="Shown after correction"> ★</span>}
-						</span>
-					),
+					text: (one) => signed(one.difference),
+					cell: (one) => <span className="together">{signed(one.difference)}</span>,
+				},
+				{
+					title: "Verdict",
+					value: verdictText,
+					text: verdictText,
+					cell: (one) => verdictText(one),
 				},
 				{
 					title: "Relative",
@@ -93,8 +94,8 @@ export function DifferenceTable({ name, findings, linkTo }: Props) {
 					title: "p, corrected",
 					numeric: true,
 					value: (one) => one.pRandomisationHolm,
-					text: (one) => pText(one.pRandomisationHolm),
-					cell: (one) => <span className="together">{pText(one.pRandomisationHolm)}</span>,
+					text: (one) => pText(one),
+					cell: (one) => <span className="together">{pText(one)}</span>,
 				},
 				{
 					title: `Users ${words.join(" / ")}`,

@@ -5,14 +5,14 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { uploadToFeed } from "../api";
 import { isMoment, MOMENT } from "../dataset-rule";
-import { bytes } from "../format";
 import {
 	type ColumnChoices,
 	type Dropped,
 	feedImportProblem,
 	feedPreview,
 	feedRole,
-	roleToSend,
+	filesSentence,
+	filesToSend,
 	ruleWith,
 	withFiles,
 	withoutFiles,
@@ -31,14 +31,15 @@ export function FeedImportForm({ name }: { name: string }) {
 	const [progress, setProgress] = useState(0);
 	const wrongAt = at !== "" && !isMoment(at);
 	const rule = ruleWith(skipBadRows ? { skipBadRows } : {}, choices);
-	const preview = usePreview(files, rule, true);
+	const preview = usePreview(files, choices, rule, true);
 	const send = useMutation({
 		mutationFn: () => {
 			setProgress(0);
 			// Fields before files: the service streams the files on as they come.
 			const form = new FormData();
 			form.set("rule", JSON.stringify({ ...rule, ...(at !== "" && { at }) }));
-			for (const one of files) form.append(feedRole(roleToSend(one, preview.data)), one.file, one.file.name);
+			for (const { role, file } of filesToSend(files, preview.data, choices))
+				form.append(feedRole(role), file, file.name);
 			return uploadToFeed(name, form, setProgress);
 		},
 		onSuccess: () => start(),
@@ -76,7 +77,7 @@ export function FeedImportForm({ name }: { name: string }) {
 			{files.length > 0 && (
 				<>
 					<Text size="sm" className="breaks">
-						{files.map(({ file }) => `${file.name} (${bytes(file.size)})`).join(", ")}
+						{filesSentence(files, preview.data, choices)}
 					</Text>
 					<FilesPreview
 						files={files}

@@ -8,7 +8,7 @@ interface Props {
 	file: PreviewedFile;
 	/** What it may hold. */
 	roles: typeof ROLES;
-	/** Absent where the file came in an archive, whose names say what its files are. */
+	/** Absent where the file came in an archive, whose names say what its files are, or is read as two tables. */
 	onRole: ((role: string) => void) | undefined;
 	/** Null: as it was recognised. */
 	onColumn: (index: number, role: string | null) => void;
@@ -31,6 +31,11 @@ export function FilePreview({ file, roles, onRole, onColumn, problems }: Props) 
 						{dialectSentence(file.dialect)}
 					</Text>
 				</div>
+				{!onRole && (
+					<Text size="xs" c="dimmed">
+						{roles.find(({ value }) => value === file.role)?.label}
+					</Text>
+				)}
 				{onRole && (
 					<Select
 						size="xs"
@@ -63,11 +68,7 @@ export function FilePreview({ file, roles, onRole, onColumn, problems }: Props) 
 								{file.columns.map((column, index) => (
 									// biome-ignore lint/suspicious/noArrayIndexKey: a column is its place, names may repeat
 									<Table.Th key={index}>
-										<ColumnMenu
-											column={column}
-											roles={columnRoles(file.role)}
-											onRole={(role) => onColumn(index, role)}
-										/>
+										<ColumnMenu column={column} roles={columnRoles(file)} onRole={(role) => onColumn(index, role)} />
 									</Table.Th>
 								))}
 							</Table.Tr>

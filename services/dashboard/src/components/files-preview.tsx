@@ -1,7 +1,16 @@
-import { Alert, Text } from "@mantine/core";
+import { Alert, Button, Group, Text } from "@mantine/core";
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { Preview, PreviewedFile } from "@valence/client";
-import { type ColumnChoices, type Dropped, ROLES, withColumn } from "../import-wizard";
+import {
+	type ColumnChoices,
+	type Dropped,
+	hasOwnRole,
+	isLeftOut,
+	isOfItems,
+	leftOut,
+	ROLES,
+	withColumn,
+} from "../import-wizard";
 import { FilePreview } from "./file-preview";
 import { Warnings } from "./warnings";
 
@@ -25,9 +34,13 @@ export function FilesPreview({
 	onChoices,
 }: Props) {
 	const roles = ROLES.filter(({ value }) => asRole(value) === value);
-	const isAlone = (name: string) => data?.files.filter((one) => one.file === name).length === 1;
 	const setRole = (name: string, role: string) =>
 		onFiles(files.map((one) => (one.file.name === name ? { ...one, role } : one)));
+	const setColumn = (file: PreviewedFile, index: number, role: string | null) => {
+		// Read once more for them, what it is taken for would be guessed anew.
+		if (isOfItems(role) && file.file === file.name) setRole(file.file, file.role);
+		onChoices(withColumn(choices, file, index, role));
+	};
 	return (
 		<>
 			{error && (
@@ -37,15 +50,33 @@ export function FilesPreview({
 			)}
 			{data?.files.map((file) => (
 				<FilePreview
-					key={`${file.file} ${file.name}`}
+					key={`${file.file} ${file.name} ${file.role}`}
 					file={{ ...file, role: asRole(file.role) }}
 					roles={roles}
 					problems={data.problems.filter((problem) => problem.file === file.name)}
-					onRole={isAlone(file.file) ? (role) => setRole(file.file, role) : undefined}
-					onColumn={(index, role) => onChoices(withColumn(choices, file, index, role))}
+					onRole={hasOwnRole(file, data.files) ? (role) => setRole(file.file, role) : undefined}
+					onColumn={(index, role) => setColumn(file, index, role)}
 				/>
 			))}
-			{data && <Warnings of={data.warnings} />}
+			{data && <LeftOut files={leftOut(data)} onTake={(name) => setRole(name, "interactions")} />}
+			{data && <Warnings of={data.warnings.filter((one) => !isLeftOut(one))} />}
 		</>
 	);
 }
+
+/** What an import goes without; taken all the same, it has a beginning whose role can be changed. */
+const LeftOut = ({ files, onTake }: { files: string[]; onTake: (name: string) => void }) =>
+	files.length > 0 && (
+		<Alert color="gray" p="xs" role="status">
+			<Text size="sm" mb={6}>
+				Left out: by their names nothing of these is needed, as published datasets hold them beside the rest.
+			</Text>
+			<Group gap="xs">
+				{files.map((name) => (
+					<Button key={name} size="compact-xs" variant="default" maw="100%" onClick={() => onTake(name)}>
+						Take {name}
+					</Button>
+				))}
+			</Group>
+		</Alert>
+	);

@@ -5,10 +5,10 @@ import { bestValue } from "../best-value";
 import { MOST_GROUPS } from "../comparison-asked";
 import { bytes, count, duration, metricTitle } from "../format";
 import { isTestable, placeName, testedRuns, usersOf } from "../leaderboard";
-import type { Marks } from "../marks";
 import { betterOf } from "../measures";
 import { useMetricDefinitions } from "../queries";
 import { effortSentence } from "../trials";
+import type { FoundMarks } from "../use-marks";
 import { type Column, DataTable } from "./data-table";
 import { metricColumn } from "./metric-column";
 
@@ -17,18 +17,19 @@ interface Props {
 	/** Of metrics: test.recall@20. */
 	names: string[];
 	groups: LeaderboardGroup[];
-	marks: Marks;
+	found: FoundMarks;
 	chosen: string[];
 	onChoose: (chosen: string[]) => void;
 }
 
 /** Configurations across experiments, with what it took to train them. */
-export function LeaderboardTable({ dataset, names, groups, marks, chosen, onChoose }: Props) {
+export function LeaderboardTable({ dataset, names, groups, found: { marks, notes }, chosen, onChoose }: Props) {
 	const known = useMetricDefinitions();
 	return (
 		<DataTable
 			label="Leaderboard"
 			takenAs={`Leaderboard of ${dataset}`}
+			notes={notes}
 			scrolls
 			rows={groups}
 			keyOf={({ configHash }) => configHash}

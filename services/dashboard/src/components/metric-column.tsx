@@ -1,6 +1,7 @@
 import { Box, Text } from "@mantine/core";
+import { OF_RUNS } from "@valence/client";
 import { metric } from "../format";
-import type { Mark } from "../marks";
+import { type Mark, STAR } from "../marks";
 import type { Column } from "./data-table";
 
 interface Value {
@@ -20,7 +21,16 @@ const spread = (deviation: number | null | undefined) => (deviation == null ? ""
 const intervalText = ({ mean: { interval } }: Mark) =>
 	interval ? ` [${metric(interval.low)}, ${metric(interval.high)}]` : "";
 
-/** Means under one metric: with an interval and a star where a comparison gives them, else with the deviation over seeds. */
+const sign = (mark: Mark | undefined) =>
+	mark?.meaning === undefined ? "" : mark.meaning === "methods" ? ` ${STAR}` : ` ${OF_RUNS}`;
+/** Programs read words. */
+const IN_WORDS = { methods: STAR, runs: "of these runs", none: null } as const;
+const TITLES = {
+	methods: "Better after correction",
+	runs: "Better in these runs after correction; other seeds may turn it round",
+} as const;
+
+/** Means under one metric: with an interval and a mark where a comparison gives them, else with the deviation over seeds. */
 export function metricColumn<T>({ title, rows, meanOf, markOf, isBest }: Options<T>): Column<T> {
 	const marks = rows.map(markOf);
 	const isMarked = marks.some((mark) => mark !== undefined);
@@ -36,7 +46,7 @@ export function metricColumn<T>({ title, rows, meanOf, markOf, isBest }: Options
 		title,
 		numeric: true,
 		value: (row) => meanOf(row).mean,
-		text: (row) => `${metric(meanOf(row).mean)}${beside(row)}${markOf(row)?.hasStar ? " ★" : ""}`,
+		text: (row) => `${metric(meanOf(row).mean)}${beside(row)}${sign(markOf(row))}`,
 		values: [
 			{ title, of: (row) => meanOf(row).mean },
 			{ title: `${title} deviation`, of: (row) => meanOf(row).deviation },
@@ -44,7 +54,7 @@ export function metricColumn<T>({ title, rows, meanOf, markOf, isBest }: Options
 				? [
 						{ title: `${title} low`, of: (row: T) => markOf(row)?.mean.interval?.low },
 						{ title: `${title} high`, of: (row: T) => markOf(row)?.mean.interval?.high },
-						{ title: `${title} star`, of: (row: T) => (markOf(row)?.hasStar ? "★" : null) },
+						{ title: `${title} star`, of: (row: T) => IN_WORDS[markOf(row)?.meaning ?? "none"] },
 					]
 				: []),
 		],
@@ -69,7 +79,7 @@ const Cell = ({ value, mark, range, isBest }: CellProps) => (
 	<>
 		<Text span size="sm" fw={isBest ? 700 : undefined} className="together">
 			{metric(value.mean)}
-			{mark?.hasStar && <span title="Better after correction"> ★</span>}
+			{mark?.meaning && <span title={TITLES[mark.meaning]}>{sign(mark)}</span>}
 			{!mark?.mean.interval && (
 				<Text span size="xs" c="dimmed" fw={400}>
 					{spread(value.deviation)}

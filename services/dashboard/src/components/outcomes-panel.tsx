@@ -2,8 +2,7 @@ import { Group, Paper, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useInViewport } from "@mantine/hooks";
 import type { Outcomes } from "@valence/client";
 import { useState } from "react";
-import { count } from "../format";
-import { type By, drawn, linesOf, notesOf, rankText, shareText } from "../outcomes";
+import { type By, COLUMNS, drawn, linesOf, notesOf } from "../outcomes";
 import { useOutcomes } from "../serving-queries";
 import { DataTable } from "./data-table";
 import { Loaded } from "./feedback";
@@ -61,14 +60,8 @@ function Shown({ deployment, outcomes }: { deployment: string; outcomes: Outcome
 							rows={lines}
 							keyOf={({ id }) => id}
 							pageSize={10}
-							columns={[
-								{ title: "Of", lead: true, cell: ({ label }) => label },
-								{ title: "Answers", numeric: true, cell: ({ outcome }) => count(outcome.answers) },
-								{ title: "Still open", numeric: true, cell: ({ outcome }) => count(outcome.open) },
-								{ title: "Taken", numeric: true, cell: ({ outcome }) => count(outcome.taken) },
-								{ title: "Share", numeric: true, cell: ({ outcome }) => shareText(outcome) },
-								{ title: "Mean rank", numeric: true, cell: ({ outcome }) => rankText(outcome) },
-							]}
+							takenAs={`Outcomes of ${deployment}`}
+							columns={COLUMNS.map((column) => ({ ...column, cell: column.text }))}
 						/>
 					</>
 				)}

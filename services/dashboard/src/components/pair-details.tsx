@@ -1,7 +1,7 @@
 import { SimpleGrid, Stack, Text, Title } from "@mantine/core";
-import type { ComparisonDetail, GroupMean } from "@valence/client";
+import { type ComparisonDetail, type GroupMean, oneSeedSentence, probability } from "@valence/client";
 import { listsPath, overlapOf, overlapRows } from "../comparison-view";
-import { type Finding, partText, powerSentence, pText, relativeOf, seedsNote, signed, wonWords } from "../findings";
+import { type Finding, partText, powerSentence, pText, relativeOf, signed, wonWords } from "../findings";
 import { count, metric } from "../format";
 import { intervalRows } from "../interval-rows";
 import { depthOf } from "../tested-lists";
@@ -22,10 +22,10 @@ interface Props {
 
 /** Everything that is known of two models under a metric. */
 export function PairDetails({ comparison, finding, all, band }: Props) {
-	const { name, against, title, detectable } = finding;
+	const { name, against, title } = finding;
 	const overlap = overlapOf(comparison.result?.overlaps ?? [], finding, depthOf(finding.metric));
-	const most = finding.better === undefined ? "have most more" : "gain most";
-	const [note, power] = [seedsNote(finding), powerSentence({ detectable })];
+	const most = finding.better === null ? "have most more" : "gain most";
+	const [note, power] = [oneSeedSentence(finding), powerSentence(finding)];
 	const rows = intervalRows(all, (one) => one.title, band);
 	const linkTo = (user: string) => listsPath(comparison, finding, user, finding.metric);
 	return (
@@ -39,12 +39,14 @@ export function PairDetails({ comparison, finding, all, band }: Props) {
 				<Panel title="Numbers">
 					<Facts rows={factsOf(comparison, finding)} />
 				</Panel>
-				<DifferenceHistogram finding={finding} />
-				{all.length > 1 && (
-					<IntervalPlot title={`${name} − ${against} in every metric`} rows={rows} band={band} text={partText} />
-				)}
-				{overlap && <ListOverlapPanel rows={overlapRows(overlap, name, against)} depth={overlap.depth} />}
+				<Stack>
+					<DifferenceHistogram finding={finding} />
+					{overlap && <ListOverlapPanel rows={overlapRows(overlap, name, against)} depth={overlap.depth} />}
+				</Stack>
 			</SimpleGrid>
+			{all.length > 1 && (
+				<IntervalPlot title={`${name} − ${against} in every metric`} rows={rows} band={band} text={partText} />
+			)}
 			<SimpleGrid cols={{ base: 1, md: 2 }}>
 				<UserDifferences
 					title={`Users who ${most} with ${name}`}
@@ -84,9 +86,9 @@ function factsOf({ result }: ComparisonDetail, finding: Finding): [string, strin
 		["95 % interval over users", span(finding.usersInterval, finding.base)],
 		["95 % interval over seeds, then users", span(finding.seedsInterval, finding.base)],
 		["Effect, d_z", finding.effect === null ? "–" : finding.effect.toFixed(3).replace("-", "−")],
-		["p, sign flips, corrected", pText(finding.pRandomisationHolm)],
-		["p, paired t, corrected", pText(finding.pTHolm)],
-		["p over the means of seeds, uncorrected", `${pText(finding.pSeeds)}${testOf(finding)}`],
+		["p, sign flips, corrected", pText(finding)],
+		["p, paired t, corrected", probability(finding.pTHolm)],
+		["p over the means of seeds, uncorrected", `${probability(finding.pSeeds)}${testOf(finding)}`],
 		[`Users ${wonWords(finding.better).join(" / ")}`, [finding.won, finding.tied, finding.lost].map(count).join(" / ")],
 	];
 }

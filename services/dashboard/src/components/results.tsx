@@ -16,6 +16,8 @@ interface Props {
 	groups: SeedGroup[];
 	/** Of a metric of the test: recall@20. */
 	markOf: (group: SeedGroup, metric: string) => Mark | undefined;
+	/** What marks say. */
+	notes: string[];
 }
 
 /** Every configuration of an experiment: its metrics on one split, with an interval where they were compared, else ± deviation over its seeds. */
@@ -38,7 +40,7 @@ export function Results({ groups, ...rest }: Props) {
 	);
 }
 
-function SplitResults({ name: experiment, groups, names, markOf }: Props & { names: string[] }) {
+function SplitResults({ name: experiment, groups, names, markOf, notes }: Props & { names: string[] }) {
 	const telling = tellingFields(groups);
 	const known = useMetricDefinitions();
 	const isMoving = groups.some(({ seedsOpen }) => seedsOpen > 0);
@@ -46,6 +48,7 @@ function SplitResults({ name: experiment, groups, names, markOf }: Props & { nam
 		<DataTable
 			label="Results"
 			takenAs={`Results of ${experiment}`}
+			notes={notes}
 			scrolls
 			rows={groups}
 			keyOf={(group) => `${group.model} ${group.configHash}`}

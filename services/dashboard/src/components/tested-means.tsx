@@ -1,7 +1,7 @@
 import { Text } from "@mantine/core";
-import type { ComparisonDetail } from "@valence/client";
+import { type ComparisonDetail, markSentences } from "@valence/client";
 import { metricTitle } from "../format";
-import { marksOf, starSentence } from "../marks";
+import { marksOf, STAR } from "../marks";
 import { betterOf, type Known } from "../measures";
 import { effortSentence } from "../trials";
 import { DataTable } from "./data-table";
@@ -16,12 +16,14 @@ interface Props {
 export function TestedMeans({ comparison, known }: Props) {
 	const { name, groups, metrics, baseline } = comparison;
 	const marks = marksOf(comparison, known);
+	const notes = markSentences(comparison, STAR);
 	const isBaseline = (group: (typeof groups)[number]) => baseline !== null && groups[baseline] === group;
 	return (
 		<div>
 			<DataTable
 				label="Means"
 				takenAs={`Means of ${name}`}
+				notes={notes}
 				scrolls
 				rows={groups}
 				keyOf={(group) => group.name}
@@ -62,13 +64,13 @@ export function TestedMeans({ comparison, known }: Props) {
 								return { mean: mark?.mean.mean, deviation: mark?.mean.seedDeviation };
 							},
 							markOf: (group) => marks(group, metric),
-							isBest: (group) => marks(group, metric)?.hasStar ?? false,
+							isBest: (group) => marks(group, metric)?.meaning === "methods",
 						}),
 					),
 				]}
 			/>
 			<Text size="xs" c="dimmed">
-				{starSentence(comparison)}
+				{notes.join("; ")}.
 			</Text>
 		</div>
 	);

@@ -8,18 +8,17 @@ import { type Dataset, type Preview, Problem } from "@valence/client";
 import { useState } from "react";
 import { api, uploadDataset } from "../api";
 import { EMPTY_RULE, parseRule, type RuleTexts } from "../dataset-rule";
-import { bytes } from "../format";
 import {
 	type ColumnChoices,
 	type Dropped,
+	filesSentence,
+	filesToSend,
 	importProblem,
 	problemText,
-	roleToSend,
 	ruleWith,
 	withFiles,
 	withoutFiles,
 } from "../import-wizard";
-import { ruleInWords } from "../in-words";
 import { keys, usePreview } from "../queries";
 import { Panel } from "./facts";
 import { ProblemAlert } from "./feedback";
@@ -40,7 +39,7 @@ export function UploadWizard({ onImported }: { onImported: (dataset: Dataset) =>
 	const [ruleShown, rulePanel] = useDisclosure();
 	const { rule: written, problems } = parseRule(texts);
 	const rule = ruleWith(written, choices);
-	const preview = usePreview(files, rule, Object.keys(problems).length === 0);
+	const preview = usePreview(files, choices, rule, Object.keys(problems).length === 0);
 
 	const imported = (dataset: Dataset) => {
 		if (dataset.state === "SUCCEEDED") {
@@ -57,7 +56,7 @@ export function UploadWizard({ onImported }: { onImported: (dataset: Dataset) =>
 			const form = new FormData();
 			form.set("name", name.trim() || (files[0]?.file.name.split(".")[0] ?? "dataset"));
 			form.set("rule", JSON.stringify(rule));
-			for (const one of files) form.append(roleToSend(one, preview.data), one.file, one.file.name);
+			for (const { role, file } of filesToSend(files, preview.data, choices)) form.append(role, file, file.name);
 			return uploadDataset(form, setProgress);
 		},
 		onSuccess: imported,
@@ -126,9 +125,7 @@ export function UploadWizard({ onImported }: { onImported: (dataset: Dataset) =>
 					<>
 						<Group gap="4px 16px" justify="space-between">
 							<Text size="sm" role="status" className="breaks">
-								{files
-									.map((one) => `${one.file.name} (${roleToSend(one, preview.data)}, ${bytes(one.file.size)})`)
-									.join(", ")}
+								{filesSentence(files, preview.data, choices)}
 							</Text>
 							<Button size="compact-xs" variant="subtle" color="gray" onClick={start}>
 								Take other files
@@ -202,8 +199,8 @@ export function UploadWizard({ onImported }: { onImported: (dataset: Dataset) =>
 /** Problems of files of which nothing is shown, but for what is said beside the button. */
 function Unshown({ preview: { files, problems }, said }: { preview: Preview; said: string | null }) {
 	const others = problems.filter(
-		({ file, message }) =>
-			ruleInWords(message) !== said && !files.some(({ name, columns }) => name === file && columns.length > 0),
+		(problem) =>
+			problemText(problem) !== said && !files.some(({ name, columns }) => name === problem.file && columns.length > 0),
 	);
 	return (
 		others.length > 0 && (

@@ -28,22 +28,37 @@ export const UserDifferences = ({ title, users, name, against, linkTo }: Props) 
 			keyOf={({ user }) => user}
 			pageSize={10}
 			scrolls
+			takenAs={`${title}: ${name} against ${against}`}
 			columns={[
 				{
 					title: "User",
 					lead: true,
+					text: ({ user }) => user,
 					cell: ({ user }) => (
 						<Anchor component={Link} to={linkTo(user)} size="sm" underline="always" className="breaks">
 							{user}
 						</Anchor>
 					),
 				},
-				{ title: name, numeric: true, value: ({ value }) => value, cell: ({ value }) => metric(value) },
-				{ title: against, numeric: true, value: ({ baseline }) => baseline, cell: ({ baseline }) => metric(baseline) },
+				{
+					title: name,
+					numeric: true,
+					value: ({ value }) => value,
+					text: ({ value }) => metric(value),
+					cell: ({ value }) => metric(value),
+				},
+				{
+					title: against,
+					numeric: true,
+					value: ({ baseline }) => baseline,
+					text: ({ baseline }) => metric(baseline),
+					cell: ({ baseline }) => metric(baseline),
+				},
 				{
 					title: "Difference",
 					numeric: true,
 					value: differenceOf,
+					text: (one) => signed(differenceOf(one)),
 					cell: (one) => signed(differenceOf(one)),
 				},
 			]}

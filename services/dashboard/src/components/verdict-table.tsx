@@ -12,6 +12,8 @@ interface Props {
 	titleOf: (model: string) => string;
 }
 
+const isCandidate = ({ who }: { who: string }) => who.startsWith("Candidate");
+
 /** The sentence of the gate, and its numbers side by side. */
 export const VerdictTable = ({ verdict, model, titleOf }: Props) => (
 	<Stack gap="xs">
@@ -22,10 +24,13 @@ export const VerdictTable = ({ verdict, model, titleOf }: Props) => (
 			label="Numbers side by side"
 			rows={verdictRows(verdict, model, titleOf)}
 			keyOf={({ who }) => who}
+			takenAs="Numbers of the gate"
+			notes={[verdict.reason]}
 			columns={[
 				{
 					title: "Who",
 					lead: true,
+					text: ({ who, note }) => (note ? `${who} (${note})` : who),
 					cell: ({ who, note, runId }) => (
 						<>
 							{runId === null ? (
@@ -43,11 +48,19 @@ export const VerdictTable = ({ verdict, model, titleOf }: Props) => (
 						</>
 					),
 				},
-				{ title: metricTitle(`.${verdict.metric}`), numeric: true, cell: ({ value }) => metric(value) },
+				{
+					title: metricTitle(`.${verdict.metric}`),
+					numeric: true,
+					text: ({ value }) => metric(value),
+					values: [{ title: metricTitle(`.${verdict.metric}`), of: ({ value }) => value }],
+					cell: ({ value }) => metric(value),
+				},
 				{
 					title: "The candidate needs",
 					numeric: true,
-					cell: ({ needs, who }) => (who.startsWith("Candidate") ? "" : metric(needs)),
+					text: (row) => (isCandidate(row) ? "" : metric(row.needs)),
+					values: [{ title: "The candidate needs", of: (row) => (isCandidate(row) ? null : row.needs) }],
+					cell: (row) => (isCandidate(row) ? "" : metric(row.needs)),
 				},
 			]}
 		/>

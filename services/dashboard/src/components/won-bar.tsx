@@ -19,7 +19,7 @@ interface Props {
 export function WonBar({ of }: Props) {
 	const total = Math.max(1, of.won + of.tied + of.lost);
 	const words = wonWords(of.better);
-	const colours = of.better === undefined ? COLOURS.neither : COLOURS.good;
+	const colours = of.better === null ? COLOURS.neither : COLOURS.good;
 	const label = PARTS.map((part, place) => `${count(of[part])} users ${words[place]}`).join(", ");
 	return (
 		<div>

@@ -89,6 +89,7 @@ function ExperimentView({ experiment }: { experiment: ExperimentDetail }) {
 				name={name}
 				groups={groups}
 				markOf={(group, metric) => found.marks({ runs: succeededOf(group, runs) }, metric)}
+				notes={found.notes}
 			/>
 			<MarksNote found={found} />
 			<Group justify="space-between">

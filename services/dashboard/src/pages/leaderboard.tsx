@@ -127,7 +127,7 @@ function Places({ of: { dataset, protocol, protocols, groups, isWhole } }: { of:
 						dataset={dataset.name}
 						names={names}
 						groups={groups}
-						marks={found.marks}
+						found={found}
 						chosen={chosen}
 						onChoose={(next) => change({ group: next }, { replace: true })}
 					/>

@@ -37,6 +37,11 @@ class Cold:
         """Of the users that come after those of the dataset."""
         return {user: row for row, user in enumerate(self.users.to_pylist())}
 
+    @cached_property
+    def columns(self) -> dict[str, int]:
+        """Of the items that come after those of the dataset."""
+        return {item: column for column, item in enumerate(self.items.to_pylist())}
+
 
 def write_cold(path: Path, cold: Cold) -> None:
     """One row, in which each part is a list."""

@@ -6,8 +6,6 @@ items have tags, times.safetensors where interactions have times, and cold.arrow
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,14 +17,21 @@ import pyarrow as pa
 import safetensors.numpy
 from scipy.sparse import csr_matrix
 
-from ..errors import DatasetCorrupt, DatasetMissing, InvalidRequest
+from ..errors import DatasetCorrupt, DatasetMissing
 from ..storage import cache
-from ..storage.durable import sha256_of
 from .cold import Cold, joined, read_cold, write_cold
+from .manifest import COLD as COLD
+from .manifest import FILES as FILES
+from .manifest import IDS as IDS
+from .manifest import MANIFEST as MANIFEST
+from .manifest import TAGS as TAGS
+from .manifest import TIMES as TIMES
+from .manifest import checked_key as checked_key
+from .manifest import key_of as key_of
+from .manifest import proven_manifest, write_manifest
 from .split_digest import Rows, split_digest_of
 from .tags import Tags, read_tags, write_tags
 
-FORMAT = 1
 PARTS = ("train", "valid", "test")
 # Only of a strong split: what models are given of the users that they were not trained on.
 FOLD_IN = "fold_in"
@@ -34,12 +39,6 @@ FOLD_IN = "fold_in"
 NO_TIME = int(np.iinfo(np.int64).min)
 # Of a whole history; a model trained on shorter ones gains nothing from more.
 MOST_WHOLE = 1000
-IDS, MANIFEST = "ids.arrow", "manifest.json"
-FILES = ("interactions.safetensors", IDS)
-# Only there, and in the manifest, when an item has a tag, an interaction has a time, and one is cold.
-TAGS, TIMES, COLD = "tags.arrow", "times.safetensors", "cold.arrow"
-_MANIFEST_KEYS = {"digest", "split_digest", "users", "items", "statistics", "files"}
-_KEY = re.compile(r"datasets/[0-9a-f]{64}")
 
 
 class IdMap:
@@ -104,6 +103,39 @@ class Dataset:
         """The users [U], bool, that models meet for the first time when they are asked; None where there are none."""
         return None if self.fold_in is None else np.diff(self.fold_in.indptr) > 0
 
+    @cached_property
+    def late(self) -> csr_matrix:
+        """What of the items here those users have met whom training does not know, [V, N]; their rows come after the
+        others."""
+        if self.cold is None:
+            return csr_matrix((0, len(self.items)), dtype=np.float32)
+        return self.cold.pairs[len(self.users) :, : len(self.items)]
+
+    def row_of(self, user: str) -> int | None:
+        """Among all users, the late ones too; None for whom nothing here is of."""
+        row = self.users.index(user)
+        if row is None and self.cold is not None and (late := self.cold.rows.get(user)) is not None:
+            return len(self.users) + late
+        return row
+
+    def column_of(self, item: str) -> int | None:
+        """Among all items, the cold ones too."""
+        column = self.items.index(item)
+        if column is None and self.cold is not None and (cold := self.cold.columns.get(item)) is not None:
+            return len(self.items) + cold
+        return column
+
+    def item(self, column: int) -> tuple[str, str]:
+        """The id and the title of what is in a column of `column_of`."""
+        if column < len(self.items) or self.cold is None:
+            return self.items.id(column), self.titles[column]
+        cold = column - len(self.items)
+        return str(self.cold.items[cold].as_py()), self.cold.titles[cold]
+
+    def user_ids(self) -> pa.StringArray:
+        """By the rows of `row_of`."""
+        return self.users.array if self.cold is None else pa.concat_arrays([self.users.array, self.cold.users])
+
     def met(self, users: np.ndarray | slice) -> csr_matrix:
         """Everything that each of these users has met, whatever part it was put in, [B, N]."""
         return sum(part[users] for part in self.parts.values()).tocsr()
@@ -116,7 +148,7 @@ class Dataset:
         if self.cold is not None:
             everything.resize(self.cold.pairs.shape)
             everything = (everything + self.cold.pairs).tocsr()
-            users = IdMap(pa.concat_arrays([users.array, self.cold.users]))
+            users = IdMap(self.user_ids())
             items = IdMap(pa.concat_arrays([items.array, self.cold.items]))
             titles, tags = [*titles, *self.cold.titles], joined(tags, self.cold.tags)
         everything.sort_indices()
@@ -146,10 +178,6 @@ class Dataset:
         """How many interactions no training sees, and how many items only they have."""
         cold, items = (0, 0) if self.cold is None else (self.cold.pairs.nnz, len(self.cold.items))
         return sum(part.nnz for part in self.parts.values()) - self.train.nnz + cold, items
-
-
-def key_of(digest: str) -> str:
-    return f"datasets/{digest}"
 
 
 def _names(parts: Collection[str]) -> tuple[str, ...]:
@@ -197,18 +225,15 @@ def save(
         if cold is not None:
             names.append(COLD)
             write_cold(folder / COLD, cold)
-        files = {name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
-        manifest = {
-            "format": FORMAT,
+        described = {
             "digest": digest,
             "split_digest": split_digest,
             "users": len(users),
             "items": len(items),
             "rule": rule,
             "statistics": statistics,
-            "files": files,
         }
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+        write_manifest(folder, names, described)
     return split_digest
 
 
@@ -242,32 +267,6 @@ def load_ids(artifacts: Path, key: str) -> tuple[IdMap, IdMap, str]:
         manifest = proven_manifest(folder, key, only=IDS)
         columns = _read_columns(folder / IDS)
     return IdMap(columns["users"]), IdMap(columns["items"]), manifest["split_digest"]
-
-
-def checked_key(key: str) -> str:
-    if not _KEY.fullmatch(key):
-        raise InvalidRequest("a dataset key is datasets/<sha256>", field="dataset_key")
-    return key
-
-
-def proven_manifest(folder: Path, key: str, only: str | None = None) -> dict[str, Any]:
-    """The manifest, once every file, or that one, has been found to be the one it describes. Raises as `load` does."""
-    try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
-        if not manifest.keys() >= _MANIFEST_KEYS or key != key_of(manifest["digest"]):
-            raise DatasetCorrupt(f"{key}/manifest.json does not describe this dataset")
-        files = manifest["files"]
-        names = (*FILES, *(name for name in (TAGS, TIMES, COLD) if name in files))
-        proofs = {name: (files[name]["bytes"], files[name]["sha256"]) for name in names}
-    except FileNotFoundError:
-        raise DatasetMissing(f"there is no dataset {key}", field="dataset_key") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise DatasetCorrupt(f"{key}/manifest.json is damaged") from None
-    for name, proof in proofs.items() if only is None else [(only, proofs[only])]:
-        path = folder / name
-        if not path.is_file() or (path.stat().st_size, sha256_of(path)) != proof:
-            raise DatasetCorrupt(f"{key}/{name} differs from its manifest")
-    return manifest
 
 
 def is_whole(artifacts: Path, key: str) -> bool:

@@ -14,9 +14,10 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from ..events import MetricGroup
-from .list_metrics import CATALOGUE_METRICS
+from .list_metrics import CATALOGUE_METRICS, LIST_METRICS
 from .means import mean_of
 from .ranking_metrics import RANKING_METRICS
+from .reference import Reference
 
 GROUPS = ("low", "middle", "high")
 
@@ -58,32 +59,45 @@ def of_lists(metrics: Sequence[str], counts: dict[int, np.ndarray]) -> dict[str,
     }
 
 
+# Of fewer items of a third in a list it has nothing to say.
+FEWEST = {"diversity": 2}
+
+
 class ByPopularity:
     """Gathers, batch by batch, how well items of each third of popularity are found: those that users have in the
-    measured part are held against the hits among them, for users with one. What holds of all lists together is held
-    against the items of the third, whoever has them in the measured part. Each third of the items has about a third of
-    the training interactions; items with as many are in the same one."""
+    measured part are held against the hits among them, for users with one. Metrics of lists are of the items of the
+    third that are among the first P, for users with one there (diversity: two). What holds of all lists together is
+    held against the items of the third, whoever has them in the measured part. Each third of the items has about a
+    third of the training interactions; items with as many are in the same one."""
 
-    def __init__(
-        self, popularity: np.ndarray, part: csr_matrix, metrics: Sequence[str], cutoffs: Sequence[int]
-    ) -> None:
-        """popularity  training interactions of each of N items; part  [U, N] what users have in the measured part"""
-        self._popularity = popularity
-        self._third = thirds_of_interactions(popularity)
+    def __init__(self, reference: Reference, part: csr_matrix, metrics: Sequence[str], cutoffs: Sequence[int]) -> None:
+        """Of N items; part  [U, N] what users have in the measured part"""
+        self._reference = reference
+        self._popularity = reference.popularity
+        self._third = thirds_of_interactions(self._popularity)
         self._metrics = metrics
         self._sizes = np.asarray(part @ np.eye(len(GROUPS))[self._third]).astype(np.int64)  # [U, 3]
         self._asked = [(name, cutoff) for cutoff in cutoffs for name in metrics if name in RANKING_METRICS]
+        self._asked_of_lists = [(name, cutoff) for cutoff in cutoffs for name in metrics if name in LIST_METRICS]
         self._found: list[list[list[Tensor]]] = [[[] for _ in self._asked] for _ in GROUPS]
+        self._listed: list[list[list[np.ndarray]]] = [[[] for _ in self._asked_of_lists] for _ in GROUPS]
 
     def add(self, rows: np.ndarray, lists: np.ndarray, hits: Tensor) -> None:
         """Users [B], item columns at ranks 1..P [B, P], and whether each was met [B, P]."""
-        thirds = torch.from_numpy(self._third[lists]).to(hits.device)  # a hit has an item
+        thirds = self._third[lists]
+        thirds_of_hits = torch.from_numpy(thirds).to(hits.device)  # a hit has an item
         for number, found in enumerate(self._found):
             sizes = torch.from_numpy(self._sizes[rows, number]).to(hits.device)
             some = sizes > 0
-            own = (hits & (thirds == number))[some]
+            own = (hits & (thirds_of_hits == number))[some]
             for values, (name, cutoff) in zip(found, self._asked, strict=True):
                 values.append(RANKING_METRICS[name](own, sizes[some], cutoff).cpu())
+        for number, listed in enumerate(self._listed if self._asked_of_lists else []):
+            of_third = np.where((lists >= 0) & (thirds == number), lists, -1)
+            for values_of_lists, (name, cutoff) in zip(listed, self._asked_of_lists, strict=True):
+                have = (of_third[:, :cutoff] >= 0).sum(1) >= FEWEST.get(name, 1)
+                if have.any():
+                    values_of_lists.append(LIST_METRICS[name](of_third[have], rows[have], cutoff, self._reference))
 
     def ended(self, users: np.ndarray, counts: dict[int, np.ndarray]) -> list[MetricGroup]:
         """Of all measured users [U], rows."""
@@ -97,6 +111,11 @@ class ByPopularity:
                     f"{metric}@{cutoff}": mean_of(torch.cat(values).numpy())
                     for values, (metric, cutoff) in zip(self._found[number], self._asked, strict=True)
                     if measured
+                }
+                means |= {
+                    f"{metric}@{cutoff}": mean_of(np.concatenate(values))
+                    for values, (metric, cutoff) in zip(self._listed[number], self._asked_of_lists, strict=True)
+                    if values
                 }
                 of_items = {cutoff: of_cutoff.sum(0)[has] for cutoff, of_cutoff in counts.items()}
                 means |= of_lists(self._metrics, of_items)

@@ -71,7 +71,7 @@ class Measuring:
         self._needs_lists = in_detail or not set(metrics) <= RANKING_METRICS.keys()
         self._top = np.full((len(self.users) if in_detail else 0, min(self._depth, MOST_TOP)), -1, np.int32)
         if in_detail:
-            self._by_popularity = ByPopularity(asked.reference.popularity, asked.part, metrics, cutoffs)
+            self._by_popularity = ByPopularity(asked.reference, asked.part, metrics, cutoffs)
 
     def add(self, rows: np.ndarray, columns: Tensor) -> None:
         """Users [B], and the model's columns at ranks 1..P [B, P], -1 where no item is left."""

@@ -15,7 +15,7 @@ AT_ONCE = 1000
 
 
 def messages_of(loaded: LoadedCheckpoint) -> Iterator[pb.ReadCatalogueResponse]:
-    """Its size, then all items, then all users."""
+    """Its size, then all items, then all users, then those whom training does not know."""
     data = loaded.dataset
     yield pb.ReadCatalogueResponse(
         size=pb.CatalogueSize(
@@ -42,3 +42,7 @@ def messages_of(loaded: LoadedCheckpoint) -> Iterator[pb.ReadCatalogueResponse]:
         some = slice(start, start + AT_ONCE)
         pairs = zip(data.users.ids(some), interactions[some].tolist(), strict=True)
         yield pb.ReadCatalogueResponse(users=[pb.CatalogueUser(id=an_id, interactions=count) for an_id, count in pairs])
+    if data.cold is None:
+        return
+    for start in range(0, len(data.cold.users), AT_ONCE):
+        yield pb.ReadCatalogueResponse(late_users=data.cold.users[start : start + AT_ONCE].to_pylist())

@@ -37,7 +37,7 @@ _OPTIONS = [
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.so_reuseport", 0),  # a second process on the same port is a mistake, not a share of the load
 ]
-_LEVELS = {"trace": logging.DEBUG, "warn": logging.WARNING, "fatal": logging.CRITICAL}
+_LEVELS = {"trace": logging.DEBUG, "warn": logging.WARNING, "fatal": logging.CRITICAL, "silent": logging.CRITICAL + 1}
 
 
 class _JsonLines(logging.Formatter):

@@ -69,6 +69,13 @@ def many_ids(values: Sequence[str], field: str, most: int = MOST_ITEMS) -> Seque
     return values
 
 
+def times(values: Sequence[int], items: int, field: str) -> Sequence[int]:
+    """`values`, one of each of so many items, or none."""
+    if values and len(values) != items:
+        raise InvalidRequest(f"{field} has {len(values)} entries, but there are {items} items", field=field)
+    return values
+
+
 def hidden(columns: Columns, items: int) -> Columns:
     """`columns` ascending, of so many items."""
     if columns.size and columns[-1] >= items:

@@ -18,7 +18,7 @@ from ..pb.recommender.v1 import recommender_pb2_grpc
 from ..serving.checkpoint import LARGEST_BATCH, MOST_HISTORY
 from ..serving.checkpoints import CheckpointRef, Checkpoints
 from ..serving.everybody import by_activity, lists_of
-from ..serving.person import held_among, interactions_of, masked, unknown_user
+from ..serving.person import held_among, interactions_of, masked, met_unknown, unknown_user
 from ..settings import BadSetting, read
 from . import recommender_request as checked
 from .catalogue import messages_of
@@ -97,6 +97,7 @@ class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
                 # The newest stand last, so where there are too many the last ones are shown.
                 history=[history[place] for place in person.order[-MOST_HISTORY:]],
                 history_total=len(history),
+                met_unknown=[] if request.erased else met_unknown(loaded.dataset, request.user),
             )
 
     def SimilarItems(self, request: pb.SimilarItemsRequest, context: grpc.ServicerContext) -> pb.SimilarItemsResponse:
@@ -122,13 +123,9 @@ class RecommenderServicer(recommender_pb2_grpc.RecommenderServiceServicer):
                 raise unknown_user()
             found = interactions_of(data, user)
             told = [
-                pb.Interaction(
-                    id=data.items.id(one.column),
-                    title=data.titles[one.column],
-                    part=one.part,
-                    at_ms=None if one.at == NO_TIME else one.at,
-                )
+                pb.Interaction(id=an_id, title=title, part=one.part, at_ms=None if one.at == NO_TIME else one.at)
                 for one in found[start : start + n]
+                for an_id, title in [data.item(one.column)]
             ]
             asked = [(item, one.at_ms) for item, one in zip(among, request.among, strict=True)]
             held = held_among(data, found, asked) if asked else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,13 +14,9 @@ from ..serving.person import (
     Columns,
     Person,
     changed,
-    cold_history,
     columns_of,
-    known_user,
     newcomer,
-    only_live,
-    unknown_user,
-    with_live,
+    since,
 )
 from ..serving.question import Answer, Question, Ranked, RankedList, left_out
 from . import recommender_request as checked
@@ -103,6 +99,7 @@ def check_who(request: pb.RecommendRequest | pb.DescribeInterestsRequest) -> Non
         case "user":
             checked.one_id(request.user, "user")
             checked.many_ids(request.live, "live")
+            checked.times(request.live_at_ms, len(request.live), "live_at_ms")
         case "history":
             checked.many_ids(request.history.items, "history.items")
         case _:
@@ -120,21 +117,8 @@ def person_of(
 
 
 def _user(loaded: LoadedCheckpoint, request: pb.RecommendRequest | pb.DescribeInterestsRequest) -> Person:
-    data = loaded.dataset
-    live, _ = columns_of(data, request.live)
-    folds_in = loaded.has("fold_in")
-    row = None if request.erased else data.users.index(request.user)
-    if folds_in and row is None:
-        is_cold = request.whole and not request.erased
-        met = np.concatenate([cold_history(data, request.user) if is_cold else live[:0], live])
-        if met.size:
-            return only_live(met)
-    if folds_in and row is not None and (request.whole or live.size):
-        return with_live(data, row, live)
-    if request.erased:
-        raise unknown_user()
-    person = known_user(data, request.user)
-    return replace(person, seen=np.union1d(person.seen, live)) if live.size else person
+    row = None if request.erased else loaded.dataset.row_of(request.user)
+    return loaded.person(row, since(loaded.dataset, request.live, request.live_at_ms), request.whole)
 
 
 def seen(person: Person, exclude_seen: bool) -> Columns:

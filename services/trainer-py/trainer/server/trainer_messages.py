@@ -13,7 +13,7 @@ import torch
 from .. import __version__, device, hardware, registry
 from ..contract.recommender import Recommender
 from ..data.importing import Head, Preview
-from ..data.importing.preview import HEAD_BYTES, MOST_OFFSET
+from ..data.importing.heads import HEAD_BYTES, MOST_OFFSET
 from ..errors import InvalidRequest
 from ..evaluation.metrics import in_order
 from ..events import Checkpoint, Evaluated, Finished, Metric

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +21,7 @@ from .answering import Answering
 from .compute import compute, take_cores
 from .explanation import MOST_BECAUSE, because_of, because_of_contributions, shares_of
 from .lists import Lists
-from .person import Columns, Person, histories_of, with_live
+from .person import NOTHING, Columns, Met, Person, histories_of, in_row, only_met, unknown_user, with_live
 from .question import Answer, Question, Ranked, RankedList
 
 MOST_FORMED_BY = 100
@@ -87,6 +87,28 @@ class LoadedCheckpoint:
                 f"{self.model.name} has no interests to steer by; {registry.able('interests')}", field=field
             )
 
+    def person(self, row: int | None, live: Met, whole: bool) -> Person:
+        """Whom the model answers: in a row of `Dataset.row_of`, None for who is in none, with what they have met since,
+        `live`; where `whole`, or with that, by their whole history if the model has fold_in. Of who came too late for
+        training nothing else is known. Raises UnknownUser where the model knows nothing at all."""
+        data, folds_in = self.dataset, self.has("fold_in")
+        if row is not None and row < len(data.users):
+            if folds_in and (whole or live.columns.size):
+                return with_live(data, row, live)
+            person = in_row(data, row)
+            return replace(person, seen=np.union1d(person.seen, live.columns)) if live.columns.size else person
+        person = only_met(data, row, live)
+        if not folds_in or person.history.size == 0:
+            raise unknown_user()
+        return person
+
+    def answers(self, live: Sequence[int] = ()) -> np.ndarray:
+        """Of each row of `Dataset.row_of`, bool, whether `person` is anybody; of those in `live` something since is
+        known."""
+        late = np.diff(self.dataset.late.indptr) > 0
+        late[[row - len(self.dataset.users) for row in live if row >= len(self.dataset.users)]] = True
+        return np.concatenate([np.ones(len(self.dataset.users), dtype=bool), late & self.has("fold_in")])
+
     def rank(self, questions: Sequence[Question]) -> list[Answer]:
         """The answer to each question. Raises CheckpointCorrupt when the model gives a score that is not a number."""
         return compute.submit(self.rank_here, questions).result()
@@ -102,16 +124,15 @@ class LoadedCheckpoint:
         hidden: csr_matrix,
         explain: bool,
         whole: bool = False,
-        live: Sequence[Columns] | None = None,
+        live: Sequence[Met] | None = None,
     ) -> Lists:
-        """The `depth` best items of each of the users `rows` [B] without those in their row of `hidden` [B, N]; where
-        `whole`, by their whole histories if the model has fold_in; where there is `live` [B], also with that: what they
-        have met since, newest last.
+        """The `depth` best items of each of the users `rows` [B], whom the model answers, without those in their row of
+        `hidden` [B, N]; where `whole`, by their whole histories if the model has fold_in; where there is `live` [B],
+        also with that: what they have met since.
 
         Raises CheckpointCorrupt as `rank` does.
         """
-        since = [np.empty(0, dtype=np.int64)] * len(rows) if whole and live is None else live
-        return compute.submit(self._rank_rows, rows, depth, hidden, explain, since).result()
+        return compute.submit(self._rank_rows, rows, depth, hidden, explain, whole, live).result()
 
     def describe(self, person: Person, n: int, excluded: Columns) -> Described:
         """The interests of one person, each with its n best items by its own term of the score."""
@@ -155,16 +176,18 @@ class LoadedCheckpoint:
         return because_of_contributions(batch, columns, self.model.contributions).where(leads[:, :, None], because)
 
     def _rank_rows(
-        self, rows: np.ndarray, depth: int, hidden: csr_matrix, explain: bool, since: Sequence[Columns] | None
+        self,
+        rows: np.ndarray,
+        depth: int,
+        hidden: csr_matrix,
+        explain: bool,
+        whole: bool,
+        live: Sequence[Met] | None,
     ) -> Lists:
         started = time.perf_counter()
         with torch.no_grad():
             take_cores(len(rows) * self.model.n_items)
-            if since is not None and self.has("fold_in"):
-                people = [with_live(self.dataset, row, own) for row, own in zip(rows.tolist(), since, strict=True)]
-                batch = histories_of(people, self.device)
-            else:
-                batch = Histories.of(self.dataset.history, rows, self.device, self.dataset.held_out)
+            batch = self._histories(rows, whole or live is not None, live)
             excluded = Histories.of(hidden, np.arange(len(rows)), self.device)
             ranking, found = self.model.explained(batch, depth, excluded)
             shares = because = history_shares = linear = None
@@ -175,6 +198,14 @@ class LoadedCheckpoint:
             found_in = time.perf_counter() - started
             scores = self._sound(ranking.scores)
             return Lists.of(rows, ranking.columns, scores, shares, because, linear, found_in)
+
+    def _histories(self, rows: np.ndarray, whole: bool, live: Sequence[Met] | None) -> Histories:
+        is_late = bool((rows >= len(self.dataset.users)).any())
+        if not self.has("fold_in") or not (whole or is_late):
+            return Histories.of(self.dataset.history, rows, self.device, self.dataset.held_out)
+        since = [NOTHING] * len(rows) if live is None else live
+        people = [self.person(row, own, whole) for row, own in zip(rows.tolist(), since, strict=True)]
+        return histories_of(people, self.device)
 
     def _describe(self, person: Person, n: int, excluded: Columns) -> Described:
         if not self.has("interests"):

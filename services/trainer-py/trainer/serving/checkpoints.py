@@ -19,7 +19,7 @@ from .batching import Batcher
 from .cache import LoadedCache
 from .checkpoint import LoadedCheckpoint
 from .compute import compute
-from .person import columns_of, known_user
+from .person import known_user
 from .question import Answer, Question
 
 
@@ -48,7 +48,8 @@ class ServedCheckpoint:
         """Answers what a first user would ask, so that everything is in memory and compiled before they do."""
         data = self.loaded.dataset
         somebody = known_user(data, data.users.id(0))
-        columns_of(data, [data.items.id(0)])
+        for find in (data.row_of, data.column_of):
+            find("")  # the id of nobody, which is looked for everywhere
         self.recommend(Question(somebody, n=20, excluded=somebody.seen, explain=True))
         self.loaded.describe(somebody, n=10, excluded=somebody.seen)
 

@@ -2,9 +2,10 @@
 rows for a feed."""
 
 from .folder import files_of_folder
+from .heads import Head
 from .members import SourceFile
 from .pipeline import Finished, import_dataset
-from .preview import Head, Preview, preview_files
+from .preview import Preview, preview_files
 from .rows import Checked, Interactions, Items, read_rows
 from .rule import FeedRule, ImportRule
 from .tally import Problem, Progress

@@ -42,7 +42,15 @@ def is_archive(path: Path) -> bool:
 
 
 def is_table_name(name: str) -> bool:
-    return bool(_TABLE.search(name)) and not _IGNORED.search(name)
+    return bool(_TABLE.search(name)) and not is_about_tables(name)
+
+
+def is_about_tables(name: str) -> bool:
+    return bool(_IGNORED.search(name))
+
+
+def _is_wanted(name: str, wanted: frozenset[str] | None) -> bool:
+    return is_table_name(name) if wanted is None else name in wanted
 
 
 def tables_of(path: Path, name: str, scratch: Scratch, wanted: frozenset[str] | None = None) -> list[Member]:
@@ -54,11 +62,10 @@ def tables_of(path: Path, name: str, scratch: Scratch, wanted: frozenset[str] | 
     if not scratch.is_prefix:
         return _of_zip(path, name, scratch, wanted)
     gap = scratch.gap_of(path)
-    first = list(_of_zip_prefix(path, name, scratch, gap))
+    first = list(_of_zip_prefix(path, name, scratch, gap, wanted))
     if wanted is None or gap is None:
         return first
     known = {member.name for member in first}
-    first = [member for member in first if member.name in wanted]
     return first + _of_zip(path, name, scratch, frozenset(wanted - known), gap[1])
 
 
@@ -75,15 +82,17 @@ def names_at_the_end(path: Path, name: str, scratch: Scratch) -> list[str] | Non
 
 
 def names_of(path: Path, name: str) -> list[str]:
-    """The names of the tables in a whole archive."""
+    """The names of the tables in a whole archive; where none looks like one, of whatever may be one by its bytes."""
     if kinds.is_tar(head_of(path)):
         try:
             with tarfile.open(path, "r:") as archive:
-                return [info.name for info in _members(archive, name) if info.isreg() and is_table_name(info.name)]
+                names = [info.name for info in _members(archive, name) if info.isreg()]
         except tarfile.TarError:
             raise BadDataset(f"{name} is a damaged tar archive", code="bad_zip") from None
-    with _opened(path, name) as archive:
-        return [info.filename for info in archive.infolist() if not info.is_dir() and is_table_name(info.filename)]
+    else:
+        with _opened(path, name) as archive:
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    return list(filter(is_table_name, names)) or [one for one in names if not _IGNORED.search(one)]
 
 
 def _members(archive: tarfile.TarFile, name: str) -> Iterator[tarfile.TarInfo]:
@@ -116,8 +125,7 @@ def _of_zip(path: Path, name: str, scratch: Scratch, wanted: frozenset[str] | No
     members = []
     with _opened(path, name) as archive:
         for info in archive.infolist():
-            is_wanted = info.filename in wanted if wanted is not None else is_table_name(info.filename)
-            if info.is_dir() or not is_wanted or info.header_offset < begins:
+            if info.is_dir() or not _is_wanted(info.filename, wanted) or info.header_offset < begins:
                 continue
             shown = f"{name}: {info.filename}"
             if info.flag_bits & 1:
@@ -154,8 +162,7 @@ def _of_tar(path: Path, name: str, scratch: Scratch, wanted: frozenset[str] | No
     try:
         with tarfile.open(path, "r:") as archive:
             for info in _members(archive, name):
-                is_wanted = info.name in wanted if wanted is not None else is_table_name(info.name)
-                if not info.isreg() or not is_wanted:
+                if not info.isreg() or not _is_wanted(info.name, wanted):
                     continue
                 if info.issparse():  # its holes are bytes that stand nowhere in the archive
                     sparse = f"{name}: {info.name} is packed as a sparse file, which is not read; pack it again without"
@@ -173,7 +180,9 @@ def _of_tar(path: Path, name: str, scratch: Scratch, wanted: frozenset[str] | No
     return members
 
 
-def _of_zip_prefix(path: Path, name: str, scratch: Scratch, gap: tuple[int, int] | None) -> Iterator[Member]:
+def _of_zip_prefix(
+    path: Path, name: str, scratch: Scratch, gap: tuple[int, int] | None, wanted: frozenset[str] | None
+) -> Iterator[Member]:
     """The members that begin in the first bytes of a zip, by their local headers: the directory stands at its end."""
     with path.open("rb") as file:
         data = file.read(-1 if gap is None else gap[0])
@@ -204,7 +213,7 @@ def _of_zip_prefix(path: Path, name: str, scratch: Scratch, gap: tuple[int, int]
         else:
             content = data[start : start + packed][:_PREFIX_BYTES]
             at = start + packed
-        if not member.endswith("/") and is_table_name(member) and content:
+        if not member.endswith("/") and _is_wanted(member, wanted) and content:
             yield Member(member, scratch.unpack(iter([content]), name))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ...errors import BadDataset
 from .header import Chosen, columns_of, listed
-from .refusals import refuse_undescribed, refuse_unrated, refuse_untimed
+from .refusals import refuse_lists, refuse_undescribed, refuse_unrated, refuse_untimed
 from .rule import ImportRule
 from .sniffing import shown
 from .tables import Table
@@ -32,7 +32,8 @@ def misplaced(
     """Refusals of titles and tags that the rule names in tables of interactions, where none are read. `tables`: role,
     name and columns of each; what is said of every file may be meant for items, also for those that are `unseen`."""
     tables = list(tables)
-    may_have_items = bool(unseen) or any(role == "items" for role, *_ in tables)
+    of_items = {name for role, name, _ in tables if role == "items"}
+    may_have_items = bool(unseen or of_items)
     for role, name, names in tables:
         if role == "items":
             continue
@@ -41,6 +42,9 @@ def misplaced(
             if getattr(rule.columns.of(role, name), column) is None:
                 continue
             if place == f"columns.{column}" and may_have_items:
+                continue
+            # Given once more as items, it is meant there.
+            if place == f"columns.files.{name}.{column}" and name in of_items:
                 continue
             yield BadDataset(
                 f"{name}: the {column} of an item is read from a file of items, not from one of {role}, which has "
@@ -51,9 +55,13 @@ def misplaced(
             )
 
 
-def is_dispensable(table: Table, rule: ImportRule) -> bool:
-    """What is wrong with it as a whole refuses no import: nobody has said that its titles are needed."""
-    return table.role == "items" and table.is_member and table.name not in (rule.columns.files or {})
+def is_dispensable(table: Table, rule: ImportRule, is_beside: bool) -> bool:
+    """What is wrong with its columns refuses no import: it says what items are called, `is_beside` interactions or
+    taken from an archive for its name, and the rule does not say that its columns are needed."""
+    if table.role != "items" or table.name in (rule.columns.files or {}):
+        return False
+    asked = rule.columns.of("items", table.name)
+    return table.is_member or (is_beside and all(getattr(asked, column) is None for column in _OF_ITEMS))
 
 
 def chosen_of(
@@ -79,6 +87,7 @@ def chosen_of(
         return chosen, [table.complaint]
     if not wrong:
         try:
+            refuse_lists(table, chosen)
             if table.role == "items":
                 refuse_undescribed(table, set(chosen))
             else:
@@ -92,7 +101,7 @@ def chosen_of(
 def warnings_of(table: Table) -> Iterator[tuple[str, str]]:
     """What is said of a table that is taken all the same: codes and messages."""
     if table.encoding == "windows-1252":
-        yield "encoding", "not UTF-8, so it is read as Windows-1252 (Latin-1)"
+        yield "encoding", "not all of it is UTF-8; the lines that are not are read as Windows-1252 (Latin-1)"
     if table.header.doubtful:
         line = shown(table.header.doubtful)
         yield (

@@ -151,17 +151,17 @@ def read_json(path: Path, is_array: bool, paths: Sequence[tuple[str, ...]], exac
     return Reading(batches())
 
 
-def read_parquet(path: Path, places: Sequence[Sequence[int]], are_lists: Sequence[bool]) -> Reading:
+def read_parquet(path: Path, places: Sequence[Sequence[int]]) -> Reading:
     """Columns of a Parquet file as text, lists as JSON. By their places among all, and within structs: names that
     differ only by case are one to the engine."""
     chosen = []
-    for number, ((first, *inner), is_list) in enumerate(zip(places, are_lists, strict=True)):
-        value = f"c{first}"
+    schema = pa.parquet.read_schema(path)
+    for number, (first, *inner) in enumerate(places):
+        value, kind = f"c{first}", schema.field(first).type
         for place in inner:
-            value = f"struct_extract_at({value}, {place + 1})"
-        text = f"to_json({value})" if is_list else value
-        chosen.append(f"coalesce(cast({text} as varchar), '') as v{number}")
-    names = ", ".join(f"c{number}" for number in range(len(pa.parquet.read_schema(path))))
+            value, kind = f"struct_extract_at({value}, {place + 1})", kind.field(place).type
+        chosen.append(f"coalesce({_as_text(value, kind)}, '') as v{number}")
+    names = ", ".join(f"c{number}" for number in range(len(schema)))
     source = f"read_parquet({_file(path)}, hive_partitioning=false) as t({names})"
     query = f"select {', '.join(chosen)} from {source}"  # noqa: S608 - literals of ours
 
@@ -170,6 +170,23 @@ def read_parquet(path: Path, places: Sequence[Sequence[int]], are_lists: Sequenc
             yield from _batches(connection, query, path)
 
     return Reading(batches())
+
+
+def _as_text(value: str, kind: pa.DataType) -> str:
+    """Some write texts as bytes; bytes that are no text stay escaped."""
+    if _are_bytes(kind):
+        return f"coalesce(try(decode({value})), cast({value} as varchar))"
+    if not pa.types.is_nested(kind):
+        return f"cast({value} as varchar)"
+    if not pa.types.is_map(kind) and _are_bytes(kind.value_type):
+        value = f"list_transform({value}, lambda one: {_as_text('one', kind.value_type)})"
+    return f"cast(to_json({value}) as varchar)"
+
+
+def _are_bytes(kind: pa.DataType) -> bool:
+    types = pa.types
+    kinds = (types.is_binary, types.is_large_binary, types.is_fixed_size_binary, types.is_binary_view)
+    return any(is_kind(kind) for is_kind in kinds)
 
 
 def _file(path: Path) -> str:

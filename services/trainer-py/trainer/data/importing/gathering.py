@@ -58,33 +58,16 @@ def gather(
     taker: Taker[Mark],
 ) -> Iterator[Progress | Problem]:
     """`filters_of` a form of times. Raises BadDataset where a table cannot be read; bad rows are counted."""
-    tables: list[tuple[Table, int]] = []
+    tables = yield from _opened(files, rule, scratch, tally)
+    beside = _has_interactions(tables)
     taken: list[Table] = []
-    for file in files:
-        opened = list(tables_of(file, rule.columns, scratch))
-        tables += [(table, table.path.stat().st_size) for table in opened]
-        yield Progress("parsing", 0, 0.05)
-    yield from [tally.warn("left_out", name, left_out_message(names)) for name, names in scratch.left_out.items()]
-    # Items come last: what the interactions call theirs settles which column of theirs is meant.
-    tables.sort(key=lambda one: (one[0].role == "items", one[0].role, one[0].name))
-    try:
-        refuse_wrong_roles({table.role for table, _ in tables}, rule)
-    except BadDataset as error:
-        if not any(table.is_member for table, _ in tables):
-            raise
-        way_out = f"{error.message}; unpack the archive and upload each of its files as what it is"
-        raise BadDataset(way_out, code=error.code, field=error.field) from None
-    for unknown in misnamed(rule, [table.name for table, _ in tables]):
-        raise unknown
-    for wrong_place in misplaced(rule, [(table.role, table.name, table.header.names) for table, _ in tables]):
-        raise wrong_place
     total, done = sum(size for _, size in tables) or 1, 0
     item_columns: list[str] = []
     rated = Rated()
     for table, size in tables:
         chosen, wrong = chosen_of(table, rule, item_columns)
         if wrong:
-            if not is_dispensable(table, rule):
+            if not is_dispensable(table, rule, beside):
                 raise wrong[0]
             yield tally.warn("left_out", table.name, wrong[0].message)
             continue
@@ -94,7 +77,7 @@ def gather(
         yield from (tally.warn(code, table.name, message) for code, message in warnings_of(table))
         filters = filters_of((yield from _form(table, chosen, rule, tally)))
         ranges: list[tuple[float, float]] = []
-        for told in _taken(Source(table, chosen, filters), scratch, tally, taker, ranges):
+        for told in _taken(Source(table, chosen, filters), scratch, tally, taker, ranges, beside):
             yield (
                 told
                 if told is not None
@@ -105,7 +88,43 @@ def gather(
             rated.add(table.name, table.header.names[chosen["rating"].position], ranges)
         done += size
     yield from rated.said()
-    yield from [tally.warn("merged", name, message) for name, message in merged_tables(taken)]
+    together = merged_tables([table for table in taken if table.name not in scratch.unread])
+    yield from [tally.warn("merged", name, message) for name, message in together]
+
+
+def _opened(
+    files: list[SourceFile], rule: ImportRule, scratch: Scratch, tally: Tally
+) -> Generator[Progress | Problem, None, list[tuple[Table, int]]]:
+    """Every table and its bytes, in the order in which they are read."""
+    tables: list[tuple[Table, int]] = []
+    for file in files:
+        opened = list(tables_of(file, rule.columns, scratch))
+        tables += [(table, table.path.stat().st_size) for table in opened]
+        yield Progress("parsing", 0, 0.05)
+    for name, error in scratch.unread.items():
+        if not _has_interactions(tables):
+            raise error
+        yield tally.warn("left_out", name, error.message)
+    yield from [tally.warn("left_out", name, left_out_message(names)) for name, names in scratch.left_out.items()]
+    # Items come last: what the interactions call theirs settles which column of theirs is meant.
+    tables.sort(key=lambda one: (one[0].role == "items", one[0].role, one[0].name))
+    try:
+        refuse_wrong_roles({table.role for table, _ in tables}, rule)
+    except BadDataset as error:
+        if not any(table.is_member for table, _ in tables):
+            raise
+        way_out = f"{error.message}; unpack the archive and upload each of its files as what it is"
+        raise BadDataset(way_out, code=error.code, field=error.field) from None
+    unread = list(scratch.unread)
+    for unknown in misnamed(rule, [table.name for table, _ in tables], unread):
+        raise unknown
+    for wrong_place in misplaced(rule, [(table.role, table.name, table.header.names) for table, _ in tables], unread):
+        raise wrong_place
+    return tables
+
+
+def _has_interactions(tables: list[tuple[Table, int]]) -> bool:
+    return any(table.role != "items" for table, _ in tables)
 
 
 def _remarks(table: Table, chosen: dict[str, Chosen], tally: Tally) -> Iterator[Problem]:
@@ -127,14 +146,20 @@ def _form(table: Table, chosen: dict[str, Chosen], rule: ImportRule, tally: Tall
     refuse_no_times(table, column, evidence, rule)
     if not evidence.form and evidence.counts:
         yield tally.warn("no_times", table.name, no_times(column, evidence), column)
-    tally.forms |= {evidence.form} - {""}
+    tally.forms |= {evidence.said} - {""}
     return evidence.form
 
 
 def _taken(
-    source: Source, scratch: Scratch, tally: Tally, taker: Taker[Mark], ranges: list[tuple[float, float]]
+    source: Source,
+    scratch: Scratch,
+    tally: Tally,
+    taker: Taker[Mark],
+    ranges: list[tuple[float, float]],
+    beside: bool,
 ) -> Iterator[Problem | None]:
-    """The rows of a table go to the taker, the ranges of their ratings to `ranges`; None a chunk."""
+    """The rows of a table go to the taker, the ranges of their ratings to `ranges`; None a chunk. A table of items that
+    breaks off `beside` interactions is as if it were not there."""
     role = source.table.role
     noted, added = tally.mark(role), taker.mark(role)
 
@@ -146,8 +171,15 @@ def _taken(
     def read(table: Table) -> Iterator[Chunk]:
         return Source(table, source.chosen, source.filters).chunks()
 
-    for now, chunk in read_through(source.table, scratch, read, forget):
-        yield from tally.note(now, chunk)
-        taker.add(Source(now, source.chosen, source.filters), chunk)
-        ranges += [chunk.ratings] if chunk.ratings else []
-        yield None
+    try:
+        for now, chunk in read_through(source.table, scratch, read, forget):
+            yield from tally.note(now, chunk)
+            taker.add(Source(now, source.chosen, source.filters), chunk)
+            ranges += [chunk.ratings] if chunk.ratings else []
+            yield None
+    except BadDataset as error:
+        if role != "items" or not beside:
+            raise
+        forget()
+        scratch.unread[source.table.name] = error
+        yield tally.warn("left_out", source.table.name, error.message)

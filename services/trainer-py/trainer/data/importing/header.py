@@ -54,7 +54,7 @@ def header_of(sniffed: Sniffed, role: str, asked: FileColumns, published: FileCo
 
     Raises BadDataset(no_header) when the first line is a row and nothing says which column is which."""
     first, rows = _first_rows(sniffed)
-    header = replace(_fitted(Header.of(first), rows, sniffed.width), line=sniffed.records[0].line)
+    header = replace(_fitted(Header.of(first), rows, sniffed.width, sniffed.are_quoted), line=sniffed.records[0].line)
     given = {role_: value for role_ in FileColumns.model_fields if (value := getattr(asked, role_)) is not None}
     if any(isinstance(value, str) for value in given.values()):
         return header
@@ -106,19 +106,29 @@ def _is_recognised(role: str, names: Sequence[str]) -> bool:
     return bool(identifying("user", spelt) and identifying("item", spelt))
 
 
-def _fitted(header: Header, rows: list[list[str]], width: int) -> Header:
+def _fitted(header: Header, rows: list[list[str]], width: int, are_quoted: bool) -> Header:
     """Rows may have one column more than the header names: a separator behind the last, or row names before the first
-    as R writes them; or one fewer, where the header alone ends in a separator."""
+    as R writes them; or one fewer, where the header alone ends in a separator. Else they are ragged."""
     names = header.names
     wide = [row for row in rows if len(row) == width]
     if width == len(names) + 1 and wide:
         if all(row[-1].strip() == "" for row in wide):
             return Header((*names, ""), header.sequences)
-        if len({row[0] for row in wide}) == len(wide):
+        if _are_row_names([row[0] for row in wide], names[0], are_quoted):
             return Header(("", *names), frozenset(place + 1 for place in header.sequences))
     if width == len(names) - 1 and names[-1] == "":
         return Header(names[:-1], header.sequences)
     return header
+
+
+def _are_row_names(cells: list[str], first: str, are_quoted: bool) -> bool:
+    """R quotes them, or counts. A separator within a title or a rating also makes rows wider: what tells these apart is
+    then what the `first` column is called, an id of their own or, where it counts, that of an item."""
+    if not any(is_usual(role, first) for role in ROLES if are_quoted or role != "item"):
+        return False
+    if are_quoted:
+        return len(set(cells)) == len(cells)
+    return cells in ([str(start + row) for row in range(len(cells))] for start in (0, 1))
 
 
 def columns_of(
@@ -139,10 +149,11 @@ def columns_of(
     chosen: dict[str, Chosen] = {}
     for column in wanted:
         value, place = getattr(asked, column), columns.place(role, name, column)
+        known = None if published is None or header.is_named else getattr(published, column)
         if value is not None:
             chosen[column] = _asked(header, value, name, f"rule.{place}")
-        elif not header.is_named and published is not None and getattr(published, column) is not None:
-            chosen[column] = Chosen(getattr(published, column) - 1, "the published form of this file")
+        elif known is not None and known <= len(header.names):
+            chosen[column] = Chosen(known - 1, "the published form of this file")
         else:
             positions = _recognised(header, column, role, item_columns)
             spellings = {header.names[position] for position in positions}
@@ -169,10 +180,10 @@ def columns_of(
 
 
 def _usual(header: Header, position: int, column: str) -> str:
-    """Why it is taken. Times are not refused where several may be meant, so what else may be is said."""
+    """Why it is taken. Users and items are refused where several may be meant; of others, what else may be is said."""
     others = [header.names[place] for place in preferred(column, list(header.names)) if place != position]
     why = f"{header.names[position]!r} is a usual name"
-    if column != "timestamp" or not others:
+    if column in ("user", "item") or not others:
         return why
     return f"{why}, and so {'are' if len(others) > 1 else 'is'} {' and '.join(map(repr, others))}"
 
@@ -203,7 +214,8 @@ def _recognised(header: Header, column: str, role: str, item_columns: Sequence[s
         called = set(map(compact, item_columns))
         same = [place for place, spelt in enumerate(names) if spelt and compact(spelt) in called]
         if same:
-            return same
+            # Details of Amazon's products also hold an `ASIN:`.
+            return [place for place in same if names[place] in item_columns] or same
         bare = [place for place, spelt in enumerate(names) if compact(spelt) == "id"]
         titles = preferred("title", names)
         positions = [place for place in positions if place not in titles[:1]]

@@ -6,7 +6,9 @@ from ...errors import BadDataset
 
 HEAD_BYTES = 512
 GZIP = b"\x1f\x8b"
-ZSTD = b"\x28\xb5\x2f\xfd"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+# Of frames that hold no data and may stand before it; their first byte is any of sixteen.
+_ZSTD_SKIPPED = b"\x2a\x4d\x18"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 PARQUET = b"PAR1"
 _TAR_AT, _TAR = 257, b"ustar"
@@ -49,6 +51,10 @@ _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
 _PAGES = (b"<!doctype html", b"<html", b"<?xml")
 
 
+def is_zstd(head: bytes) -> bool:
+    return head.startswith(_ZSTD) or (head[1:4] == _ZSTD_SKIPPED and head[0] >> 4 == 5)
+
+
 def is_tar(head: bytes) -> bool:
     return head[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR
 
@@ -78,6 +84,8 @@ def refuse_office(members: list[str], name: str) -> None:
     for start, what, advice in kinds:
         if any(member.startswith(start) for member in members):
             raise _unsupported(name, what, advice)
+    if any(member.endswith(".iwa") for member in members):
+        raise _unsupported(name, "an Apple Numbers document", "in Numbers, export the table as CSV (UTF-8)")
     if members and all(member.endswith(".npy") for member in members):
         raise _unsupported(name, "a NumPy archive (.npz)", _FROM_PYTHON)
     if any(member.endswith("/data.pkl") for member in members):

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ..dataset import PARTS
-from .archive import stem_of
+from .archive import is_about_tables, stem_of
 from .rule import FileColumns
 
 
@@ -23,6 +23,7 @@ def _layout(pattern: str, role: str, **columns: int) -> Layout:
     return Layout(re.compile(pattern), role, FileColumns(**columns) if columns else None)
 
 
+_A_PART = r"(.*_)?(train|val|dev|test)"
 # Sources: the README of each dataset. The first that fits counts.
 LAYOUTS = (
     # MovieLens 100K, 1M and 10M; 20M and later have headers.
@@ -38,7 +39,7 @@ LAYOUTS = (
     # Yelp, and Amazon reviews of 2014, 2018 (CSV without header) and 2023.
     _layout(r"yelp_academic_dataset_review\.json", "interactions"),
     _layout(r"yelp_academic_dataset_business\.json", "items"),
-    _layout(r"ratings_(?!small).+\.csv", "interactions", user=1, item=2, rating=3, timestamp=4),
+    _layout(rf"ratings_(?!small|{_A_PART}).+\.csv", "interactions", user=1, item=2, rating=3, timestamp=4),
     _layout(r"meta_.+\.(json|jsonl)", "items"),
     _layout(r"(reviews_.+|.+_5)\.(json|jsonl)", "interactions"),
     # Steam: the reviews of the University of California, the 200k of Kaggle, and recommendations with games.
@@ -50,6 +51,14 @@ LAYOUTS = (
     _layout(r".+\.inter", "interactions"),
     _layout(r".+\.item", "items"),
 )
+# Of these no single name says it: MovieLens since 20M, Steam of Kaggle, Book-Crossing.
+_TOGETHER = (
+    {"ratings.csv", "movies.csv"},
+    {"recommendations.csv", "games.csv"},
+    {"bx-book-ratings.csv", "bx-books.csv"},
+)
+# Mostly of users or items alone, neither who chose what nor titles.
+_BESIDE = re.compile(r"(users?|links|tags|genome[-_].+)\.[a-z]+")
 
 
 def _words(pattern: str) -> re.Pattern[str]:
@@ -69,7 +78,7 @@ _PART_NAMES = {"training": "train", "validation": "valid", "val": "valid", "dev"
 
 def layout_of(name: str) -> Layout | None:
     """Of a file by its name, with or without `.gz`."""
-    stem = re.sub(r"\.(gz|zst)$", "", stem_of(name))
+    stem = _stem(name)
     layout = next((one for one in LAYOUTS if one.pattern.fullmatch(stem)), None)
     if layout is not None and layout.role == "part":
         match = _PART.search(stem)
@@ -82,13 +91,37 @@ def role_of(name: str) -> str | None:
     layout = layout_of(name)
     if layout is not None:
         return layout.role
-    stem = re.sub(r"\.[a-z]+$", "", re.sub(r"\.(gz|zst)$", "", stem_of(name)))
+    stem = re.sub(r"\.[a-z]+$", "", _stem(name))
     if match := _PART.search(stem):
         part = _PART_NAMES.get(match[2], match[2])
         return part if part in PARTS else None
     if _INTERACTIONS.search(stem):
         return "interactions"
     return "items" if _ITEMS.search(stem) else None
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"\.(gz|zst)$", "", stem_of(name))
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Files without which an import goes: whatever they hold, or where their columns are no interactions or titles."""
+
+    surely: frozenset[str] = frozenset()
+    unless_columns_say: frozenset[str] = frozenset()
+
+
+def beside_of(names: list[str]) -> Beside:
+    """Of files side by side what an unpacked dump holds beside its interactions and items, and what tells of tables. Of
+    one's own files, which somebody has given, a name that says nothing leaves none out, as it would in an archive."""
+    known = {layout.role for name in names if (layout := layout_of(name)) is not None}
+    stems = {_stem(name) for name in names}
+    is_dump = bool({"interactions", *PARTS} & known) or any(together <= stems for together in _TOGETHER)
+    surely = frozenset(name for name in names if is_about_tables(name) or (is_dump and role_of(name) is None))
+    if len(surely) == len(set(names)):
+        return Beside()
+    return Beside(surely, frozenset(name for name in names if len(names) > 1 and _BESIDE.fullmatch(_stem(name))))
 
 
 def taken(names: list[str], role: str) -> dict[str, str]:

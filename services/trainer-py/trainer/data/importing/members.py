@@ -67,17 +67,18 @@ def _of_archive(
     found = False
     for member in members:
         shown = f"{name}: {member.name}"
-        plain, more = uncompressed(member.path, shown, scratch)
-        if archive.is_archive(plain):
-            if depth >= 3:
-                raise BadDataset(f"{shown} lies in too many archives; unpack them", code="unsupported_format")
-            yield from _of_archive(plain, shown, role, around, scratch, depth + 1)
-            found = True
-        elif member.name in roles:
-            found = True
-            yield roles[member.name], shown, plain, "+".join(filter(None, [around, more])), member.name
+        with scratch.sparing(roles.get(member.name, role), shown):
+            found |= member.name in roles
+            plain, more = uncompressed(member.path, shown, scratch)
+            if archive.is_archive(plain):
+                if depth >= 3:
+                    raise BadDataset(f"{shown} lies in too many archives; unpack them", code="unsupported_format")
+                yield from _of_archive(plain, shown, role, around, scratch, depth + 1)
+                found = True
+            elif member.name in roles:
+                yield roles[member.name], shown, plain, "+".join(filter(None, [around, more])), member.name
     if not found and not (is_prefix and name in scratch.not_shown):
-        listed = ", ".join(names[:20]) or "nothing that looks like a table"
+        listed = ", ".join(names[:20]) or "nothing that may be a table"
         raise BadDataset(
             f"{name} holds {listed}, and no name says which is the table of {role}; unpack it and upload the files",
             code="missing_file",

@@ -10,19 +10,26 @@ ROLES = ("user", "item", "rating", "timestamp", "title", "tags")
 # Without case, blanks and signs; longer words first, so that `userid` is not `u` with something behind it.
 _USERS = (
     "user|usr|customer|cust|client|member|account|visitor|reviewer|buyer|shopper|reader|listener|viewer|patron|"
-    "subscriber|player|guest|borrower|student|learner|consumer|household|person|people|profile|anonymous|anon"
+    "subscriber|player|guest|borrower|student|learner|consumer|household|person|people|profile|anonymous|anon|"
+    # As a spreadsheet of a German, Spanish, French, Dutch or Italian shop has it.
+    "kunden|kunde|nutzer|benutzer|besucher|mitglieder|mitglied|käufer|kaeufer|clientes|cliente|usuarios|usuario|"
+    "utilisateur|klanten|klant|gebruiker|utente"
 )
 # Beside another of the above they tell where or how, not who.
 _WEAK_USERS = "session|cookie|device|visit|basket|cart"
 _ITEMS = (
     "item|product|prod|sku|parentasin|asin|movie|film|business|biz|track|song|artist|album|book|isbn13|isbn|article|"
-    "news|game|app|poi|venue|place|restaurant|hotel|recipe|beer|wine|anime|manga|joke|course|podcast|paper|gmap"
+    "news|game|app|poi|venue|place|restaurant|hotel|recipe|beer|wine|anime|manga|joke|course|podcast|paper|gmap|"
+    "artikel|produkte|produkt|buch|artículo|articulo|producto|produit|prodotto|articolo|produto"
 )
 _WEAK_ITEMS = (
     "url|uri|link|page|site|location|loc|shop|store|content|object|target|document|doc|media|image|photo|video|clip|show|"
     "series|episode|post|story|question|job|property|listing|offer|goods|publication"
 )
-_SUFFIX = "ids|id|no|nr|num|number|key|code|token|uuid|guid|hash|sha1|mbid|index|idx|ref"
+_SUFFIX = (
+    "ids|id|no|nr|num|number|key|code|token|uuid|guid|hash|sha1|mbid|index|idx|ref|nummer|kennung|número|numero|numéro|"
+    "código|codigo"
+)
 _NAMED = "names|name"
 _EVENT = (
     "event|unix|review|rating|rated|created|watched|listened|played|ordered|order|purchased|purchase|bought|sold|"
@@ -30,18 +37,21 @@ _EVENT = (
 )
 
 _TIMES = re.compile(
-    rf"({_EVENT}){{0,2}}(timestamps?|unixtime|times?|dates?|datetimes?|ts|at)(ms|sec|seconds|utc|unix)?|({_EVENT})on"
+    rf"({_EVENT}){{0,2}}(timestamps?|unixtime|times?|dates?|datetimes?|ts|at)(ms|sec|seconds|utc|unix)?|({_EVENT})on|"
+    r"(bestell|kauf|bewertungs|rechnungs)?(datum|zeit|zeitpunkt|zeitstempel)|fecha(hora)?"
 )
 # Before others where there are several: Amazon's reviews also spell a day as `09 13, 2009`.
 _SURE_TIMES = ("timestamp", "unixreviewtime", "unixtime", "datetime")
 _RATINGS = re.compile(
-    rf"(({_USERS}|{_ITEMS}|review|star|avg|overall)s?)?(ratings?|scores?|stars?|overall|grades?)(value|score)?"
+    rf"(({_USERS}|{_ITEMS}|review|star|avg|overall)s?)?(ratings?|scores?|stars?|overall|grades?)(value|score)?|"
+    r"bewertung(en)?|sterne|valoraci[oó]n|calificaci[oó]n|puntuaci[oó]n"
 )
-_TITLES = ("title", "itemtitle", "name", "token", "movietitle", "titleseq")
-_TITLE = re.compile(rf"({_ITEMS}|short|full|display|original)s?(title|name|titleseq)")
+_TITLES = ("title", "itemtitle", "name", "token", "movietitle", "titleseq", "titel", "título", "titulo", "titre")
+_TITLE = re.compile(rf"({_ITEMS}|short|full|display|original)s?(title|name|titleseq|titel|bezeichnung)|bezeichnung")
 _TAGS = ("tags", "categories", "genres", "tag", "category", "genre", "class")
 _TAG = re.compile(
-    rf"(({_ITEMS}|main)s?)?(tags?|categories|category|genres?|class|topics?|subjects?|keywords?|labels?)(names?|seq)?"
+    rf"(({_ITEMS}|main)s?)?(tags?|categories|category|genres?|class|topics?|subjects?|keywords?|labels?)(names?|seq)?|"
+    rf"({_ITEMS})?(kategorien?|categor[ií]as?|catégories?|schlagworte)"
 )
 
 
@@ -71,7 +81,8 @@ def noun_of(role: str, name: str) -> Noun | None:
     strong, weak = (_USERS, _WEAK_USERS) if role == "user" else (_ITEMS, _WEAK_ITEMS)
     for rank, nouns in ((0, strong), (2, weak)):
         for suffix, spelling in ((_SUFFIX, 0), ("", 2), (_NAMED, 3)):
-            match = re.fullmatch(rf"({nouns})({nouns})?({suffix})", text)
+            before = "(?:id)?" if suffix == "" else ""  # `id_cliente`
+            match = re.fullmatch(rf"{before}({nouns})({nouns})?({suffix})", text)
             if match:
                 return Noun(match[1], 1 if suffix == _NAMED and rank == 0 else rank, spelling)
     return None

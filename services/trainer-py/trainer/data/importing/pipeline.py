@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from .refusals import (
     refuse_lost_roles,
     refuse_too_small,
     refuse_wrong_roles,
+    unmet_titles,
 )
 from .rule import GivenSplit, ImportRule, RatioSplit, StrongSplit, TemporalSplit
 from .split import cuts_of, drop_cold, k_core, left_behind, split_by_ratio, split_by_time
@@ -63,28 +65,45 @@ class _Gathered:
             self.pairs.add(source.table.role, chunk.columns)
 
     def mark(self, role: str) -> int:
+        if role == "items":
+            self.described.begin()
         return self.pairs.mark(role)
 
     def back_to(self, role: str, mark: int) -> None:
+        if role == "items":
+            self.described.forget()
         self.pairs.back_to(role, mark)
 
 
 @dataclass
 class _Described:
-    """What the items files say of the items; of rows with the same id the last that says something."""
+    """What the items files say of the items, the last table first; of rows with the same id the last that says
+    something."""
 
-    titles: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, list[str]] = field(default_factory=dict)
+    titles: ChainMap[str, str] = field(default_factory=ChainMap)
+    tags: ChainMap[str, list[str]] = field(default_factory=ChainMap)
+
+    def begin(self) -> None:
+        """A table, of which all can be forgotten until the next one."""
+        self.titles, self.tags = self.titles.new_child(), self.tags.new_child()
+
+    def forget(self) -> None:
+        self.titles.maps[0].clear()
+        self.tags.maps[0].clear()
 
     def add(self, chunk: Chunk, spaced: bool) -> None:
         ids = chunk.columns["item"].to_pylist()
         if "title" in chunk.columns:
             titles = chunk.columns["title"].to_pylist()
-            self.titles.update((an_id, title) for an_id, title in zip(ids, titles, strict=True) if title)
+            self.titles.maps[0].update((an_id, title) for an_id, title in zip(ids, titles, strict=True) if title)
         if "tags" in chunk.columns:
             for an_id, text in zip(ids, chunk.columns["tags"].to_pylist(), strict=True):
                 if tags := tags_of(text, spaced):
                     self.tags[an_id] = tags
+
+    @property
+    def ids(self) -> set[str]:
+        return {*self.titles, *self.tags}
 
     def of(self, ids: list[str]) -> tuple[list[str], Tags, int]:
         """Titles and tags of the items in this order, and how many tags were left out."""
@@ -160,10 +179,11 @@ def _events(
         cold_items = items.take(pa.array(more_items))
         cold_titles, cold_tags, _ = described.of(cold_items.to_pylist())
         kept_cold = Cold(pairs_left, users.take(pa.array(more_users)), cold_items, cold_titles, cold_tags, left_at)
+    of_items = next((file.display_name for file in files if file.role == "items"), files[0].display_name)
+    yield from unmet_titles(pa.array(described.ids, pa.string()), items, of_items, tally)
     if tags_left_out:
         message = f"{len(tags.names) + tags_left_out} different tags; the {len(tags.names)} of the most items are kept"
-        name = next((file.display_name for file in files if file.role == "items"), files[0].display_name)
-        yield tally.warn("too_many_tags", name, message, "tags")
+        yield tally.warn("too_many_tags", of_items, message, "tags")
     statistics = counted(found, names, user_rows, item_rows) | {
         "duplicates_merged": duplicates,
         "rows_skipped": tally.total("bad"),

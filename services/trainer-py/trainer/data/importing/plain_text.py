@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -17,10 +18,15 @@ MOST_LINE_BYTES = 1 << 20
 MOST_OBJECT_BYTES = 16 * MOST_LINE_BYTES
 BOM = b"\xef\xbb\xbf"
 WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_AS_UTF8 = "save the file as UTF-8, in Excel as CSV UTF-8 (comma delimited)"
 # What stands for a carriage return inside a line: ids may hold no control character, and titles show it as a blank.
 _STRAY_RETURN = b"\x0b"
 _ARRAY = re.compile(rb"(\xef\xbb\xbf)?\s*\[\s*\{")
 _ODD_END = re.compile(rb"\r+\n|\r")
+# Its few bytes without a meaning stand for what they do in Latin-1.
+_WINDOWS_1252 = "".join(bytes([byte]).decode("windows-1252", "ignore") or chr(byte) for byte in range(256))
+# A line, or an object of an array that is one line.
+_PIECE = re.compile(rb"[^\r\n}]+")
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Text:
 
 
 def plain(path: Path, name: str, scratch: Scratch, other_encodings: bool) -> Text:
-    """The file itself, or a mended copy. `other_encodings`: what is not UTF-8 is read as Windows-1252.
+    """The file itself, or a mended copy. `other_encodings`: lines that are not UTF-8 are read as Windows-1252.
 
     Raises BadDataset: empty_file, not_utf8 (with the line), line_too_long."""
     returns = newlines = has_bom = False
@@ -49,8 +55,7 @@ def plain(path: Path, name: str, scratch: Scratch, other_encodings: bool) -> Tex
         if not not_utf8:
             not_utf8 = _wrong_line(block, lines)
             if not_utf8 and not other_encodings:
-                way = "save the file as UTF-8, in Excel as CSV UTF-8 (comma delimited)"
-                raise BadDataset(f"{name}: line {not_utf8} is not UTF-8; {way}", code="not_utf8")
+                raise BadDataset(f"{name}: line {not_utf8} is not UTF-8; {_AS_UTF8}", code="not_utf8")
         lines += block.count(b"\n")
     if start:
         raise BadDataset(f"{name} is empty", code="empty_file")
@@ -95,7 +100,7 @@ def _lines(path: Path, name: str, is_prefix: bool) -> Iterator[bytes]:
 def _refuse_wide(block: bytes, name: str) -> None:
     head = block[:4096]
     if block.startswith(WIDE_BOMS) or _is_wide(head):
-        raise BadDataset(f"{name}: line 1 is UTF-16; files must be UTF-8", code="not_utf8")
+        raise BadDataset(f"{name}: line 1 is UTF-16; {_AS_UTF8}", code="not_utf8")
     if len(head) > 8 and head.count(b"\0") * 3 > len(head):
         way_out = "which is not read; export the table as CSV or Parquet"
         raise BadDataset(f"{name} is no text but binary data, {way_out}", code="unsupported_format")
@@ -123,16 +128,20 @@ def _mended(blocks: Iterator[bytes], has_newlines: bool, encoding: str) -> Itera
         if number == 0:
             block = block.removeprefix(BOM)
         if encoding != "utf-8":
-            block = _decoded(block).encode()
+            block = block if _is_utf8(block) else _PIECE.sub(_recoded, block)
         yield _ODD_END.sub(lambda end: b"\n" if end[0].endswith(b"\n") else stray, block) if b"\r" in block else block
 
 
-def _decoded(block: bytes) -> str:
-    """Windows-1252, whose few bytes without a meaning stand for what they do in Latin-1."""
+def _is_utf8(text: bytes) -> bool:
     try:
-        return block.decode("windows-1252")
+        text.decode()
     except UnicodeDecodeError:
-        return block.decode("latin-1")
+        return False
+    return True
+
+
+def _recoded(piece: re.Match[bytes]) -> bytes:
+    return piece[0] if _is_utf8(piece[0]) else codecs.charmap_decode(piece[0], "strict", _WINDOWS_1252)[0].encode()
 
 
 def blanks_to_tabs(path: Path, name: str, scratch: Scratch) -> Path:

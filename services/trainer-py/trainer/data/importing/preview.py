@@ -4,49 +4,34 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from ...errors import BadDataset
+from . import kinds
 from .choosing import chosen_of, is_dispensable, misnamed, misplaced, warnings_of
-from .header import Chosen, columns_of
-from .layouts import role_of
-from .members import SourceFile
-from .naming import ROLES, compact
+from .header import Chosen
+from .heads import Head, NotNeededError, is_of_items, laid, tables_of_head
+from .layouts import beside_of, role_of
+from .naming import ROLES
 from .ratings import Rated
 from .reading import Chunk, Filters, chunks_of, filters_of, times_of
 from .refusals import no_times, refuse_no_times
 from .rule import ImportRule
 from .salvage import read_through
-from .tables import Table, reading_of, tables_of
-from .tally import Problem, left_out_message
-from .times import checked_times, iso_of
+from .tables import Table, reading_of
+from .tally import Problem, left_out_message, merged_tables
+from .times import Evidence, checked_times, iso_of
 from .unpacking import Scratch
 
-HEAD_BYTES = 64 << 10
-# Of the end of a file: what lies between is a hole, which takes no room on a disk.
-MOST_OFFSET = 1 << 40
 MOST_ROWS = 20
 MOST_COLUMNS = 200
 MOST_CELL = 200
 # Of what is unpacked from the beginning of one file.
 _MOST_UNPACKED = 1 << 20
-
-
-@dataclass(frozen=True)
-class Head:
-    """role  "" where the caller does not know it: then it is guessed; data  the first bytes, or all of them; tail  the
-    last bytes, where they are here, which begin at `tail_at`."""
-
-    role: str
-    display_name: str
-    data: bytes
-    is_whole: bool
-    tail: bytes = b""
-    tail_at: int = 0
+_NOT_NEEDED = "left out: by its name nothing of it is needed; say what it holds to have it taken"
 
 
 @dataclass(frozen=True)
@@ -89,26 +74,35 @@ def preview_files(heads: list[Head], rule: ImportRule) -> Preview:
     told, rated = Preview(), Rated()
     item_columns: list[str] = []
     unseen: list[str] = []
+    seen: list[Table] = []
+    beside = not all(map(is_of_items, heads))
+    dump = beside_of([head.display_name for head in heads])
     with tempfile.TemporaryDirectory(prefix="valence-preview-") as folder:
-        for number, head in enumerate(
-            sorted(heads, key=lambda one: (one.role or role_of(one.display_name)) == "items")
-        ):
+        for number, head in enumerate(sorted(heads, key=is_of_items)):
             place = Path(folder) / f"file-{number}"
             place.mkdir()
             path = place / "head"
-            scratch = Scratch(place, _MOST_UNPACKED, cuts=True, is_prefix=not _laid(head, path))
+            scratch = Scratch(place, _MOST_UNPACKED, cuts=True, is_prefix=not laid(head, path))
             if scratch.is_prefix and head.tail:
                 scratch.gap = path, len(head.data), head.tail_at
             try:
-                for table in _tables(head, path, rule, scratch):
-                    chosen = _preview(table, head, rule, item_columns, told, rated, scratch)
-                    if table.role != "items" and "item" in chosen and table.header.is_named:
-                        item_columns.append(table.header.names[chosen["item"].position])
+                for table in tables_of_head(head, path, rule, scratch, dump):
+                    with scratch.sparing(table.role, table.name):
+                        chosen = _preview(table, head, rule, item_columns, told, rated, scratch, beside)
+                        seen.append(table)
+                        if table.role != "items" and "item" in chosen and table.header.is_named:
+                            item_columns.append(table.header.names[chosen["item"].position])
+            except NotNeededError:
+                told.warnings.append(Problem("not_needed", head.display_name, 0, "", _NOT_NEEDED))
             except BadDataset as error:
                 told.problems.append(Problem(error.code, head.display_name, 0, "", error.message))
                 unseen.append(head.display_name)
+            unseen += scratch.unread
+            _tell_unread(scratch, beside, told)
             if scratch.not_shown:
                 unseen.append(head.display_name)
+                if not head.role and head.data.startswith(kinds.PARQUET):
+                    told.tables += _by_name(head, told)
             for name, left_out in scratch.left_out.items():
                 told.warnings.append(Problem("left_out", name, 0, "", left_out_message(left_out)))
             for message in scratch.not_shown.values():
@@ -118,53 +112,39 @@ def preview_files(heads: list[Head], rule: ImportRule) -> Preview:
     told.warnings += rated.said("" if all(head.is_whole for head in heads) else " in the first rows")
     shown = [(one.role, one.name, [column.name for column in one.columns]) for one in told.tables]
     told.problems += [Problem(one.code, "", 0, "", one.message) for one in misplaced(rule, shown, unseen)]
+    gone = {one.file for one in told.warnings if one.code == "left_out"}
+    together = merged_tables([table for table in seen if table.name not in gone])
+    told.warnings += [Problem("merged", name, 0, "", message) for name, message in together]
     return told
 
 
-def _laid(head: Head, path: Path) -> bool:
-    """Writes what is here of a file, each byte in its place; whether that is all of it."""
-    with path.open("wb") as file:
-        file.write(head.data)
-        if head.tail:
-            file.seek(head.tail_at)
-            file.write(head.tail)
-    return head.is_whole or bool(head.tail and head.tail_at <= len(head.data))
+def _tell_unread(scratch: Scratch, beside: bool, told: Preview) -> None:
+    for name, why in scratch.unread.items():
+        if beside:
+            told.warnings.append(Problem("left_out", name, 0, "", why.message))
+        else:
+            told.problems.append(Problem(why.code, name, 0, "", why.message))
 
 
-def _tables(head: Head, path: Path, rule: ImportRule, scratch: Scratch) -> Iterator[Table]:
-    """The tables of a file; of one whose role nobody knows that under which its columns make sense."""
-    if head.role:
-        yield from tables_of(SourceFile(head.role, path, head.display_name), rule.columns, scratch)
-        return
-
-    def under(role: str) -> list[Table]:
-        return list(tables_of(SourceFile(role, path, head.display_name), rule.columns, scratch))
-
-    guessed = role_of(head.display_name)
-    tables = under(guessed or "interactions")
-    if guessed == "items" and len(tables) == 1:
-        # Books.csv may hold what people thought of books.
-        with suppress(BadDataset):
-            pairs = under("interactions")
-            columns_of(pairs[0].header, "interactions", rule.columns, None, ("user", "item"), pairs[0].name)
-            tables = pairs
-    elif guessed is None and len(tables) == 1 and tables[0].role == "interactions":
-        names = list(tables[0].header.names)
-        try:
-            columns_of(tables[0].header, "interactions", rule.columns, None, ("user", "item"), tables[0].name)
-        except BadDataset:
-            as_items = under("items")
-            found, _ = chosen_of(as_items[0], rule, ())
-            if "item" in found and len(found) > 1 and not any(compact(name).startswith("user") for name in names):
-                tables = as_items
-    yield from tables
+def _by_name(head: Head, told: Preview) -> Iterator[Previewed]:
+    """A table without columns, where none of the file is shown: its name alone says what it holds."""
+    if all(table.file != head.display_name for table in told.tables):
+        name, role = head.display_name, role_of(head.display_name) or "interactions"
+        yield Previewed(name, name, role, "parquet", "", "", "", "", header=True, first_line=1, columns=[], rows=[])
 
 
 def _preview(
-    table: Table, head: Head, rule: ImportRule, item_columns: list[str], told: Preview, rated: Rated, scratch: Scratch
+    table: Table,
+    head: Head,
+    rule: ImportRule,
+    item_columns: list[str],
+    told: Preview,
+    rated: Rated,
+    scratch: Scratch,
+    beside: bool,
 ) -> dict[str, Chosen]:
     chosen, wrong = chosen_of(table, rule, item_columns)
-    if wrong and is_dispensable(table, rule):
+    if wrong and is_dispensable(table, rule, beside):
         _warn(told, "left_out", table, 0, "", wrong[0].message)
     else:
         told.problems += [
@@ -175,14 +155,15 @@ def _preview(
         _warn(told, code, table, 0, "", message)
     width = min(table.width, MOST_COLUMNS)
     rows = _rows(table, width)
-    filters = filters_of(rule, form="")
+    filters, said = filters_of(rule, form=""), ""
     at = chosen.get("timestamp")
     if at is not None and table.role != "items":
-        filters = filters_of(rule, _form(table, at, rule, told))
+        evidence = _evidence(table, at, rule, told)
+        filters, said = filters_of(rule, evidence.form), evidence.said
     by_place = {one.position: (role, one.why) for role in reversed(ROLES) if (one := chosen.get(role)) is not None}
     columns = [Column(table.header.names[place], *by_place.get(place, ("", ""))) for place in range(width)]
     if at is not None and filters.form and at.position < width:
-        columns[at.position] = replace(columns[at.position], form=filters.form)
+        columns[at.position] = replace(columns[at.position], form=said)
         rows = [_with_time(row, at.position, filters.form) for row in rows]
     told.tables.append(
         Previewed(
@@ -244,11 +225,11 @@ def _check_rows(
     return [chunk.ratings for chunk in chunks if chunk.ratings]
 
 
-def _form(table: Table, at: Chosen, rule: ImportRule, told: Preview) -> str:
+def _evidence(table: Table, at: Chosen, rule: ImportRule, told: Preview) -> Evidence:
     column = table.header.names[at.position]
     evidence = times_of(table, at)
     if table.format == "parquet" and table.is_prefix and not evidence.counts:
-        return ""  # none of its rows may be here
+        return evidence  # none of its rows may be here
     try:
         refuse_no_times(table, column, evidence, rule)
     except BadDataset as error:
@@ -256,7 +237,7 @@ def _form(table: Table, at: Chosen, rule: ImportRule, told: Preview) -> str:
     else:
         if not evidence.form and evidence.counts:
             _warn(told, "no_times", table, 0, column, no_times(column, evidence))
-    return evidence.form
+    return evidence
 
 
 def _with_time(row: list[str], place: int, form: str) -> list[str]:

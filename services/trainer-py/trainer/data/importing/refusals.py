@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ...errors import BadDataset, InvalidRequest
 from ..dataset import PARTS
 from .cold import difference
+from .header import Chosen
 from .interactions import TEST, TRAIN, VALID, Interactions
 from .members import SourceFile
 from .merging import Pairs
@@ -56,6 +58,17 @@ def refuse_undescribed(table: Table, found: set[str]) -> None:
     )
 
 
+def refuse_lists(table: Table, chosen: dict[str, Chosen]) -> None:
+    for column in ("user", "item"):
+        if column in chosen and chosen[column].position in table.lists:
+            raise BadDataset(
+                f"{table.name}: the column {table.header.names[chosen[column].position]!r} holds lists, and an id is "
+                f"one value a row; write a row for each, or name another column in the rule, columns.{column}",
+                code="missing_column",
+                field=f"rule.columns.{column}",
+            )
+
+
 def refuse_unrated(table: Table, found: set[str], rule: ImportRule) -> None:
     if rule.min_rating is None or "rating" in found:
         return
@@ -97,13 +110,11 @@ def refuse_bad_rows(tally: Tally, rule: ImportRule) -> None:
         if bad == 0 or role == "items":
             continue
         of_role = f"{bad} of {read} rows of {role} cannot be read"
+        if bad > MOST_SKIPPED * read:
+            way = f"skipBadRows leaves out at most {MOST_SKIPPED:.0%} of the rows of each role"
+            raise BadDataset(f"{of_role}; mend them: {way}", code="bad_rows")
         if not rule.skip_bad_rows:
             raise BadDataset(f"{of_role}; mend them or ask for skipBadRows", code="bad_rows")
-        if bad > MOST_SKIPPED * read:
-            raise BadDataset(
-                f"{of_role}; skipBadRows leaves out at most {MOST_SKIPPED:.0%} of the rows of each role",
-                code="bad_rows",
-            )
 
 
 def refuse_lost_roles(tally: Tally, pairs: Pairs) -> None:
@@ -185,6 +196,23 @@ def cold_rows(
         raise BadDataset(f"{message}; nothing is left to test on", code="dataset_too_small")
     name = next((file.display_name for file in files if file.role == "test"), files[0].display_name)
     yield tally.warn("cold_test", name, message)
+
+
+def unmet_titles(described: pa.StringArray, items: pa.StringArray, name: str, tally: Tally) -> Iterator[Problem]:
+    """A warning where none of the items that titles and tags are of is one of the interactions, or most of these have
+    none only because the same ids are spelt otherwise. `described`: ids of the one; `name`: of the file."""
+    known = np.asarray(pc.is_in(items, value_set=described))
+    if not len(described) or 2 * np.count_nonzero(known) > len(items):
+        return
+    every = pa.concat_arrays([items, described])
+    found = difference(every, np.flatnonzero(~known), np.arange(len(items), len(every)))
+    message = f"{np.count_nonzero(known)} of {len(items)} items of the interactions have a title or tags here"
+    if found:
+        by, here, there = found
+        spelt = f"{there!r} here, {here!r} in the interactions"
+        message += f": the ids differ only by {by} ({spelt}); write them alike in both files"
+    if found or not known.any():
+        yield tally.warn("unmet_titles", name, message)
 
 
 def refuse_too_small(found: Interactions, users: np.ndarray, items: np.ndarray) -> None:

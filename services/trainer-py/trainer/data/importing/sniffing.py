@@ -23,11 +23,12 @@ _ROW_SHARE = 0.9
 class Sniffed:
     """A text table before its header is understood.
 
-    format     csv, json-lines, python-lines or json-array
-    skip       lines before the first record
-    records    of the sample, the first of them perhaps a header
-    width      fields of most records
-    commented  the fields of the last comment line, which some use as a header
+    format      csv, json-lines, python-lines or json-array
+    skip        lines before the first record
+    records     of the sample, the first of them perhaps a header
+    width       fields of most records
+    are_quoted  the first cells of nearly all records are
+    commented   the fields of the last comment line, which some use as a header
     """
 
     format: str
@@ -35,6 +36,7 @@ class Sniffed:
     skip: int = 0
     records: tuple[Record, ...] = ()
     width: int = 0
+    are_quoted: bool = False
     commented: tuple[str, ...] = ()
     objects: tuple[dict[str, Any], ...] = ()
 
@@ -60,6 +62,7 @@ def sniffed(sample: str, name: str, is_whole: bool) -> Sniffed:
     if not body:
         raise BadDataset(f"{name} holds no row", code="empty_file")
     dialect, records = _best(body, skip + 1, asked, name)
+    quoted = sum(bool(dialect.quote) and body[one.line - skip - 1].startswith(dialect.quote) for one in records)
     widths = [len(record.fields) for record in records[1:] if record.fields] or [len(records[0].fields or ())]
     return Sniffed(
         "csv",
@@ -67,26 +70,57 @@ def sniffed(sample: str, name: str, is_whole: bool) -> Sniffed:
         skip,
         tuple(records),
         max(set(widths), key=widths.count),
+        quoted >= _ROW_SHARE * len(records),
         tuple(fields_of(commented, dialect) or ()) if commented else (),
     )
 
 
-_OF_COLUMNS = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"[^"]*"\s*:\s*\{\s*"0"\s*:')
-_OF_SEVERAL_LINES = re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*([\r\n]|"[^"]*"\s*:[^\r\n{}]*[\r\n])')
+_OF_COLUMNS = re.compile(r'\{\s*"[^"]*"\s*:\s*\{\s*"0"\s*:')
+_OF_SEVERAL_LINES = re.compile(r'\{\s*([\r\n]|"[^"]*"\s*:[^\r\n{}]*[\r\n])')
+_OF_LISTS = re.compile(r"\[\s*\[")
+# A list of rows, perhaps with what else is said of them before it; and rows by their number.
+_AROUND_ROWS = re.compile(r'\{\s*"([^{}]*|[^\[]*)\[\s*[\[{]|\{\s*"0"\s*:\s*\{')
 
 
 def refuse_sideways(sample: bytes, name: str) -> None:
-    """Raises BadDataset(unsupported_format) for JSON that is one object of columns, or an object over several lines."""
-    what = (
-        "one JSON object of columns, as pandas' to_json() writes it"
-        if _OF_COLUMNS.match(sample) and not re.search(rb"\n\s*\{", sample)
-        else "a JSON object over several lines"
-        if _OF_SEVERAL_LINES.match(sample)
-        else ""
-    )
-    if what:
+    """Raises BadDataset(unsupported_format) for JSON that has no object a row."""
+    if what := _sideways(sample.decode("utf-8", "replace").removeprefix("\ufeff").lstrip()):
         way = 'write one object a row, in an array or one a line: in pandas, to_json(FILE, orient="records")'
         raise BadDataset(f"{name} is {what}, which is not read; {way}", code="unsupported_format")
+
+
+def _sideways(text: str) -> str:
+    """What it is; "" where it has objects a row, or is no JSON. The text may be cut."""
+    if not text.startswith(("{", "[")):
+        return ""
+    lines = [line for line in text.split("\n")[:200] if line.strip()]
+    values = [_value(line) for line in lines]
+    if text.startswith("["):
+        first = values[0]
+        has_lists = isinstance(first, list) and first != [] and not isinstance(first[0], dict)
+        return "JSON whose rows are lists" if has_lists or _OF_LISTS.match(text) else ""
+    if _OF_COLUMNS.match(text) and not any(line.lstrip().startswith("{") for line in lines[1:]):
+        return "one JSON object of columns, as pandas' to_json() writes it"
+    if _OF_SEVERAL_LINES.match(text):
+        return "a JSON object over several lines"
+    objects = [value for value in values if isinstance(value, dict)]
+    is_alone = len(lines) == 1 and not any(
+        is_usual(role, key) for role in ("user", "item") for key in _single(values[0])
+    )
+    is_broken = 2 * len(objects) < len(lines)
+    return "one JSON object around the rows" if (is_alone or is_broken) and _AROUND_ROWS.match(text) else ""
+
+
+def _single(value: Any) -> list[str]:
+    """Fields of an object that hold no list."""
+    return [key for key, inner in value.items() if not isinstance(inner, list)] if isinstance(value, dict) else []
+
+
+def _value(line: str) -> Any:
+    try:
+        return _loaded(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _json(lines: list[str], sample: str) -> Sniffed | None:

@@ -38,7 +38,7 @@ def span(at: np.ndarray, forms: set[str]) -> dict[str, Any]:
     return {
         "from_ms": int(np.min(at, where=known, initial=np.iinfo(np.int64).max)),
         "to_ms": int(np.max(at)),
-        "form": ", ".join(sorted(forms)),
+        "form": "; ".join(sorted(forms)),
         "unknown": len(at) - int(np.count_nonzero(known)),
     }
 

@@ -29,6 +29,7 @@ class Table:
     is_prefix    only its beginning is here
     paths        of JSON fields, one a column
     places       of Parquet columns, one a column: its number among all, and in structs those within
+    lists        positions of Parquet columns that hold more than one value a row
     published    its columns by position, as the dataset of this name is published
     unclosed     lines that were blanked, because a quote on them is never closed and swallowed what follows
     complaint    why it cannot be imported as it is, though its cells can be shown
@@ -68,14 +69,17 @@ class Table:
 
 
 def tables_of(source: SourceFile, columns: Columns, scratch: Scratch) -> Iterator[Table]:
-    """Raises BadDataset when the file is nothing that is read, damaged or without columns."""
-    for role, name, path, around, known_as in members_of(source, scratch):
-        if not head_of(path).startswith(kinds.PARQUET):
-            yield _text(role, name, path, around, layouts.layout_of(known_as), columns, scratch)
-        elif not scratch.is_prefix:
-            yield _parquet(role, name, path, around)
-        elif shown := parquet_ends.shown(path, name, scratch):
-            yield replace(_parquet(role, name, shown, around), is_prefix=True)
+    """Raises BadDataset when the file is nothing that is read, damaged or without columns; of items that is noted as
+    `unread`."""
+    with scratch.sparing(source.role, source.display_name):
+        for role, name, path, around, known_as in members_of(source, scratch):
+            with scratch.sparing(role, name):
+                if not head_of(path).startswith(kinds.PARQUET):
+                    yield _text(role, name, path, around, layouts.layout_of(known_as), columns, scratch)
+                elif not scratch.is_prefix:
+                    yield _parquet(role, name, path, around)
+                elif shown := parquet_ends.shown(path, name, scratch):
+                    yield replace(_parquet(role, name, shown, around), is_prefix=True)
 
 
 def _text(
@@ -133,9 +137,6 @@ def _json(role: str, name: str, text: plain_text.Text, around: str, found: Sniff
     if found.format == "python-lines":
         path = plain_text.literals_to_json(path, name, scratch)
     paths = names_of_objects(found.objects)
-    lists = {
-        place for place, one in enumerate(paths.values()) if any(isinstance(_at(o, one), list) for o in found.objects)
-    }
     return Table(
         role=role,
         name=name,
@@ -146,14 +147,7 @@ def _json(role: str, name: str, text: plain_text.Text, around: str, found: Sniff
         header=Header(tuple(paths)),
         lines=text.lines,
         paths=tuple(paths.values()),
-        lists=frozenset(lists),
     )
-
-
-def _at(value: object, path: Sequence[str]) -> object:
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def _parquet(role: str, name: str, path: Path, around: str) -> Table:
@@ -172,7 +166,7 @@ def _parquet(role: str, name: str, path: Path, around: str) -> Table:
             for number, inner in enumerate(one.type):
                 walk(inner, (*above, one.name), (*place, number))
             return
-        if pa.types.is_list(one.type) or pa.types.is_large_list(one.type):
+        if pa.types.is_nested(one.type):
             lists.add(len(paths))
         paths.append((*above, one.name))
         places.append(place)
@@ -221,7 +215,7 @@ def _named(batches: Iterator[pa.RecordBatch], name: str) -> Iterator[pa.RecordBa
 def _reading_of(table: Table, positions: Sequence[int], exact: Sequence[bool]) -> engine.Reading:
     if table.format == "parquet":
         places = [table.places[place] for place in positions]
-        return engine.read_parquet(table.path, places, [place in table.lists for place in positions])
+        return engine.read_parquet(table.path, places)
     if table.format != "csv":
         paths = [table.paths[place] for place in positions]
         return engine.read_json(table.path, table.format == "json-array", paths, exact)

@@ -15,6 +15,8 @@ from ..tags import Tags
 MOST_TAGS = 100
 MOST_LENGTH = 100
 MOST_DIFFERENT = 10_000
+# What MovieLens says of a film without any.
+NO_GENRES = "(no genres listed)"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 # A JSON list can hold half of a pair, which is no character.
@@ -29,6 +31,8 @@ def tags_of(text: str, spaced: bool) -> list[str]:
         parts = listed
     else:
         parts = text.split("|") if "|" in text else text.split() if spaced else text.split(",")
+    if parts == [NO_GENRES]:
+        return []
     named = (part if len(part) <= MOST_LENGTH else part[: MOST_LENGTH - 1] + "…" for part in map(_shown, parts))
     kept: dict[str, str] = {}
     for tag in named:

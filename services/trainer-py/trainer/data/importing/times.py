@@ -36,16 +36,19 @@ _PATTERN = (
     r"(?:[Tt ](?P<hour>\d{2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,3})\d*)?)?)?"
     r"\s*(?P<zone>[Zz]|UTC|utc|GMT|[+-]\d{2}(?::?\d{2})?)?)?$"
 )
+_ZONED = r"^\d{4}-\d{2}-\d{2}[Tt ][\d:.,]+\s*([Zz]|UTC|utc|GMT|[+-]\d{2}(:?\d{2})?)$"
 
 
 @dataclass
 class Evidence:
     """What the cells of one column look like. counts  by form, "" for cells that look like no time; first  of those;
-    compact  numbers that are a date and an hour written without anything between."""
+    compact  numbers that are a date and an hour written without anything between; zoned  of those in ISO 8601, which
+    say their zone."""
 
     counts: Counter[str] = field(default_factory=Counter)
     first: str = ""
     compact: int = 0
+    zoned: int = 0
 
     def add(self, cells: pa.StringArray) -> None:
         text = _bare(cells)
@@ -58,15 +61,18 @@ class Evidence:
         self.compact += int(looks_compact.sum())
         self._add_numbers(np.abs(numbers[is_number]))
         rest = text if not is_number.any() else text.filter(pa.array(~is_number))
-        if len(rest) and _iso_at_once(rest) is None:
+        at_once = _iso_at_once(rest) if len(rest) else None
+        if len(rest) and at_once is None:
             fits = np.asarray(pc.match_substring_regex(rest, _PATTERN))
             self.counts[ISO] += int(fits.sum())
+            self.zoned += int((np.asarray(pc.match_substring_regex(rest, _ZONED)) & fits).sum())
             dotted = np.asarray(pc.match_substring_regex(rest, _DOTTED))
             if dotted.any():
                 self.counts[DOTTED] += int(dotted.sum())
             self._add_strange(rest, ~fits & ~dotted)
         else:
             self.counts[ISO] += len(rest)
+            self.zoned += len(rest) if at_once is not None and at_once[1] else 0
 
     @property
     def form(self) -> str:
@@ -77,6 +83,13 @@ class Evidence:
         if not known or 2 * sum(known.values()) <= self.counts.total():
             return ""
         return max(known, key=lambda form: (known[form], form))
+
+    @property
+    def said(self) -> str:
+        """The form for a person: of ISO 8601 also whether the cells say their zone."""
+        if self.form != ISO or self.zoned == self.counts[ISO]:
+            return self.form
+        return f"{ISO}, {'some' if self.zoned else 'all'} without a zone: UTC"
 
     def _add_numbers(self, sizes: np.ndarray) -> None:
         low = 0.0
@@ -182,14 +195,14 @@ def _since_1970(text: pa.StringArray, form: str) -> np.ndarray:
     return np.where(good, whole * int(scale) if scale >= 1 else whole // round(1 / scale), NO_TIME)
 
 
-def _iso_at_once(text: pa.StringArray) -> np.ndarray | None:
-    """Where all cells are written alike, with a zone or without; None where they are not, or one is none."""
+def _iso_at_once(text: pa.StringArray) -> tuple[np.ndarray, bool] | None:
+    """And whether they say their zone, where all cells are written alike; None where they are not, or one is none."""
     for kind in (pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
         try:
             at = pc.cast(text, kind)
         except pa.ArrowInvalid:
             continue
-        return _of_years(np.asarray(pc.cast(at, pa.int64())) // 1_000_000)
+        return _of_years(np.asarray(pc.cast(at, pa.int64())) // 1_000_000), kind.tz is not None
     return None
 
 
@@ -197,7 +210,7 @@ def _iso(text: pa.StringArray) -> np.ndarray:
     """NO_TIME where the text is no time. Without zone it is UTC."""
     at_once = _iso_at_once(text)
     if at_once is not None:
-        return at_once
+        return at_once[0]
     parts = pc.extract_regex(text, _PATTERN)
     fits = np.asarray(pc.is_valid(parts))
 

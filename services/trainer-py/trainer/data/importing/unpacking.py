@@ -34,6 +34,7 @@ class Scratch:
     is_prefix  only the first bytes of each file are here: an end in the middle of them is none of its faults
     gap        of the file as it was given, where is_prefix: from where to where its bytes are not here
     left_out   names of tables in archives that are not taken, by archive
+    unread     why tables of items cannot be read, by name: they refuse no interactions
     not_shown  what the first bytes do not show, by file
     alive      called with every block, so that what takes long is not taken for dead
     """
@@ -44,6 +45,7 @@ class Scratch:
     is_prefix: bool = False
     gap: tuple[Path, int, int] | None = None
     left_out: dict[str, list[str]] = field(default_factory=dict)
+    unread: dict[str, BadDataset] = field(default_factory=dict)
     not_shown: dict[str, str] = field(default_factory=dict)
     alive: Callable[[], None] = lambda: None
     _files: int = 0
@@ -69,6 +71,16 @@ class Scratch:
     def unpack(self, blocks: Iterator[bytes], name: str) -> Path:
         """Raises BadDataset(too_large)."""
         return self.copy(self._first(blocks) if self.cuts else self._counted(blocks, name))
+
+    @contextmanager
+    def sparing(self, role: str, name: str) -> Iterator[None]:
+        """What cannot be read is noted where it would only say what the items are called."""
+        try:
+            yield
+        except BadDataset as error:
+            if role != "items":
+                raise
+            self.unread[name] = error
 
     def _counted(self, blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
         for block in blocks:
@@ -115,7 +127,7 @@ def uncompressed(path: Path, name: str, scratch: Scratch) -> tuple[Path, str]:
         if head.startswith(kinds.GZIP):
             around.append("gzip")
             blocks = _gunzipped
-        elif head.startswith(kinds.ZSTD):
+        elif kinds.is_zstd(head):
             around.append("zstd")
             blocks = _zstd
         else:

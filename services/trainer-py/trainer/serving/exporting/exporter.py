@@ -50,8 +50,9 @@ def _made(
     if (finished := folder.finished()) is not None:
         return finished
     served = LoadedCheckpoint(*open_checkpoint(root, loaded, where), where)
-    rows = _rows_of(served.dataset, request.users, among(request.erased) if request.erased else None)
     live = None if request.live is None else _live(served.dataset, root, *request.live)
+    rows = _rows_of(served.dataset, request.users, among(request.erased) if request.erased else None)
+    rows = rows[served.answers(live.rows() if live else ())[rows]]
     ranker = Ranker(served, request.n, request.explain, request.hidden, live)
     at_once = max(1, min(MOST_USERS, MOST_RECOMMENDATIONS // request.n))
     starts = range(0, len(rows), at_once)
@@ -84,7 +85,7 @@ def _onwards(progress: Progress, start: int, total: int) -> Callable[[int], None
 def _rows_of(data: Dataset, users: tuple[str, ...], is_erased: Callable[[str], bool] | None) -> np.ndarray:
     """Rows of the known ones, in their order."""
     if not users and is_erased is None:
-        return np.arange(len(data.users))
-    named = users or data.users.array.to_pylist()
-    found = (data.users.index(user) for user in named if is_erased is None or not is_erased(user))
+        return np.arange(len(data.user_ids()))
+    named = users or data.user_ids().to_pylist()
+    found = (data.row_of(user) for user in named if is_erased is None or not is_erased(user))
     return np.array([row for row in found if row is not None], dtype=np.int64)

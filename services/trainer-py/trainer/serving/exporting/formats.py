@@ -23,7 +23,7 @@ _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 
 @dataclass(frozen=True)
 class Names:
-    """Of the dataset: users [U], items [N], titles [N], null where unknown.
+    """Of the dataset: users [U + V], items [N], titles [N], null where unknown.
 
     interests: K of the model where the lists are explained (0: it has none), else None; linear: whether they are and it
     has a linear path.
@@ -38,7 +38,7 @@ class Names:
     @staticmethod
     def of(data: Dataset, interests: int | None, linear: bool) -> Names:
         titles = pa.array([title or None for title in data.titles], pa.string())
-        return Names(data.users.array, data.items.array, titles, interests, linear)
+        return Names(data.user_ids(), data.items.array, titles, interests, linear)
 
 
 def write_ndjson(path: Path, lists: Iterable[Lists], names: Names) -> int:

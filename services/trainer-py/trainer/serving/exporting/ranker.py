@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from ..checkpoint import LoadedCheckpoint
 from ..lists import Lists
@@ -29,7 +29,8 @@ class Ranker:
     ) -> None:
         data = served.dataset
         self._served, self._n, self._explain, self._live = served, n, explain, live
-        self._seen = data.met(slice(None))
+        seen = data.met(slice(None))
+        self._seen = vstack([seen, data.late], "csr") if data.late.shape[0] else seen
         columns, _ = columns_of(data, hidden)
         ones = np.ones(len(columns), np.float32)
         self._hidden = csr_matrix((ones, np.sort(columns), [0, len(columns)]), (1, len(data.items)))
