@@ -31,10 +31,13 @@ export function checkOut(commit: string, folder: string): string {
 	run(bin("buf"), ["generate"], join(folder, "proto"));
 	run(join(VENV, "bin/python"), ["services/trainer-py/scripts/generate.py"]);
 	run(bin("prisma"), ["generate"]);
-	for (const service of ["api", "supervisor"]) {
-		// Declarations would name packages by where the link leads.
+	// Declarations would name packages by where the link leads.
+	const compile = (service: string) =>
 		run(bin("tsc"), ["-p", `services/${service}/tsconfig.build.json`, "--declaration", "false"]);
-	}
+	const bundle = join(folder, "services/api/scripts/bundle.mjs");
+	if (existsSync(bundle)) run(process.execPath, [bundle]);
+	else compile("api"); // commits that start from many small files
+	compile("supervisor");
 	return folder;
 }
 
