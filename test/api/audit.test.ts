@@ -1,6 +1,5 @@
 // Who changed what, when, from where and how it ended: listed, in files, and without what must not be in it.
 import { setTimeout as sleep } from "node:timers/promises";
-import { jest } from "@jest/globals";
 import { startApi, type TestApi } from "../support/api.js";
 import { callWith, FIRST, makeKey } from "../support/keys.js";
 

@@ -1,7 +1,6 @@
 // Keys that are made: shown once, kept as a digest, known to every process, and over at once when they are revoked.
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { jest } from "@jest/globals";
 import { startApi, type TestApi } from "../support/api.js";
 import { callWith, FIRST, makeKey } from "../support/keys.js";
 

@@ -1,5 +1,4 @@
 // A list as people read it: each item with what it is for.
-import { jest } from "@jest/globals";
 import type { RecommendedItem } from "@valence/client";
 import { sayList } from "../../services/cli/src/answers.js";
 

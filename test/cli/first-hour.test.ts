@@ -2,7 +2,6 @@
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { jest } from "@jest/globals";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { commandLine } from "../support/command-line.js";
 import { excelCsv, movieLensZip, pandasCsv, writeDumps, writeMovieLens } from "../support/exported-files.js";

@@ -1,5 +1,4 @@
 // What is said of all answers at once: shares only of those whose hours are over.
-import { jest } from "@jest/globals";
 import type { Outcome } from "@valence/client";
 import { sayTotal } from "../../services/cli/src/commands/outcomes.js";
 

@@ -1,5 +1,4 @@
 // Searches from the command line: what is typed becomes a request, and what came of it becomes tables and the way to confirm it.
-import { jest } from "@jest/globals";
 import { dimensionSentence, type Model } from "@valence/client";
 import { requestsOf } from "../../services/cli/src/model-requests.js";
 import { dimensionOf } from "../../services/cli/src/search-space.js";

@@ -2,7 +2,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { run } from "../../services/cli/src/program.js";
 import { commandLine } from "../support/command-line.js";
 

@@ -1,6 +1,5 @@
 // Where the api lays rungs and how the trainer judges at them, on planted learning curves: what does badly falls out early, and the
 // best, which begins slowly, is kept in most searches.
-import { jest } from "@jest/globals";
 import { randomOf } from "../../bench/http/questions.js";
 import { type SearchTrial, SearchTrialState } from "../../services/api/src/generated/proto/trainer/v1/searching.js";
 import { halvingOf, isRung } from "../../services/api/src/searches/pruning.js";

@@ -13,7 +13,6 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { jest } from "@jest/globals";
 import type { FastifyInstance } from "fastify";
 import type { Disk } from "../../services/api/src/generated/proto/trainer/v1/trainer.js";
 import { RemoteError } from "../../services/api/src/grpc.js";

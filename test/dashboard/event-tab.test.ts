@@ -1,5 +1,4 @@
 // A tab and the worker that it shares with others, joined as a browser joins them; the service behind is scripted.
-import { jest } from "@jest/globals";
 import type { RunsEvent } from "@valence/client";
 import { HERE_MS, SILENT_MS } from "../../services/dashboard/src/event-messages";
 import { placeOf } from "../../services/dashboard/src/event-stream";
@@ -38,12 +37,14 @@ async function say(run: string, seq: number): Promise<void> {
 }
 
 let isFrozen = false;
+/** What Node has under the names of a browser. */
+const before = new Map<string, PropertyDescriptor | undefined>();
 let followRun: typeof import("../../services/dashboard/src/event-tab").followRun;
 beforeAll(async () => {
 	jest.useFakeTimers();
 	const worker = {} as { onconnect: (event: { ports: Port[] }) => void };
 	const [tabsEnd, workersEnd] = joined(() => isFrozen);
-	Object.assign(globalThis, {
+	const browser = {
 		self: worker,
 		window: { location: { origin: "http://127.0.0.1" } },
 		document: { visibilityState: "visible" },
@@ -55,11 +56,18 @@ beforeAll(async () => {
 				worker.onconnect({ ports: [workersEnd] });
 			}
 		},
-	});
+	};
+	for (const name of Object.keys(browser)) before.set(name, Object.getOwnPropertyDescriptor(globalThis, name));
+	Object.assign(globalThis, browser);
 	await import("../../services/dashboard/src/event-worker");
 	({ followRun } = await import("../../services/dashboard/src/event-tab"));
 });
-afterAll(() => void jest.useRealTimers());
+afterAll(() => {
+	jest.useRealTimers();
+	for (const [name, had] of before)
+		if (had) Object.defineProperty(globalThis, name, had);
+		else Reflect.deleteProperty(globalThis, name);
+});
 
 it("goes on with every run after a sleep in which the worker took the tab for gone", async () => {
 	const seen: [string, number][] = [];

@@ -5,7 +5,6 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { jest } from "@jest/globals";
 import pg from "pg";
 import { type Stack, startStack } from "../../services/supervisor/src/stack.js";
 import { removeHomesIn } from "../support/homes.js";

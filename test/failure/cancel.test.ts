@@ -1,5 +1,4 @@
 // Cancelling a run that waits and a run that trains.
-import { jest } from "@jest/globals";
 import { expectSound } from "../support/invariants.js";
 import { until } from "../support/processes.js";
 import { type Stack, startStack } from "../support/stack.js";

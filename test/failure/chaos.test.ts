@@ -1,5 +1,4 @@
 // A minute and a half of `npm run chaos`; the command goes on for as long as one likes, with any seed.
-import { jest } from "@jest/globals";
 import { runCampaign } from "../chaos/campaign.js";
 import { ACTS } from "../chaos/load.js";
 import { isOnRedis } from "../support/queue-server.js";

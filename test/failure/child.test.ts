@@ -1,7 +1,6 @@
 // What happens to a run when its training child dies, hangs, or left a checkpoint that cannot be read.
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { CRASH_BUDGET, isFinal } from "../../services/api/src/plugins/jobs.js";
 import { AT_ONE_MOMENT } from "../../services/api/src/plugins/prisma.js";
 import { expectSound } from "../support/invariants.js";

@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { isFinal } from "../../services/api/src/plugins/jobs.js";
 import { expectSound } from "../support/invariants.js";
 import { until } from "../support/processes.js";

@@ -1,5 +1,4 @@
 // Files on their way into a feed while everything dies under them: each row is there once, and the counts say so.
-import { jest } from "@jest/globals";
 import type { FeedImport } from "@valence/client";
 import { isFinal } from "../../services/api/src/plugins/jobs.js";
 import { form } from "../support/api.js";

@@ -1,7 +1,6 @@
 // Feeds while something dies or moves under them: what was acknowledged is there, and a snapshot is of one moment.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { connect, type Dataset } from "@valence/client";
 import { isFinal } from "../../services/api/src/plugins/jobs.js";
 import { freePort } from "../../services/supervisor/src/ports.js";

@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { isFinal } from "../../services/api/src/plugins/jobs.js";
 import { until } from "../support/processes.js";
 import { type Stack, startStack } from "../support/stack.js";

@@ -1,5 +1,4 @@
 // Two machines, each a worker and a trainer, on one database, one queue and one folder of artifacts.
-import { jest } from "@jest/globals";
 import { expectSound } from "../support/invariants.js";
 import { until } from "../support/processes.js";
 import { type Stack, startStack } from "../support/stack.js";

@@ -2,7 +2,6 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { startObjectStore } from "../support/object-store.js";
 import { type Stack, startStack } from "../support/stack.js";
 

@@ -1,5 +1,4 @@
 // The queue loses everything it had, delivers twice, and delivers to two workers at a time.
-import { jest } from "@jest/globals";
 import { expectSound } from "../support/invariants.js";
 import { isOnRedis, startRedis, truncateQueue } from "../support/queue-server.js";
 import { type Stack, startStack } from "../support/stack.js";

@@ -1,5 +1,4 @@
 // Two apis and two recommenders: whichever recommender dies, hangs or comes back, and whatever is switched meanwhile, everybody is answered.
-import { jest } from "@jest/globals";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { type Process, until } from "../support/processes.js";
 import { type Stack, startStack } from "../support/stack.js";

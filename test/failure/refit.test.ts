@@ -1,5 +1,4 @@
 // A refit with a real trainer, whatever dies: it ends with the bits of an undisturbed one, and there is one of it.
-import { jest } from "@jest/globals";
 import { isFinal } from "../../services/api/src/plugins/jobs.js";
 import { expectSound } from "../support/invariants.js";
 import { until } from "../support/processes.js";

@@ -3,7 +3,6 @@
 import { mkdtempSync, readdirSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { isFinal } from "../../services/api/src/plugins/jobs.js";
 import { beginAtTick } from "../../services/api/src/refreshes/beginning.js";
 import { freePort } from "../../services/supervisor/src/ports.js";

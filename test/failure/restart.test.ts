@@ -2,7 +2,6 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { connect, type RunEvent } from "@valence/client";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { type EmbeddedPostgres, startPostgres } from "../../services/supervisor/src/postgres/embedded.js";

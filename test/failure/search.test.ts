@@ -1,5 +1,4 @@
 // A search with a real trainer, whatever dies: every trial gets one configuration and keeps it, and none is tried twice.
-import { jest } from "@jest/globals";
 import { expectSound } from "../support/invariants.js";
 import { until } from "../support/processes.js";
 import { type Stack, startStack } from "../support/stack.js";

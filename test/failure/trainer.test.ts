@@ -1,6 +1,5 @@
 // What happens to a run when the trainer's server dies, ends or hangs.
 import { setTimeout as sleep } from "node:timers/promises";
-import { jest } from "@jest/globals";
 import { expectSound } from "../support/invariants.js";
 import { until } from "../support/processes.js";
 import { type Stack, startStack } from "../support/stack.js";

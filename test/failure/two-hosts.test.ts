@@ -1,7 +1,6 @@
 // Two machines on two hosts: the other one is cut off, healed, or loses its power. Both share the volume of the artifacts; the database, the
 // queue and the api are here.
 import { setTimeout as sleep } from "node:timers/promises";
-import { jest } from "@jest/globals";
 import { expectSound } from "../support/invariants.js";
 import { mayBeMade, OtherHost } from "../support/other-host.js";
 import { until } from "../support/processes.js";

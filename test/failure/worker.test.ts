@@ -1,5 +1,4 @@
 // What happens to a run when its worker dies, ends or wakes up too late.
-import { jest } from "@jest/globals";
 import { expectSound } from "../support/invariants.js";
 import { until } from "../support/processes.js";
 import { type Stack, startStack } from "../support/stack.js";

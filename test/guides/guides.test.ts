@@ -3,7 +3,6 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { jest } from "@jest/globals";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { OUTSIDE } from "../support/command-line.js";
 import { writeMovieLens } from "../support/exported-files.js";

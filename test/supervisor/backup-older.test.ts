@@ -1,7 +1,6 @@
 // A backup of an older Valence: its rows pass through the migrations that came since.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { migrate, readMigrations } from "../../services/api/src/migrate.js";
 import { run } from "../support/backup-commands.js";
 import { query, startPlaces } from "../support/backup-places.js";

@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { type JobState, PrismaClient } from "../../services/api/src/generated/prisma/client.js";
 import { migrate } from "../../services/api/src/migrate.js";

@@ -2,7 +2,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { migrate } from "../../services/api/src/migrate.js";
 import { killWhen, run } from "../support/backup-commands.js";
 import { query, startPlaces } from "../support/backup-places.js";

@@ -19,7 +19,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { jest } from "@jest/globals";
 import { type Client, connect, type Dataset, type Export, type NewExperiment } from "@valence/client";
 import pg from "pg";
 import { migrate } from "../../services/api/src/migrate.js";

@@ -3,7 +3,6 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import pg from "pg";
 import { type EmbeddedPostgres, startPostgres } from "../../services/supervisor/src/postgres/embedded.js";
 import { databaseOf } from "../../services/supervisor/src/postgres/place.js";

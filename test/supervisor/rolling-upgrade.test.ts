@@ -4,7 +4,6 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { jest } from "@jest/globals";
 import { type EmbeddedPostgres, startPostgres } from "../../services/supervisor/src/postgres/embedded.js";
 import { checkOut, ROOT, type Started, startCheckout } from "../support/checkouts.js";
 import { removeHomesIn } from "../support/homes.js";

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { connect } from "@valence/client";
 import { takeDemoHome } from "../../services/supervisor/src/demo-home.js";
 import { becomeOwn } from "../../services/supervisor/src/home/id.js";

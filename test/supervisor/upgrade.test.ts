@@ -2,7 +2,6 @@
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { jest } from "@jest/globals";
 import { databaseOf } from "../../services/supervisor/src/postgres/place.js";
 import { checkOut, ROOT, type Started, startCheckout } from "../support/checkouts.js";
 import { removeHomesIn } from "../support/homes.js";

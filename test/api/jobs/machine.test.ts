@@ -1,6 +1,5 @@
 // A worker as a machine: its row, its name, and what becomes of both.
 import { randomUUID } from "node:crypto";
-import { jest } from "@jest/globals";
 import type { FastifyInstance } from "fastify";
 import { readConfig } from "../../../services/api/src/config.js";
 import { classOf, forgetMachines } from "../../../services/api/src/machines/registration.js";

@@ -1,7 +1,6 @@
 // Trials as workers do them: each gets its configuration when it is claimed, keeps it through any crash, and may fall out on the way.
 
 import { randomUUID } from "node:crypto";
-import { jest } from "@jest/globals";
 import { AT_ONE_MOMENT } from "../../../services/api/src/plugins/prisma.js";
 import { isRung } from "../../../services/api/src/searches/pruning.js";
 import { epoch, finished, refusal, type Scripts, started } from "../../support/scripted-trainer.js";

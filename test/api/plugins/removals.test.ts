@@ -1,7 +1,6 @@
 // A key may be used again: what is made under it anew is never taken for what was forgotten.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { jest } from "@jest/globals";
 import pg from "pg";
 import { ARTIFACT_LOCK } from "../../../services/api/src/artifacts/artifact-lock.js";
 import { startApi, type TestApi } from "../../support/api.js";

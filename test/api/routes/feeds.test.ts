@@ -5,7 +5,6 @@ import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { jest } from "@jest/globals";
 import { store } from "../../../services/api/src/feeds/storing.js";
 import { startApi, type TestApi } from "../../support/api.js";
 import { passADay } from "../../support/clock.js";

@@ -1,4 +1,3 @@
-import { jest } from "@jest/globals";
 import { digest } from "../../../services/api/src/http/digest.js";
 import { startApi, type TestApi } from "../../support/api.js";
 import { refusal } from "../../support/grpc-server.js";

@@ -1,6 +1,5 @@
 // Machines as the api shows them, what drains them, and the class that an experiment may ask for.
 import { randomUUID } from "node:crypto";
-import { jest } from "@jest/globals";
 import { startApi, type TestApi } from "../../support/api.js";
 
 let api: TestApi;

@@ -1,4 +1,3 @@
-import { jest } from "@jest/globals";
 import { startApi, type TestApi } from "../../support/api.js";
 
 let api: TestApi;

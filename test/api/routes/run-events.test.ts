@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { jest } from "@jest/globals";
 import { appendEvent } from "../../../services/api/src/plugins/jobs.js";
 import { startApi, type TestApi } from "../../support/api.js";
 
