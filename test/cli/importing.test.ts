@@ -2,7 +2,15 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Client, type Dataset, type Preview, type PreviewedFile, previewForm, roleIn } from "@valence/client";
+import {
+	type Client,
+	type Dataset,
+	type Preview,
+	type PreviewedFile,
+	previewForm,
+	roleIn,
+	ruleFor,
+} from "@valence/client";
 import { formOf, problemsOf, settled, untilImported } from "../../services/cli/src/importing.js";
 
 it("sends fields before files, which are whole", async () => {
@@ -96,11 +104,22 @@ describe("of files of which nobody has said what they hold", () => {
 			{ path: path("tags.dat"), role: "file" },
 			{ path: path("ratings.dat"), role: "train" },
 		] as const;
-		expect(await settled({ post } as unknown as Client, {}, [...files])).toEqual([
+		expect((await settled({ post } as unknown as Client, {}, [...files])).files).toEqual([
 			{ path: path("artists.dat"), role: "items" },
 			{ path: path("ratings.dat"), role: "train" },
 		]);
 		expect(asked).toEqual(["file", "file", "train"]);
+	});
+
+	it.each([
+		["an archive of parts", [table("parts.zip", "train", "zip"), table("parts.zip", "test", "zip")], {}, "given"],
+		["parts with titles", [table("a", "train"), table("a", "test"), table("a", "items")], { kCore: 2 }, "given"],
+		["what somebody has said", [table("a", "train"), table("a", "test")], { split: { kind: "ratio" } }, "ratio"],
+		["interactions", [table("a", "interactions"), table("a", "items")], {}, undefined],
+		["titles alone", [table("a", "items")], {}, undefined],
+	] as const)("the split of %s", (_, files, rule, kind) => {
+		const fitting = ruleFor(rule, { files: [...files], problems: [], warnings: [] });
+		expect(fitting).toEqual(kind ? { ...rule, split: { kind } } : rule);
 	});
 
 	it("more than the service takes at once are refused before anything is sent", async () => {

@@ -81,6 +81,8 @@ export interface FakeTrainer extends FakeServer {
 	previewed: PreviewDatasetRequest | null;
 	/** The file that a preview takes for one that an import goes without. */
 	needless: string;
+	/** The archive in which a preview finds train and test. */
+	ofParts: string;
 	deleted: string[];
 	/** Bytes of finished exports, by key. */
 	exports: Map<string, Buffer>;
@@ -129,6 +131,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 		texts: new Map<string, string>(),
 		previewed: null as FakeTrainer["previewed"],
 		needless: "",
+		ofParts: "",
 		deleted: [] as string[],
 		exports: new Map<string, Buffer>(),
 		reads: [] as FakeTrainer["reads"],
@@ -194,10 +197,13 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			const isNeedless = ({ displayName }: { displayName: string }) => displayName === state.needless;
 			const { files } = call.request;
 			const shown = files.filter((file) => !isNeedless(file));
-			const tables = shown.map(({ role, displayName, head }) => ({
+			const rolesIn = ({ role, displayName }: { role: string; displayName: string }) =>
+				displayName === state.ofParts ? ["train", "test"] : [role || "interactions"];
+			const all = shown.flatMap((file) => rolesIn(file).map((role) => ({ ...file, role })));
+			const tables = all.map(({ role, displayName, head }) => ({
 				file: displayName,
 				name: displayName,
-				role: role || "interactions",
+				role,
 				format: "csv",
 				compression: "",
 				encoding: "utf-8",

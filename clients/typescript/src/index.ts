@@ -22,6 +22,6 @@ export type * from "./generated/openapi.js";
 export { LIKENESS } from "./likeness.js";
 export { type Mark, markOf, markSentences, marksUnder, OF_RUNS } from "./marks.js";
 export type { Answer, ItemOf, Operation, PathOf } from "./operations.js";
-export { previewForm, roleIn } from "./preview.js";
+export { previewForm, roleIn, ruleFor } from "./preview.js";
 export { Problem } from "./problem.js";
 export { type Ending, endingOf, isPruned, standing, untoldSentence } from "./trials.js";

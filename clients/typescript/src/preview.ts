@@ -33,3 +33,12 @@ export function roleIn({ files, warnings }: Preview, name: string): PreviewedFil
 	const saysMore = isArchive && (tables.length > 1 || isTold("not_shown"));
 	return role && others.length === 0 && !saysMore ? role : "interactions";
 }
+
+const PARTS = ["train", "valid", "test"];
+
+/** The rule for files as their preview takes them: where an archive holds the parts of a split and nobody says how to split, it is given. */
+export function ruleFor(rule: ImportRule, { files }: Preview): ImportRule {
+	const roles = files.map(({ role }) => role).filter((role) => role !== "items");
+	const isGiven = roles.length > 0 && roles.every((role) => PARTS.includes(role));
+	return isGiven && rule.split === undefined ? { ...rule, split: { kind: "given" } } : rule;
+}

@@ -12,6 +12,6 @@ export const writeSample = (folder: string) =>
 
 /** The dataset of a folder of tables, uploaded and imported; the same files find the dataset already there. */
 export async function importFolder(api: Client, folder: string): Promise<Dataset> {
-	const files = await settled(api, {}, filesOf([folder]));
-	return untilImported(api, await upload(api, { name: basename(folder), rule: {} }, files));
+	const { files, rule } = await settled(api, {}, filesOf([folder]));
+	return untilImported(api, await upload(api, { name: basename(folder), rule }, files));
 }

@@ -12,6 +12,7 @@ import {
 	type Preview,
 	previewForm,
 	roleIn,
+	ruleFor,
 } from "@valence/client";
 import { type Progress, say } from "@valence/supervisor/terminal";
 import { Failure, STATUS, wrongUsage } from "./failure.js";
@@ -57,6 +58,7 @@ export const inOptions = (message: string) =>
 		.replaceAll("skipBadRows", "--skip-bad-rows")
 		.replaceAll("minRating", "--min-rating")
 		.replaceAll("kCore", "--k-core")
+		.replaceAll("say that the split is given", "say --split given")
 		.replaceAll("where the rule gives no `at`", "without --at")
 		.replace(/^\/(?:rule\/)?(?=\w)/, "");
 
@@ -147,16 +149,24 @@ export async function preview(api: Client, rule: ImportRule, files: RoleFile[]):
 	return api.post("/datasets/preview", { body: await previewForm(rule, await Promise.all(asked)) });
 }
 
-/** The files to send, each as what the service sees in it where nobody has said it. Those that it does without are told. */
-export async function settled(api: Client, rule: ImportRule, files: RoleFile[]): Promise<SentFile[]> {
-	if (files.every(isSaid)) return files;
+/**
+ * The files to send, each as what the service sees in it where nobody has said it, and the rule that fits them. Files that it does without
+ * are told.
+ */
+export async function settled(
+	api: Client,
+	rule: ImportRule,
+	files: RoleFile[],
+): Promise<{ files: SentFile[]; rule: ImportRule }> {
+	if (files.every(isSaid)) return { files, rule };
 	const seen = await preview(api, rule, files);
 	for (const line of warningsOf(seen.warnings.filter(({ code }) => code === "not_needed"))) say(line);
-	return files.flatMap((file) => {
+	const sent = files.flatMap((file) => {
 		if (isSaid(file)) return [file];
 		const role = roleIn(seen, basename(file.path));
 		return role === null ? [] : [{ path: file.path, role }];
 	});
+	return { files: sent, rule: ruleFor(rule, seen) };
 }
 
 const isSaid = (file: RoleFile): file is SentFile => file.role !== "file";

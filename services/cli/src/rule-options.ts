@@ -7,8 +7,9 @@ import { wrongUsage } from "./failure.js";
 
 export const TAKEN = ["min-rating", "k-core", "since", "until"];
 export const SPLIT = ["split", "ratios", "seed", "quantiles", "cuts"];
-const SPLITS = ["ratio", "leave_last", "temporal", "strong"] as const;
-export const ruleOptions = <T>(yargs: Argv<T>) =>
+const SPLITS = ["ratio", "leave_last", "temporal", "strong"];
+/** `further`: splits that only some commands take. */
+export const ruleOptions = <T>(yargs: Argv<T>, further: string[] = []) =>
 	yargs
 		.option("min-rating", {
 			type: "string",
@@ -29,7 +30,7 @@ export const ruleOptions = <T>(yargs: Argv<T>) =>
 		})
 		.option("until", { type: "string", requiresArg: true, describe: "The first moment that no longer counts" })
 		.option("split", {
-			choices: SPLITS,
+			choices: [...SPLITS, ...further],
 			requiresArg: true,
 			describe: "By chance, each user's last ones, by time, or users held out [ratio]",
 		})
@@ -64,7 +65,7 @@ interface RuleOptions {
 	columns?: Columns | undefined;
 	"min-rating": number | undefined;
 	"k-core": number | undefined;
-	split: (typeof SPLITS)[number] | undefined;
+	split: string | undefined;
 	ratios: number[] | undefined;
 	seed: number | undefined;
 	quantiles: number[] | undefined;

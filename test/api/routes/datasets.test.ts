@@ -104,6 +104,22 @@ test.each([
 	expect([given.status, given.body.errors[0].message]).toEqual([400, "must be given for these files"]);
 });
 
+test("an archive may hold the parts of a given split; a plain file does not", async () => {
+	const rule: Parts[number] = ["rule", JSON.stringify({ split: { kind: "given" } })];
+	const packed = await upload(["name", "packed"], rule, ["interactions", "PK parts", "parts.tar.gz"]);
+	expect([packed.status, packed.body.rule]).toEqual([202, { split: { kind: "given" } }]);
+	const plain = await upload(["name", "plain"], rule, ["interactions", "a,b", "parts.csv"]);
+	expect([plain.status, plain.body.errors[0].message]).toEqual([
+		400,
+		"must be ratio, leave_last, temporal or strong for these files",
+	]);
+	// What was said once of an archive holds when it is imported again.
+	const { id } = packed.body;
+	await api.call("POST", `/datasets/${id}/cancel`);
+	const again = await api.call("POST", `/datasets/${id}/imports`, { rule: { skipBadRows: true } });
+	expect([again.status, again.body.rule]).toEqual([202, { skipBadRows: true, split: { kind: "given" } }]);
+});
+
 test("names of files tell datasets apart where the rule goes by them, and only there", async () => {
 	const named = (columns: object, ...names: [string, string]) =>
 		upload(

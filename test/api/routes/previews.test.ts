@@ -136,6 +136,19 @@ test("tells it of the files that an import takes alone", async () => {
 	expect(body.problems.slice(1)).toEqual([expect.objectContaining({ message: expect.stringContaining("/test is") })]);
 });
 
+test("an archive holds parts as files are parts", async () => {
+	api.trainer.ofParts = "parts.zip";
+	const told = async (kind: string | null, role: string) => {
+		const rule: [string, string][] = kind ? [["rule", JSON.stringify({ split: { kind } })]] : [];
+		const { body } = await preview(...rule, [role, "PK", "parts.zip"]);
+		return body.problems.slice(1).map(({ message }: { message: string }) => message);
+	};
+	for (const role of ["file", "interactions"]) {
+		expect([await told(null, role), await told("given", role)]).toEqual([[], []]);
+		expect(await told("ratio", role)).toEqual(["/rule/split/kind must be given for these files."]);
+	}
+});
+
 test("takes multipart bodies only", async () => {
 	const { status } = await api.call("POST", "/datasets/preview", Buffer.from("{}"), {
 		"content-type": "application/json",

@@ -453,7 +453,26 @@ def test_a_table_that_breaks_off_is_refused_without_a_path_of_ours(bring: Bring)
 def test_an_archive_of_parts_says_how_to_bring_them(bring: Bring) -> None:
     outcome = bring(interactions=("parts.zip", zipped(**{"train.csv": TRAIN, "test.csv": TEST})))
     assert outcome.code == "missing_file"
+    assert "say that the split is given" in outcome.message
+    outcome = bring(interactions=("parts.zip", zipped(**{"train.csv": TRAIN, "valid.csv": TEST})))
     assert "unpack the archive and upload each of its files as what it is" in outcome.message
+
+
+def test_an_archive_of_parts_is_read_as_its_files_are(bring: Bring) -> None:
+    parts = {"train": TRAIN, "test": TEST}
+    packed = bring(GIVEN, interactions=("parts.zip", zipped(**{f"{name}.csv": text for name, text in parts.items()})))
+    assert packed.counts == bring(GIVEN, **parts).counts
+    whole = bring(GIVEN, interactions=("one.zip", zipped(**{"ratings.csv": TRAIN})))
+    assert whole.code == "missing_file"
+    assert "made from train and test, not from interactions" in whole.message
+    assert bring(GIVEN, interactions=TRAIN).code == "missing_file"
+
+
+def test_a_test_part_of_strangers_in_an_archive_is_a_warning_that_names_it(bring: Bring) -> None:
+    train = "user,item\n" + "".join(f"u{u},i{i}\n" for u, i in GRID[:-1])
+    test = "user,item\nu3,i5\n" + "".join(f"new{n},i1\n" for n in range(3))
+    outcome = bring(GIVEN, interactions=("parts.zip", zipped(**{"train.csv": train, "test.csv": test})))
+    assert [told.file for told in outcome.problems if told.code == "cold_test"] == ["parts.zip"]
 
 
 def test_ratings_that_differ_are_said_to_be_taken_once_and_count_as_no_problem(bring: Bring) -> None:

@@ -17,7 +17,7 @@ import {
 	type StoredFile,
 	uploadKeys,
 } from "./dataset-store.js";
-import { completeRule, ImportRule } from "./import-rule.js";
+import { completeRule, ImportRule, mayHoldParts } from "./import-rule.js";
 
 export const NewImport = Type.Object(
 	{ rule: ImportRule, name: Type.Optional(Text(200)) },
@@ -43,9 +43,13 @@ export async function importAgain(
 	if (!known) throw new ApiError("not_found", "There is no dataset with this id.");
 	const files = known.files as unknown as StoredFile[];
 	refuseWhatIsNotOver(known);
+	const { split } = known.rule as ImportRule;
+	// That an archive holds the parts was said once.
+	const isGiven = asked.split === undefined && split?.kind === "given" && mayHoldParts(files);
 	const rule = completeRule(
-		asked,
+		isGiven ? { ...asked, split } : asked,
 		files.map((file) => file.role),
+		mayHoldParts(files),
 	);
 	const digest = digestOf(files, rule, (known.feed as OfFeed | null)?.name);
 	if (known.artifactKey !== null && digest !== known.digest) {

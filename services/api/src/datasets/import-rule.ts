@@ -138,8 +138,16 @@ export function wrongRule(errors: ErrorObject[] | null | undefined): ApiError {
 	return wrong(pointer, code, message);
 }
 
-/** The rule with its split: the roles of the files decide whether the split is given. Throws invalid_request. */
-export function completeRule(rule: ImportRule, roles: string[]): ImportRule {
+/** By its name. What it holds is seen when it is imported. */
+const ARCHIVE = /\.(zip|tar|tgz|tar\.(gz|zst))$/i;
+export const mayHoldParts = (files: { role: string; displayName: string }[]): boolean =>
+	files.some(({ role, displayName }) => role === "interactions" && ARCHIVE.test(displayName));
+
+/**
+ * The rule with its split: the roles of the files decide whether the split is given; of an archive that may hold parts (mayHoldParts) the
+ * rule does. Throws invalid_request.
+ */
+export function completeRule(rule: ImportRule, roles: string[], isArchive = false): ImportRule {
 	const has = (role: string) => roles.includes(role);
 	const parts = PARTS.filter(has);
 	if (has("interactions") === parts.length > 0) {
@@ -155,7 +163,7 @@ export function completeRule(rule: ImportRule, roles: string[]): ImportRule {
 	if (since !== undefined && until !== undefined && Date.parse(since) >= Date.parse(until)) {
 		throw wrong("/rule/until", "out_of_range", "must be later than since");
 	}
-	const isGiven = parts.length > 0;
+	const isGiven = parts.length > 0 || (isArchive && rule.split?.kind === "given");
 	const split = rule.split ?? { kind: isGiven ? "given" : "ratio" };
 	if ((split.kind === "given") !== isGiven) {
 		const allowed = isGiven ? "given" : "ratio, leave_last, temporal or strong";

@@ -9,7 +9,7 @@ import {
 	storeAndQueue,
 	uploadKeys,
 } from "../datasets/dataset-store.js";
-import { completeRule, ImportRule, parseRule, ROLES, wrong } from "../datasets/import-rule.js";
+import { completeRule, ImportRule, mayHoldParts, parseRule, ROLES, wrong } from "../datasets/import-rule.js";
 import { allButBody, receiveUpload, takeUploads, UploadedFile } from "../datasets/uploading.js";
 import { after, newestFirst, pageOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
@@ -77,7 +77,7 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 	async function wanted(request: FastifyRequest, files: StoredFile[]): Promise<{ name: string; rule: ImportRule }> {
 		const { name, rule } = await receive(request, files);
 		const roles = files.map((file) => file.role);
-		return { name, rule: completeRule(rule, roles) };
+		return { name, rule: completeRule(rule, roles, mayHoldParts(files)) };
 	}
 
 	async function receive(request: FastifyRequest, files: StoredFile[]): Promise<{ name: string; rule: ImportRule }> {

@@ -139,11 +139,12 @@ export default routes;
 function ofAll(files: PreviewFile[], tables: PreviewedTable[], rule: ImportRule): Static<typeof ImportProblem>[] {
 	const roles = files.map(({ role, displayName }) => {
 		const found = tables.filter(({ file }) => file === displayName).map((table) => table.role);
-		return role || (found.find((one) => one !== "items") ?? found[0]);
+		if (role && role !== "interactions") return [role];
+		return found.length > 0 || !role ? found : [role];
 	});
-	if (!roles.every((role) => role !== undefined)) return [];
+	if (roles.some((found) => found.length === 0)) return [];
 	try {
-		completeRule(rule, roles);
+		completeRule(rule, roles.flat());
 		return [];
 	} catch (error) {
 		if (!(error instanceof ApiError)) throw error;

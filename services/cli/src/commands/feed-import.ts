@@ -51,7 +51,7 @@ export const importInto = (line: Argv) =>
 	);
 
 async function send(api: Client, name: string, rule: FeedRule, files: RoleFile[]): Promise<FeedImport> {
-	const sent = await settled(api, { columns: rule.columns }, files);
+	const { files: sent } = await settled(api, { columns: rule.columns }, files);
 	const bytes = sent.reduce((sum, { path }) => sum + statSync(path).size, 0);
 	const ended = await intoFeed(api, name, async () => {
 		const begun = await step(`Upload ${count(sent.length, "file")}, ${size(bytes)}`, () =>

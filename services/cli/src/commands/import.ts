@@ -22,7 +22,7 @@ export const importFiles = (line: Argv) =>
 		"import [files..]",
 		"Upload a file or more, and import them as a dataset",
 		(yargs) =>
-			ruleOptions(remoteOptions(yargs))
+			ruleOptions(remoteOptions(yargs), ["given"])
 				.positional("files", {
 					type: "string",
 					array: true,
@@ -73,12 +73,14 @@ export const importFiles = (line: Argv) =>
 					if (seen.problems.length > 0) process.exitCode = STATUS.failed;
 					return seen;
 				}
-				const sent = await settled(api, rule, files);
+				const { files: sent, rule: fitting } = await settled(api, rule, files);
 				const name = options.name ?? nameOf(given, sent);
 				const bytes = sent.reduce((sum, { path }) => sum + statSync(path).size, 0);
 				const begun = options.sample
 					? await step("Ask for the sample", () => api.post("/datasets/sample"))
-					: await step(`Upload ${count(sent.length, "file")}, ${size(bytes)}`, () => upload(api, { name, rule }, sent));
+					: await step(`Upload ${count(sent.length, "file")}, ${size(bytes)}`, () =>
+							upload(api, { name, rule: fitting }, sent),
+						);
 				const isNew = begun.state !== "SUCCEEDED";
 				const dataset = await untilImported(api, begun, isNew ? progress(goesOn("valence datasets")) : undefined);
 				const here = options.sample ? " is here already" : " is here already, from the same files";

@@ -4,7 +4,7 @@ import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { MixerVerticalIcon, UploadIcon } from "@radix-ui/react-icons";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type Dataset, type Preview, Problem } from "@valence/client";
+import { type Dataset, type Preview, Problem, ruleFor } from "@valence/client";
 import { useState } from "react";
 import { api, uploadDataset } from "../api";
 import { EMPTY_RULE, parseRule, type RuleTexts } from "../dataset-rule";
@@ -55,7 +55,7 @@ export function UploadWizard({ onImported }: { onImported: (dataset: Dataset) =>
 			// Fields before files: the service streams the files on as they come.
 			const form = new FormData();
 			form.set("name", name.trim() || (files[0]?.file.name.split(".")[0] ?? "dataset"));
-			form.set("rule", JSON.stringify(rule));
+			form.set("rule", JSON.stringify(preview.data ? ruleFor(rule, preview.data) : rule));
 			for (const { role, file } of filesToSend(files, preview.data, choices)) form.append(role, file, file.name);
 			return uploadDataset(form, setProgress);
 		},

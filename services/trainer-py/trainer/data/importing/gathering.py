@@ -14,7 +14,7 @@ from .members import SourceFile
 from .ratings import Rated
 from .reading import Chunk, Filters, chunks_of, times_of
 from .refusals import no_times, refuse_no_times, refuse_wrong_roles
-from .rule import ImportRule
+from .rule import FeedRule, ImportRule
 from .salvage import read_through
 from .tables import Table, tables_of
 from .tally import Problem, Progress, Tally, left_out_message, merged_tables
@@ -108,13 +108,16 @@ def _opened(
     yield from [tally.warn("left_out", name, left_out_message(names)) for name, names in scratch.left_out.items()]
     # Items come last: what the interactions call theirs settles which column of theirs is meant.
     tables.sort(key=lambda one: (one[0].role == "items", one[0].role, one[0].name))
+    roles = {table.role for table, _ in tables}
     try:
-        refuse_wrong_roles({table.role for table, _ in tables}, rule)
+        refuse_wrong_roles(roles, rule)
     except BadDataset as error:
         if not any(table.is_member for table, _ in tables):
             raise
-        way_out = f"{error.message}; unpack the archive and upload each of its files as what it is"
-        raise BadDataset(way_out, code=error.code, field=error.field) from None
+        way_out = "unpack the archive and upload each of its files as what it is"
+        if {"train", "test"} <= roles and "interactions" not in roles and not isinstance(rule, FeedRule):
+            way_out = "say that the split is given"
+        raise BadDataset(f"{error.message}; {way_out}", code=error.code, field=error.field) from None
     unread = list(scratch.unread)
     for unknown in misnamed(rule, [table.name for table, _ in tables], unread):
         raise unknown

@@ -27,7 +27,7 @@ from .refusals import (
     refuse_bad_rows,
     refuse_lost_roles,
     refuse_too_small,
-    refuse_wrong_roles,
+    refuse_wrong_files,
     unmet_titles,
 )
 from .rule import GivenSplit, ImportRule, RatioSplit, StrongSplit, TemporalSplit
@@ -129,7 +129,7 @@ def import_dataset(
 def _events(
     files: list[SourceFile], rule: ImportRule, artifacts: Path, digest: str, alive: Callable[[], None]
 ) -> Iterator[Progress | Problem | Finished]:
-    refuse_wrong_roles({file.role for file in files}, rule)
+    refuse_wrong_files({file.role for file in files}, rule)
     tally, described = Tally(), _Described()
     with scratch_folder(artifacts) as folder:
         scratch = Scratch(folder, alive=alive)

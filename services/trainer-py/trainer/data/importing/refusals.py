@@ -26,6 +26,12 @@ MOST_SKIPPED = 0.01
 WORTH_A_WARNING = 0.25
 
 
+def refuse_wrong_files(roles: set[str], rule: ImportRule) -> None:
+    """What can be said before files are opened: interactions may be an archive with the parts of a given split."""
+    may_hold_parts = isinstance(rule.split, GivenSplit) and "interactions" in roles and roles.isdisjoint(PARTS)
+    refuse_wrong_roles({"train", "test", *roles} - {"interactions"} if may_hold_parts else roles, rule)
+
+
 def refuse_wrong_roles(roles: set[str], rule: ImportRule) -> None:
     if wrong := roles - {"interactions", "items", *PARTS}:
         raise InvalidRequest(
@@ -141,8 +147,7 @@ def lost_validation(
 ) -> Iterator[Problem]:
     """A warning where a part `valid` was given and none of it is left, `before` or `after` cold rows have gone."""
     counts = tally.counts.get("valid")
-    name = next((file.display_name for file in files if file.role == "valid"), None)
-    if name is None or counts is None or (after.part == VALID).any():
+    if counts is None or (after.part == VALID).any():
         return
     because = [
         f"{count} {what}"
@@ -155,7 +160,7 @@ def lost_validation(
         if count
     ] or ["what it holds stands in train"]
     message = f"of {counts['read']} rows of valid none is left: {', '.join(because)}; nothing is measured on it"
-    yield tally.warn("lost_valid", name, message)
+    yield tally.warn("lost_valid", _file_of("valid", files), message)
 
 
 def cold_rows(
@@ -194,8 +199,13 @@ def cold_rows(
     message = f"{given - left} of {given} rows of test are left out: {' and '.join(reasons)}"
     if left == 0:
         raise BadDataset(f"{message}; nothing is left to test on", code="dataset_too_small")
-    name = next((file.display_name for file in files if file.role == "test"), files[0].display_name)
-    yield tally.warn("cold_test", name, message)
+    yield tally.warn("cold_test", _file_of("test", files), message)
+
+
+def _file_of(part: str, files: list[SourceFile]) -> str:
+    """The name of the file that holds the part: its own, or that of all interactions."""
+    named = {file.role: file.display_name for file in reversed(files)}
+    return named.get(part) or named.get("interactions") or files[0].display_name
 
 
 def unmet_titles(described: pa.StringArray, items: pa.StringArray, name: str, tally: Tally) -> Iterator[Problem]:
