@@ -20,6 +20,8 @@ afterAll(() => removeHomesIn(folder));
 
 class Demo {
 	output = "";
+	/** On standard output alone. */
+	printed = "";
 	readonly process: ChildProcess;
 
 	constructor(epochs: number, ...more: string[]) {
@@ -32,6 +34,7 @@ class Demo {
 		for (const stream of [this.process.stdout, this.process.stderr]) {
 			stream?.on("data", (chunk) => {
 				this.output += chunk;
+				if (stream === this.process.stdout) this.printed += chunk;
 			});
 		}
 	}
@@ -78,13 +81,14 @@ test("a folder that is none, and an option that is none, are refused before anyt
 
 test("two at once both end well, each with its own home and ports", async () => {
 	const results = join(folder, "live.json");
-	const both = [new Demo(2), new Demo(4, "--live", "--results", results)] as const;
+	const both = [new Demo(2), new Demo(4, "--live", "--results", results, "--json")] as const;
 	for (const demo of both)
 		expect([await demo.status(), demo.output]).toEqual([0, expect.stringContaining("Shut everything down")]);
 	const [plain, live] = both;
 	expect(plain.output).toMatch(/popularity\s+0\.\d{4}/);
 	expect(plain.output).toMatch(/interest \d/);
 	expectLiving(live.output, JSON.parse(readFileSync(results, "utf8")));
+	expect(JSON.parse(live.printed)).toEqual(JSON.parse(readFileSync(results, "utf8")));
 	expect(living()).toEqual([]);
 	// What it made it has removed, also the databases that lay outside.
 	expect(readdirSync(home)).toEqual([]);

@@ -11,11 +11,11 @@ afterAll(() => removeHomesIn(folder));
 async function paper(
 	args: string[],
 	env: Record<string, string> = {},
-): Promise<{ status: number | null; output: string }> {
+): Promise<{ status: number | null; output: string; stdout: string }> {
 	// No datasets beside the checkout are needed.
 	const shared = ["paper", "table2", "--dataset", "sample", "--seeds", "1", "--data", folder, "--out", "out"];
 	const { status, stdout, stderr } = await valence([...shared, ...args], env);
-	return { status, output: stdout + stderr };
+	return { status, output: stdout + stderr, stdout };
 }
 const file = (ending: string) => readFileSync(join(out, `table2-sample.${ending}`), "utf8");
 
@@ -35,7 +35,7 @@ test("trains and prints; again it only prints; another model joins the table", a
 
 	// The service of its own does it, also where another one is named for all commands.
 	const elsewhere = { VALENCE_URL: "http://127.0.0.1:9" };
-	const again = await paper(["--models", "ease,itemknn", "--context", "local"], elsewhere);
+	const again = await paper(["--models", "ease,itemknn", "--context", "local", "--json"], elsewhere);
 	expect(again).toMatchObject({
 		status: 0,
 		output: expect.stringContaining("2 runs: 1 new, 1 done before, 0 under way"),
@@ -46,4 +46,5 @@ test("trains and prints; again it only prints; another model joins the table", a
 	const models = JSON.parse(file("json")).rows.map((row: { model: string }) => row.model);
 	expect(models).toEqual(["ease", "itemknn", "popularity"]);
 	expect(JSON.parse(file("json")).rows[0]).toEqual(rows[0]);
+	expect(JSON.parse(again.stdout)).toEqual(JSON.parse(file("json")));
 }, 240_000);

@@ -33,11 +33,25 @@ describe("the key", () => {
 		expect([wrong.status, wrong.stderr]).toEqual([3, expect.stringContaining("does not take the key given")]);
 	});
 	it("is kept by login, used from then on, and forgotten", async () => {
-		expect(await cli.valence(["login", url, KEY, "--name", "shop"])).toMatchObject({ status: 0 });
+		const login = await cli.valence(["login", url, KEY, "--name", "shop", "--json"]);
+		expect(login).toMatchObject({ status: 0, stderr: expect.stringContaining("Commands speak to it from now on") });
+		expect(JSON.parse(login.stdout)).toEqual({
+			name: "shop",
+			url,
+			version: expect.any(String),
+			device: expect.any(String),
+		});
 		expect((await cli.valence(["datasets", "--json"])).status).toBe(0);
 		expect((await cli.valence(["datasets", "--context", "shop"])).stdout).toContain(short(dataset));
 		const listed = (await cli.valence(["contexts"])).stdout;
 		expect(listed).toMatch(/\* +shop +http.* yes/);
+		const items = JSON.parse((await cli.valence(["contexts", "--json"])).stdout);
+		expect(items).toEqual({
+			items: [
+				{ name: "shop", url, hasKey: true, isCurrent: true },
+				{ name: "local", url: null, hasKey: false, isCurrent: false },
+			],
+		});
 		expect(listed).not.toContain(KEY);
 		await cli.valence(["contexts", "--remove", "shop"]);
 		expect((await cli.valence(["datasets", "--context", "shop"])).status).toBe(2);

@@ -72,6 +72,15 @@ it("there is one for each of three people", () => {
 	expect(readdirSync(GUIDES).sort()).toEqual(["operator.md", "researcher.md", "shop-engineer.md"]);
 });
 
+test("every block of a guide is followed, shown, or said to be read only", () => {
+	const kinds = readdirSync(GUIDES).flatMap((name) => {
+		const fences = [...readFileSync(join(GUIDES, name), "utf8").matchAll(/^```(.*)$/gm)];
+		return fences.flatMap(([, info], at) => (at % 2 === 0 ? [`${name}: ${info}`] : []));
+	});
+	expect(kinds.filter((one) => !/: (sh|sh service|text|console|cron)$/.test(one))).toEqual([]);
+	expect(kinds.length).toBeGreaterThan(20);
+});
+
 const guide = (name: string) => stepsOf(join(GUIDES, `${name}.md`));
 
 /** The JavaScript client, as the guide says. What it needs lies beside it. */

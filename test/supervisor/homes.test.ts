@@ -425,6 +425,13 @@ asRoot(
 		expect(homes().said).toMatch(
 			new RegExp(`${id} +claimed +\\d+ MiB +\\d{4}-\\d\\d-\\d\\d \\(0 days ago\\) +${home}`),
 		);
+		expect(
+			JSON.parse(
+				homes("--json")
+					.said.replace(/^[^{]*/, "")
+					.replace(/[^}]*$/, ""),
+			).items,
+		).toContainEqual(expect.objectContaining({ id, home, state: "claimed", size: expect.stringMatching(/^\d+ MiB$/) }));
 		expect(homes("--remove", id)).toEqual({ status: 1, said: expect.stringContaining(`is the database of ${home}`) });
 		rmSync(home, { recursive: true });
 		// A home at the same path, and others beside it, begin with nothing, and leave it where it is.

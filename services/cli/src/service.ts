@@ -1,10 +1,11 @@
 // The service that a command speaks to, and what is said when it does not answer, or answers with an error.
 import { type Client, connect, Problem } from "@valence/client";
 import { quoted } from "@valence/supervisor/paths";
-import { bold, leaveStandardOutput, say } from "@valence/supervisor/terminal";
+import { bold, say } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { type Target, targetOf } from "./contexts.js";
 import { Failure, STATUS } from "./failure.js";
+import { jsonOf, jsonOption, printer } from "./json.js";
 
 export interface RemoteOptions {
 	context: string | undefined;
@@ -13,20 +14,21 @@ export interface RemoteOptions {
 
 /** The options of every command that speaks to a service. */
 export const remoteOptions = <T>(yargs: Argv<T>) =>
-	yargs
-		.option("json", { type: "boolean", describe: "Print the API's answer as JSON, for programs" })
-		.option("context", { type: "string", requiresArg: true, describe: "Which service: a name given at valence login" });
+	jsonOption(yargs, "the API's answer").option("context", {
+		type: "string",
+		requiresArg: true,
+		describe: "Which service: a name given at valence login",
+	});
 
 /** With the service of the command line; what it answers is printed as JSON, or told by the command itself. */
 export async function withService(
 	{ context, json }: RemoteOptions,
 	work: (api: Client, target: Target) => Promise<unknown>,
 ): Promise<void> {
-	if (json) leaveStandardOutput();
+	const print = printer(json);
 	const target = targetOf(context);
 	try {
-		const answer = await work(connect(target.url, target.key), target);
-		if (json) process.stdout.write(`${jsonOf(answer, 2)}\n`);
+		print(await work(connect(target.url, target.key), target));
 	} catch (error) {
 		const problem = error instanceof Failure ? error.cause : error;
 		if (json && problem instanceof Problem) {
@@ -40,10 +42,6 @@ export async function withService(
 /** After a Ctrl-C, of what the service does without us. */
 export const goesOn = (command: string) => () =>
 	say(`\n  The service goes on; ${bold(command)} shows how far it is, ${bold("valence cancel")} ends it.`);
-
-/** JSON escapes what steers a terminal but for DEL and the controls after it. */
-const jsonOf = (value: unknown, indent = 0) =>
-	JSON.stringify(value, null, indent).replace(/[\u007f-\u009f]/g, (one) => `\\u00${one.charCodeAt(0).toString(16)}`);
 
 /** What to type next, by the code of docs/errors.md. */
 const WAY_OUT: Record<string, string> = {

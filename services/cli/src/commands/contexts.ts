@@ -4,6 +4,7 @@ import { bold, say, table } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { addressOf, type Context, contextsFile, HERE, readContexts, targetOf, writeContexts } from "../contexts.js";
 import { Failure, STATUS, wrongUsage } from "../failure.js";
+import { jsonOption, printer } from "../json.js";
 import { explained } from "../service.js";
 
 const NAME = /^[\w.-]{1,64}$/;
@@ -13,7 +14,7 @@ export const login = (line: Argv) =>
 		"login <url> [key]",
 		"Name a service and its API key; commands speak to it from then on",
 		(yargs) =>
-			yargs
+			jsonOption(yargs, "the context")
 				.positional("url", { type: "string", demandOption: true, describe: "As https://valence.example.org" })
 				.positional("key", {
 					type: "string",
@@ -23,6 +24,7 @@ export const login = (line: Argv) =>
 				.option("name", { type: "string", requiresArg: true, describe: "Of the context; its host without it" })
 				.example("$0 login https://valence.example.org $KEY --name shop", "then valence runs asks the shop's service"),
 		async (options) => {
+			const print = printer(options.json);
 			const url = addressOf(options.url);
 			const key = options.key ?? process.env.VALENCE_API_KEY;
 			const name = options.name ?? new URL(url).host.replace(/[^\w.-]/g, "-");
@@ -38,6 +40,7 @@ export const login = (line: Argv) =>
 			writeContexts({ current: name, contexts: { ...contexts, [name]: context } });
 			say(`  ${bold(name)} is the service at ${url}: Valence ${version ?? "?"}, device ${device ?? "?"}.`);
 			say(`  Commands speak to it from now on; ${contextsFile()} holds it.`);
+			print({ name, url, version, device });
 		},
 	);
 
@@ -46,7 +49,7 @@ export const contexts = (line: Argv) =>
 		"contexts",
 		"List the services that were logged in to, choose or forget one",
 		(yargs) =>
-			yargs
+			jsonOption(yargs, "them")
 				.option("use", {
 					type: "string",
 					requiresArg: true,
@@ -59,7 +62,8 @@ export const contexts = (line: Argv) =>
 					describe: "Forget this one and its key",
 				})
 				.example("$0 contexts --use shop", "and valence contexts --use local goes back to the one here"),
-		({ use, remove }) => {
+		({ use, remove, json }) => {
+			const print = printer(json);
 			const known = readContexts();
 			const name = use ?? remove;
 			if (name !== undefined && name !== HERE && !Object.hasOwn(known.contexts, name))
@@ -71,22 +75,37 @@ export const contexts = (line: Argv) =>
 				const { [remove]: _, ...contexts } = known.contexts;
 				writeContexts({ current: known.current === remove ? null : known.current, contexts });
 			}
-			list();
+			const items = list();
+			tell(items);
+			print({ items });
 		},
 	);
 
-function list(): void {
+interface Listed {
+	name: string;
+	/** Of the service of this checkout only where it is the one that is spoken to. */
+	url: string | null;
+	hasKey: boolean;
+	isCurrent: boolean;
+}
+
+/** Never a key. */
+function list(): Listed[] {
 	const { current, contexts } = readContexts();
-	const rows = Object.entries(contexts).map(([name, { url, key }]) => [
-		name === current ? "*" : "",
-		name,
-		url,
-		key ? "yes" : "no",
-	]);
-	const local = targetOf(undefined, {});
-	const here = current === null ? local.url : "the service of this checkout";
-	table(["", "context", "address", "key"], [...rows, [current === null ? "*" : "", HERE, here, "no"]], {
-		left: [0, 1, 2, 3],
+	const known = Object.entries(contexts).map(([name, { url, key }]) => {
+		return { name, url, hasKey: key !== undefined, isCurrent: name === current };
 	});
+	const isHere = current === null;
+	return [...known, { name: HERE, url: isHere ? targetOf(undefined, {}).url : null, hasKey: false, isCurrent: isHere }];
+}
+
+function tell(items: Listed[]): void {
+	const rows = items.map(({ name, url, hasKey, isCurrent }) => [
+		isCurrent ? "*" : "",
+		name,
+		url ?? "the service of this checkout",
+		hasKey ? "yes" : "no",
+	]);
+	table(["", "context", "address", "key"], rows, { left: [0, 1, 2, 3] });
 	if (process.env.VALENCE_URL) say(`\n  VALENCE_URL is set, and wins: ${process.env.VALENCE_URL}`);
 }

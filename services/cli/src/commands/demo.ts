@@ -2,13 +2,14 @@
 import type { Argv } from "yargs";
 import { pathOf } from "../arguments.js";
 import { wrongUsage } from "../failure.js";
+import { jsonOption, printer } from "../json.js";
 
 export const demo = (line: Argv) =>
 	line.command(
 		"demo",
 		"See it all on a generated sample: import, train, compare, deploy, recommend",
 		(yargs) =>
-			yargs
+			jsonOption(yargs, "the figures")
 				.option("live", {
 					type: "boolean",
 					conflicts: "data",
@@ -44,7 +45,8 @@ export const demo = (line: Argv) =>
 				.example("$0 demo", "a minute or two; it removes all it made")
 				.example("$0 demo --keep", "and the dashboard stays open")
 				.example("$0 demo --live", "feeds, live answers and refreshes, one of which is refused"),
-		async (options) => {
+		async ({ json, ...given }) => {
+			const options = { ...given, print: printer(json) };
 			if (options.live) await (await import("../demo/live.js")).playLive(options);
 			else await (await import("../demo/tour.js")).playTour(options);
 		},

@@ -10,10 +10,11 @@ import { artifactsOf, cacheOf, isObjectStore } from "@valence/supervisor/artifac
 import { ownerOf } from "@valence/supervisor/home/lock";
 import { API, DEFAULT_HOME, PYTHON, ROOT } from "@valence/supervisor/paths";
 import { isFree } from "@valence/supervisor/ports";
-import { dim, green, leaveStandardOutput, red, say, size } from "@valence/supervisor/terminal";
+import { dim, green, red, say, size } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { targetOf } from "../contexts.js";
 import { Failure } from "../failure.js";
+import { jsonOption, printer } from "../json.js";
 import { explained } from "../service.js";
 import { VERSION } from "../version.js";
 
@@ -43,19 +44,18 @@ export const doctor = (line: Argv) =>
 		"doctor",
 		"Check what is installed, free and running here, and say what to do",
 		(yargs) =>
-			yargs
-				.option("json", { type: "boolean", describe: "Print what was found as JSON, for programs" })
+			jsonOption(yargs, "what was found")
 				.example("$0 doctor", "before a first start, or when something is wrong")
 				.epilogue("Ends with 1 where something keeps Valence from running."),
 		async ({ json }) => {
-			if (json) leaveStandardOutput();
+			const print = printer(json);
 			const findings: Finding[] = [];
 			for (const look of CHECKS) {
 				const found = await look();
 				findings.push(found);
 				tell(found);
 			}
-			if (json) process.stdout.write(`${JSON.stringify({ findings }, null, 2)}\n`);
+			print({ findings });
 			const bad = findings.filter(({ state }) => state === "bad").length;
 			if (bad > 0) throw new Failure(`\n${bad === 1 ? "One thing keeps" : `${bad} things keep`} Valence from running.`);
 			say(`\n  ${green("Valence can run here.")}`);

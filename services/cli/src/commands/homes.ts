@@ -7,6 +7,7 @@ import { serverOn } from "@valence/supervisor/postgres/server";
 import { say, table } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { wrongUsage } from "../failure.js";
+import { jsonOption, printer } from "../json.js";
 
 const INSIDE_NOTE = " A home that holds its database itself needs no place here.";
 
@@ -15,7 +16,7 @@ export const homes = (line: Argv) =>
 		"homes",
 		"List databases that lie outside their homes, or delete one",
 		(yargs) =>
-			yargs
+			jsonOption(yargs, "them")
 				.option("remove", {
 					type: "string",
 					requiresArg: true,
@@ -23,9 +24,12 @@ export const homes = (line: Argv) =>
 				})
 				.example("$0 homes", "id, size, last used, home")
 				.epilogue("They lie outside where Valence runs as root and PostgreSQL's account cannot enter the home."),
-		({ remove: id }) => {
-			if (id === undefined) print(outsideDatabases());
-			else remove(outsideDatabases(), id);
+		({ remove: id, json }) => {
+			const print = printer(json);
+			const all = outsideDatabases();
+			if (id !== undefined) return print(remove(all, id));
+			tell(all);
+			print({ items: all.map((one) => ({ ...one, state: stateOf(one), size: mebibytes(one.folder) })) });
 		},
 	);
 
@@ -58,7 +62,7 @@ function stateOf(one: OutsideDatabase): string {
 	return one.isClaimed ? "claimed" : "unclaimed";
 }
 
-function print(all: OutsideDatabase[]): void {
+function tell(all: OutsideDatabase[]): void {
 	if (all.length === 0) {
 		say(`No database lies outside its home (looked in ${OUTSIDE}).${INSIDE_NOTE}`);
 		return;
@@ -82,7 +86,7 @@ function print(all: OutsideDatabase[]): void {
 	);
 }
 
-function remove(all: OutsideDatabase[], id: string): void {
+function remove(all: OutsideDatabase[], id: string): OutsideDatabase {
 	const one = all.find((each) => each.id === id);
 	if (!one) throw wrongUsage(`no database outside a home has the id ${id}; valence homes lists them`);
 	if (stateOf(one) === "running") throw new Error(`${one.folder} is in use by a running server; stop that first`);
@@ -92,4 +96,5 @@ function remove(all: OutsideDatabase[], id: string): void {
 	const size = mebibytes(one.folder);
 	rmSync(one.folder, { recursive: true });
 	say(`Deleted ${one.folder}, ${size}.`);
+	return one;
 }

@@ -1,13 +1,12 @@
 // The living demo: the sample comes as a stream, people are answered by what they have just done, and refreshes renew what
 // answers them. All of it goes through the HTTP API, as a program of one's own would do it.
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type Client, type NewRefreshRule, Problem, type Refresh, type ServedCheckpoint } from "@valence/client";
 import { bold, count, dim, say, step } from "@valence/supervisor/terminal";
 import { sayList } from "../answers.js";
 import { Failure } from "../failure.js";
 import { writeSample } from "../import-folder.js";
-import { type Options, play, type Stage } from "./playing.js";
+import { type Options, play, type Stage, tellFigures } from "./playing.js";
 import { renew } from "./renewing.js";
 import { type Row, readStream, Shop } from "./stream.js";
 import { idsOf, movedOf, sayChapter, sayHistory, sayMove, sayNext } from "./telling.js";
@@ -38,10 +37,7 @@ export const playLive = (options: Options) =>
 		title: "Valence: recommendations that live with what people do",
 		again: "npx valence demo --live --keep",
 		tour: async (stage) => {
-			const outcome = await live(stage, options.seed);
-			if (!options.results) return;
-			await mkdir(dirname(options.results), { recursive: true });
-			await writeFile(options.results, `${JSON.stringify(outcome, null, 2)}\n`);
+			await tellFigures(options, await live(stage, options.seed));
 		},
 	});
 

@@ -1,5 +1,6 @@
 // A demo from an empty machine to its end: a home and a service of its own, a tour of it, and all of it gone again.
-import { join } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { type Client, connect } from "@valence/client";
 import { takeDemoHome } from "@valence/supervisor/demo-home";
 import { DEFAULT_HOME, quoted } from "@valence/supervisor/paths";
@@ -15,6 +16,8 @@ export interface Options {
 	set?: string[] | undefined;
 	seed: number;
 	results: string | undefined;
+	/** For a program that wants the figures. */
+	print: (figures: unknown) => void;
 	keep?: boolean | undefined;
 }
 
@@ -25,6 +28,18 @@ export interface Stage {
 	/** Configuration of the model, as `--set` says it. */
 	params: Record<string, unknown>;
 	board: Board;
+}
+
+/** Where somebody has asked for them. */
+export async function tellFigures(
+	{ results, print }: Pick<Options, "results" | "print">,
+	figures: unknown,
+): Promise<void> {
+	print(figures);
+	if (results === undefined) return;
+	await mkdir(dirname(results), { recursive: true });
+	await writeFile(results, `${JSON.stringify(figures, null, 2)}\n`);
+	say(dim(`  figures written to ${results}`));
 }
 
 /** `again` is the command that leaves the dashboard open. Throws what the tour throws, once everything has stopped. */

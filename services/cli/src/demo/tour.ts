@@ -1,6 +1,5 @@
 // The demo: the main job from an empty machine to recommendations, all of it through the HTTP API.
-import { mkdir, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { type Client, type ExperimentDetail, Problem, type Run } from "@valence/client";
 import { bold, dim, say, step, table } from "@valence/supervisor/terminal";
 import { sayDataset, sayList, titleOf } from "../answers.js";
@@ -9,7 +8,7 @@ import { filesOf } from "../file-roles.js";
 import { importFolder, writeSample } from "../import-folder.js";
 import * as metrics from "../metrics.js";
 import { watchExperiment } from "../watching.js";
-import { type Options, play, type Stage } from "./playing.js";
+import { type Options, play, type Stage, tellFigures } from "./playing.js";
 
 /** Small enough for a minute and a half on two cores; chosen on the sample's validation split. */
 const SAMPLE_PARAMS = { k: 4, epochs: 40, patience: 6, learning_rate: 0.005, train_batch_size: 256 };
@@ -56,7 +55,7 @@ async function tour(
 			run.trainSeconds?.toFixed(1) ?? "-",
 		]),
 	);
-	if (options.results) await writeResults(options.results, folder, done, dataset.statistics);
+	await tellFigures(options, figuresOf(folder, done, dataset.statistics));
 
 	say();
 	const { checkpoints } = await api.get("/runs/{id}", { path: { id: (done.runs[0] as Run).id } });
@@ -94,13 +93,7 @@ async function show(api: Client, person: string): Promise<boolean> {
 	}
 }
 
-async function writeResults(
-	path: string,
-	folder: string,
-	experiment: ExperimentDetail,
-	statistics: { users: number; items: number } | null,
-): Promise<void> {
-	await mkdir(dirname(path), { recursive: true });
+function figuresOf(folder: string, experiment: ExperimentDetail, statistics: { users: number; items: number } | null) {
 	const runs = experiment.runs.map(({ model, seed, config, epoch, bestEpoch, bestValue, trainSeconds, metrics }) => ({
 		model,
 		seed,
@@ -112,7 +105,5 @@ async function writeResults(
 		metrics,
 	}));
 	const { users = 0, items = 0 } = statistics ?? {};
-	const results = { dataset: { name: basename(folder), users, items }, protocol: experiment.protocol, runs };
-	await writeFile(path, `${JSON.stringify(results, null, 2)}\n`);
-	say(dim(`  figures written to ${path}`));
+	return { dataset: { name: basename(folder), users, items }, protocol: experiment.protocol, runs };
 }

@@ -30,6 +30,8 @@ export interface Options {
 	out: string;
 	/** Whether runs that results files of `out` hold count as done. */
 	reuse?: boolean | undefined;
+	/** For a program that wants the results. */
+	print: (results: unknown) => void;
 }
 
 const HOME = join(DEFAULT_HOME, "paper");
@@ -84,6 +86,7 @@ export class Reproduction {
 		const kept = all.rows.length - results.rows.length;
 		if (kept > 0) say(dim(`  kept from the file that was there: ${kept} of the rows`));
 		say(`\n  written to ${bold(`${writeResults(out, all)}.{md,csv,tex,json}`)}`);
+		this.options.print(all);
 		return failuresOf(results).length;
 	}
 
