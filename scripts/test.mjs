@@ -162,7 +162,8 @@ const alone = () =>
 try {
 	await step("Python tests", () => pytest(["test/trainer"]));
 	// Each file after the other in two rows, one for each core, of about the same length: no core waits for a step's last file.
-	await Promise.all([row(endToEnd, ...everyOn(SERVICES)), row(alone, ...everyOn(EMBEDDED))]);
+	const [apiOnEmbedded, failureOnEmbedded, commands] = everyOn(EMBEDDED);
+	await Promise.all([row(endToEnd, ...everyOn(SERVICES), commands), row(alone, apiOnEmbedded, failureOnEmbedded)]);
 	await jestOnceMore();
 } finally {
 	for (const { end } of served.values())

@@ -15,6 +15,8 @@ const EXCUSED = new Set([0, 404, 409, 410, 412, 422, 429, 503]);
 export const ACTS = ["deploy", "recommend", "export", "import", "launch", "cancel"];
 /** Of every checkpoint here. */
 const KNOWN_USER = "u1";
+/** What was killed last may still load when all is calm: until then 503 says to ask again. */
+const LOADS_MS = 30_000;
 /** A request that takes longer hangs. Uploads and stopped processes are within. */
 const HANG_MS = 60_000;
 
@@ -37,11 +39,20 @@ export function startLoad(url: string, dataset: string, seed: number) {
 	/** Then nothing is broken any more. */
 	let isCalm = false;
 
+	async function patient<T>(work: () => Promise<T>): Promise<T> {
+		for (const deadline = Date.now() + LOADS_MS; ; await sleep(500)) {
+			try {
+				return await work();
+			} catch (error) {
+				if (!isCalm || !(error instanceof Problem) || error.status !== 503 || Date.now() > deadline) throw error;
+			}
+		}
+	}
 	/** The answer, or undefined where a fault excuses that there is none. */
 	async function ask<T>(what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
 		const signal = AbortSignal.timeout(HANG_MS);
 		try {
-			const answer = await work(signal);
+			const answer = await patient(() => work(signal));
 			counts[what] = (counts[what] ?? 0) + 1;
 			return answer;
 		} catch (error) {

@@ -48,10 +48,10 @@ export class Valence {
 		this.tab = await this.newPage();
 	}
 
-	/** A page beside the shared one, with a session and a look of its own. */
+	/** A page beside the shared one, with a session and a look of its own. What moves would be drawn without a GPU, 60 times a second. */
 	async newPage(options: BrowserContextOptions = {}): Promise<Page> {
 		if (!this.browser) throw new Error("the browser did not start");
-		return this.newTab(await this.browser.newContext(options));
+		return this.newTab(await this.browser.newContext({ reducedMotion: "reduce", ...options }));
 	}
 
 	/** A page beside others of the same session. */
