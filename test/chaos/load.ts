@@ -9,8 +9,8 @@ import { random } from "./schedule.js";
 const PARAMS = { k: 2, embedding_size: 16, encoder_size: 16, learning_rate: 0.05, epochs: 14, patience: 14 };
 const SEED = 7;
 const MOST_AT_ONCE = 3;
-/** Nobody answers, or whoever answers says that something is away, busy or gone. */
-const EXCUSED = new Set([0, 404, 409, 410, 412, 422, 429, 503]);
+/** Nobody answers, or whoever answers says that something is away, busy, full or gone. */
+const EXCUSED = new Set([0, 404, 409, 410, 412, 422, 429, 503, 507]);
 /** What is done again once all is calm. */
 export const ACTS = ["deploy", "recommend", "export", "import", "launch", "cancel"];
 /** Of every checkpoint here. */
