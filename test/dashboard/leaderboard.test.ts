@@ -22,6 +22,7 @@ const place = (name: string, recall: number | null, users: number | null = 100):
 		{ id: `${name}-1`, seed: 1, experiment: { id: "e", name: "E" }, users },
 		{ id: `${name}-2`, seed: 2, experiment: { id: "e", name: "E" }, users: null },
 	],
+	openSeeds: 0,
 	metrics: {
 		"test.recall@20": { mean: recall, deviation: null, n: 1 },
 		"test.novelty@20": { mean: 3, deviation: null, n: 1 },

@@ -423,6 +423,33 @@ describe("the leaderboard", () => {
 		expect([unknown.status, unknown.body.code]).toEqual([404, "not_found"]);
 	});
 
+	test("says how many seeds are still to come in, each once, and none that is trained once more", async () => {
+		const on = await api.dataset();
+		const { protocolHash } = await tested({ on, seeds: [1, 2] });
+		const under = async (state: "QUEUED" | "RUNNING", seed: number, more: { k?: number; refit?: boolean } = {}) => {
+			const { runs } = await tested({ on, seeds: [seed], config: { k: more.k ?? 4 } });
+			const [id] = runs as [string];
+			await api.app.prisma.job.update({ where: { id }, data: { state, finishedAt: null } });
+			if (more.refit) await api.app.prisma.run.update({ where: { id }, data: { refitOfId: id } });
+		};
+		const open = async () => {
+			const { body } = await api.call("GET", `/datasets/${on}/leaderboard?protocol=${protocolHash}`);
+			return body.groups.map(({ label, runs, openSeeds }: { label: string; runs: []; openSeeds: number }) => [
+				label,
+				runs.length,
+				openSeeds,
+			]);
+		};
+		expect(await open()).toEqual([["", 2, 0]]);
+		await under("QUEUED", 3);
+		await under("RUNNING", 3);
+		await under("RUNNING", 4);
+		await under("QUEUED", 2);
+		await under("QUEUED", 5, { refit: true });
+		await under("QUEUED", 6, { k: 8 });
+		expect(await open()).toEqual([["", 2, 2]]);
+	});
+
 	test("the best first, where less is better too", async () => {
 		const on = await api.dataset();
 		const metrics = ["calibration"];

@@ -40,6 +40,7 @@ const Place = Type.Object(
 			),
 			{ description: "One a seed, the newest." },
 		),
+		openSeeds: Type.Integer({ description: "Further seeds that wait or are being trained: the means are not all in." }),
 		metrics: Type.Record(Type.String(), SeedMean, { description: "test.recall@20, valid.recall@20, ..." }),
 		seconds: SeedMean,
 		peakMemoryBytes: Nullable(Type.Integer({ description: "The most of its runs." })),
@@ -139,9 +140,14 @@ async function leaderboard(
 		tx,
 		runs.slice(0, MOST_RUNS).map((run) => run.id),
 	);
+	const openSeeds = shown ? await openSeedsOf(tx, id, shown.protocolHash, runs) : new Map<string, number>();
 	const effortOf = await effortsOf(tx, [id], [...new Set(runs.map((run) => run.configHash))]);
 	const places = placesOf(runs.slice(0, MOST_RUNS), metrics);
-	const groups = places.map((place) => ({ ...place, effort: effortOf(id, place.configHash) }));
+	const groups = places.map((place) => ({
+		...place,
+		openSeeds: openSeeds.get(place.configHash) ?? 0,
+		effort: effortOf(id, place.configHash),
+	}));
 	const first = `${shown?.metrics[0]}@${shown?.cutoffs[0]}`;
 	const sign = better(first) === "lower" ? -1 : 1;
 	const by = ({ metrics }: (typeof groups)[number]) => {
@@ -178,7 +184,30 @@ const newestOfSeeds = (tx: Transaction, dataset: string, protocol: string) =>
 			ORDER BY "configHash", seed, finished_at DESC, id
 		) newest ORDER BY finished_at DESC, id LIMIT ${MOST_RUNS + 1}`;
 
-function placesOf(runs: RunRow[], metrics: Map<string, BestMetrics>): Omit<Static<typeof Place>, "effort">[] {
+/** By configuration. A seed that is in and is trained once more is none of them. */
+async function openSeedsOf(
+	tx: Transaction,
+	dataset: string,
+	protocol: string,
+	done: RunRow[],
+): Promise<Map<string, number>> {
+	const rows = await tx.$queryRaw<Pick<RunRow, "configHash" | "seed">[]>`
+		SELECT DISTINCT r.config_hash AS "configHash", r.seed
+		FROM runs r JOIN jobs j ON j.id = r.id JOIN experiments e ON e.id = r.experiment_id
+		WHERE j.state IN ('QUEUED', 'RUNNING') AND r.refit_of_id IS NULL AND r.search_id IS NULL
+			AND r.dataset_id = ${dataset}::uuid AND e.protocol_hash = ${protocol}`;
+	const isIn = new Set(done.map(({ configHash, seed }) => `${configHash} ${seed}`));
+	const open = rows.filter(({ configHash, seed }) => !isIn.has(`${configHash} ${seed}`));
+	return open.reduce(
+		(all, { configHash }) => all.set(configHash, (all.get(configHash) ?? 0) + 1),
+		new Map<string, number>(),
+	);
+}
+
+function placesOf(
+	runs: RunRow[],
+	metrics: Map<string, BestMetrics>,
+): Omit<Static<typeof Place>, "effort" | "openSeeds">[] {
 	const byHash = new Map<string, [RunRow, ...RunRow[]]>();
 	for (const run of runs) {
 		const known = byHash.get(run.configHash);

@@ -57,7 +57,7 @@ export function LeaderboardTable({ dataset, names, groups, found: { marks, notes
 						rows: groups,
 						meanOf: ({ metrics }) => ({ mean: metrics[name]?.mean, deviation: metrics[name]?.deviation }),
 						markOf: (group) => marks({ runs: testedRuns(group) }, name.replace("test.", "")),
-						isBest: ({ metrics }) => best !== undefined && metrics[name]?.mean === best,
+						isBest: ({ metrics, openSeeds }) => best !== undefined && metrics[name]?.mean === best && openSeeds === 0,
 					});
 				}),
 				...EFFORT,
@@ -113,13 +113,19 @@ function Choice({ group, chosen, onChoose }: Pick<Props, "chosen" | "onChoose"> 
 }
 
 /** In the column that stays in sight. */
-const effortOf = ({ runs, seconds, peakMemoryBytes, effort }: LeaderboardGroup) =>
-	[
+const effortOf = (group: LeaderboardGroup) => {
+	const { runs, seconds, peakMemoryBytes, effort } = group;
+	return [
 		effort !== null && effortSentence(effort),
-		`${runs.length} ${runs.length === 1 ? "seed" : "seeds"}`,
+		`${seedsText(group)} ${runs.length + group.openSeeds === 1 ? "seed" : "seeds"}`,
 		seconds.mean !== null && duration(seconds.mean),
 		peakMemoryBytes !== null && bytes(peakMemoryBytes),
 	].filter((part) => part !== false);
+};
+
+/** "2 of 3" while the third is under way. */
+const seedsText = ({ runs, openSeeds }: Pick<LeaderboardGroup, "runs" | "openSeeds">) =>
+	openSeeds > 0 ? `${runs.length} of ${runs.length + openSeeds}` : String(runs.length);
 
 const EFFORT: Column<LeaderboardGroup>[] = [
 	{
@@ -129,7 +135,17 @@ const EFFORT: Column<LeaderboardGroup>[] = [
 		text: ({ effort }) => (effort ? `${count(effort.trials)} trials` : "–"),
 		cell: ({ effort }) => <span className="together">{effort ? `${count(effort.trials)} trials` : "–"}</span>,
 	},
-	{ title: "Seeds", numeric: true, value: ({ runs }) => runs.length, cell: ({ runs }) => runs.length },
+	{
+		title: "Seeds",
+		numeric: true,
+		value: ({ runs }) => runs.length,
+		text: seedsText,
+		values: [
+			{ title: "Seeds in", of: ({ runs }) => runs.length },
+			{ title: "Seeds", of: ({ runs, openSeeds }) => runs.length + openSeeds },
+		],
+		cell: (group) => <span className="together">{seedsText(group)}</span>,
+	},
 	{ title: "Users", numeric: true, value: usersOf, cell: (group) => count(usersOf(group)) },
 	{
 		title: "Time",

@@ -5,14 +5,16 @@ import { Link } from "react-router";
 import { metric } from "../format";
 import { readingOrder, shownOf } from "../measures";
 import { type Measured, useMetricDefinitions, useUserValues } from "../queries";
+import type { TextColumn } from "../table-text";
 import { useAddress } from "../use-address";
-import { columnsOf, FACTS, pressed } from "../user-values";
+import { columnsOf, FACTS, pressed, type ValueColumn } from "../user-values";
 import { CursorPages } from "./cursor-pages";
 import { DownloadButton } from "./download-button";
 import { Panel } from "./facts";
 import { Loaded } from "./feedback";
 import { MeasureChoice } from "./measure-choice";
 import { SortHeading, SortMenu } from "./sort-controls";
+import { TableMenu } from "./table-menu";
 
 interface Props {
 	of: Measured;
@@ -88,6 +90,17 @@ function FoundUsers({ of, pathOf }: Props) {
 	);
 }
 
+/** As the page of the table that is shown is taken along; the files have everybody. */
+const textColumn = ({ name, title }: ValueColumn): TextColumn<UserValuesPage["items"][number]> => {
+	if (name === "user") return { title, text: ({ user }) => user };
+	if (name === "history" || name === "items") {
+		const of = (row: UserValuesPage["items"][number]) => row[name];
+		return { title, numeric: true, text: (row) => String(of(row)), values: [{ title, of }] };
+	}
+	const of = ({ values }: UserValuesPage["items"][number]) => values[name];
+	return { title, numeric: true, text: (row) => metric(of(row)), values: [{ title, of }] };
+};
+
 function ValuesTable({ page, pathOf }: { page: UserValuesPage; pathOf: Props["pathOf"] }) {
 	const { search, change } = useAddress();
 	const known = useMetricDefinitions();
@@ -151,6 +164,16 @@ function ValuesTable({ page, pathOf }: { page: UserValuesPage; pathOf: Props["pa
 					</Table.Tbody>
 				</Table>
 			</section>
+			<Group justify="end">
+				<TableMenu
+					table={{
+						title: "Values of users",
+						columns: columns.map((column) => textColumn(column)),
+						rows: page.items,
+						notes: [`${page.items.length} of ${page.total} users, in the order shown.`],
+					}}
+				/>
+			</Group>
 		</>
 	);
 }
