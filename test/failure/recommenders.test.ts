@@ -1,4 +1,5 @@
 // Two apis and two recommenders: whichever recommender dies, hangs or comes back, and whatever is switched meanwhile, everybody is answered.
+import { connect } from "@valence/client";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { type Process, until } from "../support/processes.js";
 import { type Stack, startStack } from "../support/stack.js";
@@ -46,12 +47,8 @@ async function ask(url: string) {
 	return { ok: response.ok, said: `${response.status} ${text}`, checkpoint: JSON.parse(text).checkpoint?.id as string };
 }
 async function deploy(api: number, checkpoint: string): Promise<void> {
-	const response = await fetch(`${urls[api]}/deployments/default`, {
-		method: "PUT",
-		body: JSON.stringify({ checkpoint }),
-		headers: { "content-type": "application/json" },
-	});
-	if (!response.ok) throw new Error(await response.text());
+	const path = { name: "default" };
+	await connect(urls[api] as string).put("/deployments/{name}", { path, body: { checkpoint } });
 }
 /** Of each api, by address. */
 async function metric(name: string): Promise<Map<string, number>[]> {
@@ -138,7 +135,7 @@ test("killed under load: no answer fails; started again it is asked again", asyn
 			200,
 			{ status: "ok", detail: "1 of 2 did not answer" },
 		]);
-		const { recommenders: seen } = await (await fetch(`${url}/system`)).json();
+		const { recommenders: seen } = await connect(url).get("/system");
 		expect(seen).toContainEqual({ address, up: false });
 	}
 	startRecommender(address);

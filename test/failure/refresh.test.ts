@@ -3,6 +3,7 @@
 import { mkdtempSync, readdirSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "@valence/client";
 import { isFinal } from "../../services/api/src/plugins/jobs.js";
 import { beginAtTick } from "../../services/api/src/refreshes/beginning.js";
 import { freePort } from "../../services/supervisor/src/ports.js";
@@ -143,7 +144,7 @@ test.each(process.env.VALENCE_TEST_REFRESH_KILLS === "all" ? EVERY : CHOSEN)(
 		if (victim === "worker") expect(row.job).toMatchObject({ lease: 2, crashes: 1 });
 		expect(resultOf(row)).toEqual(resultOf(calm));
 		expect(await refreshes.left(name)).toEqual(ONE_OF_EACH);
-		const served = await (await fetch(`http://127.0.0.1:${port}/deployments/${name}`)).json();
+		const served = await connect(`http://127.0.0.1:${port}`).get("/deployments/{name}", { path: { name } });
 		expect(served.checkpoint.id).toBe(row.newCheckpointId);
 	},
 );

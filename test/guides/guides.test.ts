@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { connect } from "@valence/client";
 import { freePort } from "../../services/supervisor/src/ports.js";
 import { OUTSIDE } from "../support/command-line.js";
 import { writeMovieLens } from "../support/exported-files.js";
@@ -113,7 +114,8 @@ test("the researcher compares models and gets tables", () => follow("researcher"
 
 test("the README's lines lead from a file to recommendations", async () => {
 	// Nothing is served when somebody begins; what the guides before have deployed would be asked about.
-	await fetch(`http://127.0.0.1:${ports[3000]}/deployments/default`, { method: "DELETE" }).catch(() => undefined);
+	const api = connect(`http://127.0.0.1:${ports[3000]}`);
+	await api.delete("/deployments/{name}", { path: { name: "default" } }).catch(() => undefined);
 
 	const lines = stepsOf(join(ROOT, "README.md")).filter(({ text }) => text.startsWith("valence import "));
 	expect(lines).toHaveLength(1);

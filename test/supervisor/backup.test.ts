@@ -194,7 +194,7 @@ test("made beside a training and restored elsewhere: the run goes on and ends as
 		recommendations: await recommendations(api),
 		users: await usersOf(api, tested),
 	};
-	await fetch(`${stack.url}/exports/${exported.id}`, { method: "DELETE" }); // the backups that follow hold none
+	await api.delete("/exports/{id}", { path: { id: exported.id } }); // the backups that follow hold none
 
 	// As it says: with this database and this folder of artifacts, which is not the home's.
 	const place = await elsewhere("lives");
