@@ -11,6 +11,7 @@ import {
 	type NewExperiment,
 	previewForm,
 	type Run,
+	type ServedCheckpoint,
 } from "@valence/client";
 import { api } from "./api";
 import { type ColumnChoices, type Dropped, filesToPreview } from "./import-wizard";
@@ -28,6 +29,7 @@ export interface Measured {
 export const keys = {
 	datasets: ["datasets"] as const,
 	deployments: ["deployments"] as const,
+	served: (name: string) => ["deployments", name, "history"] as const,
 	disk: ["disk"] as const,
 	experiments: ["experiments"] as const,
 	exports: ["exports"] as const,
@@ -51,6 +53,23 @@ export const useSystem = () =>
 		staleTime: Number.POSITIVE_INFINITY,
 		// What only the trainer knows comes once it is there.
 		refetchInterval: (query) => (query.state.data?.version === null ? POLL_MS : false),
+	});
+
+/** All that a name has served; a deployment itself says the newest. */
+export const useServed = (name: string, enabled: boolean) =>
+	useQuery({
+		queryKey: keys.served(name),
+		queryFn: async () => {
+			const all: ServedCheckpoint[] = [];
+			for (let cursor: string | null | undefined; cursor !== null; ) {
+				const query = { limit: MOST_SHOWN, ...(cursor && { cursor }) };
+				const page = await api.get("/deployments/{name}/history", { path: { name }, query });
+				all.push(...page.items);
+				cursor = page.nextCursor;
+			}
+			return all;
+		},
+		enabled,
 	});
 
 const MOST_SHOWN = 200;

@@ -165,6 +165,32 @@ describe("DELETE /deployments/:name", () => {
 		}
 	});
 
+	test("the history comes in pages that fit together, longer than a deployment says itself", async () => {
+		await api.app.prisma.deploymentHistory.createMany({
+			data: Array.from({ length: 130 }, (_, nth) => ({
+				...{ deploymentName: "long", runId: run, model: "valid", epoch: nth, experimentName: "e", datasetName: "d" },
+				...{ deployedAt: new Date(nth * 1000), ...(nth % 10 === 3 && { removedAt: new Date(nth * 1000 + 500) }) },
+			})),
+		});
+		const pages: { epoch: number; deployedAt: string; until: string | null; removed: boolean }[][] = [];
+		for (let cursor = ""; ; ) {
+			const { items, nextCursor } = (await api.call("GET", `/deployments/long/history?limit=60${cursor}`)).body;
+			pages.push(items);
+			if (nextCursor === null) break;
+			cursor = `&cursor=${nextCursor}`;
+		}
+		expect(pages.map((items) => items.length)).toEqual([60, 60, 10]);
+		const all = pages.flat();
+		expect(all.map(({ epoch }) => epoch)).toEqual(Array.from({ length: 130 }, (_, nth) => 129 - nth));
+		for (const [nth, { until, removed, deployedAt }] of all.entries()) {
+			const replaced = removed ? new Date(Date.parse(deployedAt) + 500).toISOString() : all[nth - 1]?.deployedAt;
+			expect([nth, until]).toEqual([nth, replaced ?? null]);
+		}
+		expect(((await deploy("long", checkpoint)).body.history as []).length).toBe(100);
+		const wrong = await api.call("GET", "/deployments/long/history?cursor=AAAA");
+		expect([wrong.status, wrong.body.code]).toEqual([400, "invalid_cursor"]);
+	});
+
 	test("of a name that was never deployed there is no history", async () => {
 		expect((await api.call("GET", "/deployments/never/history")).status).toBe(404);
 		expect((await api.call("DELETE", "/deployments/never")).status).toBe(404);

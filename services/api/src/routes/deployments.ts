@@ -1,6 +1,7 @@
 import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type-provider-typebox";
+import { MOST_INTEGER, numbersOf } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
-import { DeploymentName, Fallback, FeedName, listOf, problems, Uuid } from "../http/schemas.js";
+import { DeploymentName, Fallback, FeedName, listOf, page, pageQuery, problems, Uuid } from "../http/schemas.js";
 import { clearSchedule, stopRefreshing } from "../refreshes/schedule.js";
 import { deploy, servable } from "../serving/switch.js";
 import { WINDOW_SECONDS } from "../serving/traffic.js";
@@ -9,11 +10,10 @@ import {
 	deploymentOf,
 	deployments,
 	Hidden,
-	History,
-	historyOf,
-	historyView,
+	historyPage,
 	noDeployment,
 	Reason,
+	Served,
 	ServingView,
 } from "../views/deployment.js";
 import { Ids } from "../views/recommendation.js";
@@ -224,16 +224,17 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			config: { access: ["train"] },
 			schema: {
 				operationId: "getDeploymentHistory",
-				summary: "What was served under a name, also one that is removed",
+				summary: "What was served under a name, also one that is removed, newest first",
 				tags: ["deployments"],
 				params: Params,
-				response: { 200: Type.Object({ items: History }, { title: "DeploymentHistory" }), ...problems },
+				querystring: pageQuery({}),
+				response: { 200: page(Served), ...problems },
 			},
 		},
 		async (request) => {
-			const rows = await historyOf(prisma, request.params.name);
-			if (rows.length === 0) throw new ApiError("not_found", "Nothing was ever deployed under this name.");
-			return { items: historyView(rows) };
+			const { limit, cursor } = request.query;
+			const [after] = cursor === undefined ? [] : numbersOf(cursor, 1, MOST_INTEGER);
+			return historyPage(prisma, request.params.name, limit, after === undefined ? undefined : Number(after));
 		},
 	);
 };

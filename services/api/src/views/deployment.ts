@@ -2,6 +2,7 @@
 import { type Static, Type } from "@fastify/type-provider-typebox";
 import type { FastifyInstance } from "fastify";
 import type { DeploymentHistory, Prisma } from "../generated/prisma/client.js";
+import { cursorOfNumbers } from "../http/cursor.js";
 import { ApiError } from "../http/errors.js";
 import { Fallback, MaybeNumber, Nullable, Text, Time, Uuid, UuidOf } from "../http/schemas.js";
 import { AT_ONE_MOMENT, type Transaction } from "../plugins/prisma.js";
@@ -10,7 +11,7 @@ import { Item } from "./recommendation.js";
 import { CheckpointView, checkpointInclude, checkpointView } from "./run.js";
 
 export const Reason = Text(500, "Kept in the history.");
-const Served = Type.Object(
+export const Served = Type.Object(
 	{
 		checkpointId: Nullable(Uuid),
 		runId: Uuid,
@@ -34,9 +35,9 @@ const Served = Type.Object(
 	},
 	{ title: "ServedCheckpoint", description: "What a deployment has served." },
 );
-export const History = Type.Array(Served, {
+const History = Type.Array(Served, {
 	description:
-		"Newest first, the present one included: its `until` is null. `checkpointId` is null once the checkpoint is deleted; `removed`: not replaced by the next, but ended by the deployment's removal.",
+		"Newest first, the present one included, 100 of them: its `until` is null. `checkpointId` is null once the checkpoint is deleted; `removed`: not replaced by the next, but ended by the deployment's removal.",
 });
 export const DeploymentView = Type.Object(
 	{
@@ -113,8 +114,8 @@ const deploymentInclude = {
 } as const satisfies Prisma.DeploymentInclude;
 type Row = Prisma.DeploymentGetPayload<{ include: typeof deploymentInclude }>;
 
-/** Of the rows of one name, newest first. */
-export const historyView = (rows: DeploymentHistory[]): Static<typeof History> =>
+/** Of the rows of one name, newest first; `replacedAt`: when the first of them made way for one that is not among them. */
+const historyView = (rows: DeploymentHistory[], replacedAt?: Date): Static<typeof History> =>
 	rows.map(
 		({ checkpointId, runId, model, epoch, experimentName, datasetName, deployedAt, removedAt, ...row }, index) => ({
 			checkpointId,
@@ -124,7 +125,7 @@ export const historyView = (rows: DeploymentHistory[]): Static<typeof History> =
 			experiment: experimentName,
 			dataset: datasetName,
 			deployedAt: deployedAt.toISOString(),
-			until: (removedAt ?? rows[index - 1]?.deployedAt)?.toISOString() ?? null,
+			until: (removedAt ?? (index === 0 ? replacedAt : rows[index - 1]?.deployedAt))?.toISOString() ?? null,
 			removed: removedAt !== null,
 			by: row.by,
 			cause: row.cause as "deploy" | "refresh" | "rollback",
@@ -152,11 +153,30 @@ const deploymentView = (
 	history: historyView(history),
 });
 
+/** With a deployment; the whole of it comes in pages. */
 const MOST_HISTORY = 100;
 export const noDeployment = () => new ApiError("not_found", "There is no deployment with this name.");
 
-export const historyOf = (prisma: Transaction, deploymentName: string) =>
-	prisma.deploymentHistory.findMany({ where: { deploymentName }, orderBy: { id: "desc" }, take: MOST_HISTORY });
+const historyOf = (prisma: Transaction, deploymentName: string, take: number, before?: number) =>
+	prisma.deploymentHistory.findMany({
+		where: { deploymentName, ...(before !== undefined && { id: { lt: before } }) },
+		orderBy: { id: "desc" },
+		take,
+	});
+
+/** A page of what was served under a name. `after` is the id of the page before's last row. Throws not_found. */
+export async function historyPage(prisma: Transaction, deploymentName: string, limit: number, after?: number) {
+	const rows = await historyOf(prisma, deploymentName, limit + 1, after);
+	if (rows.length === 0 && after === undefined)
+		throw new ApiError("not_found", "Nothing was ever deployed under this name.");
+	const next = after === undefined ? null : await prisma.deploymentHistory.findUnique({ where: { id: after } });
+	const shown = rows.slice(0, limit);
+	const last = shown.at(-1);
+	return {
+		items: historyView(shown, next?.deployedAt),
+		nextCursor: rows.length > limit && last ? cursorOfNumbers(last.id) : null,
+	};
+}
 
 /** All, or those of these names. */
 export async function deployments(app: FastifyInstance, names?: string[]): Promise<Static<typeof DeploymentView>[]> {
@@ -175,7 +195,7 @@ export async function deployments(app: FastifyInstance, names?: string[]): Promi
 	const found: Static<typeof DeploymentView>[] = [];
 	for (const row of rows) {
 		const { capabilities = [] } = models.find((model) => model.name === row.checkpoint.run.model) ?? {};
-		const history = await historyOf(app.prisma, row.name);
+		const history = await historyOf(app.prisma, row.name, MOST_HISTORY);
 		found.push(deploymentView(row, history, capabilities, renewing.has(row.name)));
 	}
 	return found;

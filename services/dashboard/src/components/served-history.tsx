@@ -1,18 +1,46 @@
-import { Anchor, Badge, Code, Text } from "@mantine/core";
-import type { Deployment } from "@valence/client";
+import { Anchor, Badge, Button, Code, Stack, Text } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import type { Deployment, ServedCheckpoint } from "@valence/client";
 import { Link } from "react-router";
 import { onDataset } from "../deploying";
 import { metric, metricTitle, when } from "../format";
 import { refreshPath } from "../links";
+import { useServed } from "../queries";
 import { causeSentence } from "../refreshing";
 import { DataTable } from "./data-table";
+import { ProblemAlert } from "./feedback";
 import { RollBack } from "./roll-back";
 
+/** As many as a deployment says by itself. */
+const WITH_IT = 100;
+
 /** What a name has served: until when, who put it there and why, and the way back to it. */
-export const ServedHistory = ({ deployment }: { deployment: Deployment }) => (
+export function ServedHistory({ deployment }: { deployment: Deployment }) {
+	const [isWhole, wholeWanted] = useDisclosure();
+	const whole = useServed(deployment.name, isWhole);
+	return (
+		<Stack gap="xs">
+			<Rows deployment={deployment} served={whole.data ?? deployment.history} />
+			{deployment.history.length >= WITH_IT && whole.data === undefined && (
+				<Button
+					size="compact-xs"
+					variant="default"
+					w="max-content"
+					loading={whole.isFetching}
+					onClick={wholeWanted.open}
+				>
+					All that it has served
+				</Button>
+			)}
+			<ProblemAlert error={whole.error} />
+		</Stack>
+	);
+}
+
+const Rows = ({ deployment, served }: { deployment: Deployment; served: ServedCheckpoint[] }) => (
 	<DataTable
 		label={`History of ${deployment.name}`}
-		rows={deployment.history}
+		rows={served}
 		keyOf={(entry) => `${entry.deployedAt} ${entry.runId}`}
 		pageSize={10}
 		columns={[
