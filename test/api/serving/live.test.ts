@@ -49,6 +49,12 @@ async function reads(of = api): Promise<number> {
 	const { body } = await of.call("GET", "/metrics");
 	return Number(/^valence_live_reads_total (\d+)/m.exec(String(body))?.[1]);
 }
+/** The same of what was before the dataset, by how it went. */
+async function olderReads(): Promise<Record<string, number>> {
+	const { body } = await api.call("GET", "/metrics");
+	const lines = String(body).matchAll(/^valence_older_reads_total\{outcome="(\w+)"\} (\d+)/gm);
+	return Object.fromEntries([...lines].map(([, outcome, count]) => [outcome as string, Number(count)]));
+}
 
 describe("which feed", () => {
 	test("named, kept where nothing is said, taken away by null", async () => {
@@ -201,8 +207,10 @@ describe("in the next answer", () => {
 		const of = { name: feed.slice(7), at: new Date().toISOString(), rows: 3, upTo };
 		await api.app.prisma.dataset.update({ where: { id: dataset }, data: { feed: of } });
 		await api.call("PUT", "/deployments/default", { checkpoint });
+		const { read = 0, late = 0 } = await olderReads();
 		expect((await ask("left out")).body).toMatchObject({ user: "left out", answeredBy: "live" });
 		expect(asked()).toEqual({ live: ["a", "Ü 2"], whole: true });
+		expect(await olderReads()).toEqual({ read: read + 1, late });
 		await send(feed, ["newcomer", "a"], ["left out", "c"]);
 		await ask("left out");
 		expect(asked().live.toSorted()).toEqual(["a", "c", "Ü 2"]);

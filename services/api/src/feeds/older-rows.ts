@@ -1,6 +1,7 @@
 // What people whom a dataset does not hold did in its feed before it: mostly nothing, but the rule of the snapshot may have left them out.
 import type { FastifyBaseLogger } from "fastify";
 import { LRUCache } from "lru-cache";
+import { Counter, type Registry } from "prom-client";
 import { withDeadline } from "../deadline.js";
 import type { Row } from "./people.js";
 
@@ -17,7 +18,15 @@ const OLDER_PAUSE_MS = 5_000;
 export function olderRowsOf(
 	rowsOf: (feed: number, since: number, users: string[]) => Promise<Row[]>,
 	log: FastifyBaseLogger,
+	registry: Registry,
 ) {
+	const asked = new Counter({
+		name: "valence_older_reads_total",
+		help: "Reads of what people did in a feed before the dataset that does not hold them, by outcome: read, late.",
+		labelNames: ["outcome"],
+		registers: [registry],
+	});
+	for (const outcome of ["read", "late"]) asked.inc({ outcome }, 0);
 	const kept = new LRUCache<string, Row[]>({
 		max: MOST_OLDER_PEOPLE,
 		maxSize: MOST_OLDER_ROWS,
@@ -35,8 +44,10 @@ export function olderRowsOf(
 				const rows = await withDeadline(rowsOf(id, 0, [user]), OLDER_WAIT_MS, "the database does not answer");
 				const found = rows.filter(({ seq }) => seq <= since);
 				kept.set(key, found);
+				asked.inc({ outcome: "read" });
 				return found;
 			} catch (err) {
+				asked.inc({ outcome: "late" });
 				notAskedUntil = Date.now() + OLDER_PAUSE_MS;
 				log.warn({ err }, "answered without what people did before the dataset that does not hold them");
 				return [];

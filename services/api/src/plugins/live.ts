@@ -210,7 +210,7 @@ export default fp(
 				return null;
 			}
 		}
-		const older = olderRowsOf(rowsOf, app.log);
+		const older = olderRowsOf(rowsOf, app.log, app.meters.registry);
 
 		app.notifications.listen(FEED_CHANNEL, {
 			notified(payload) {
