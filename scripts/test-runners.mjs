@@ -98,7 +98,8 @@ export async function jestOnceMore() {
 		const again = `${name}-again-${nth}`;
 		const work = async () => {
 			const second = await jestOnce(again, [before.path], env);
-			const counts = settled(second);
+			const broke = second.broke.length > 0 ? second.broke : [told(before)];
+			const counts = settled({ ...second, broke });
 			loud.push(`PASSED ONLY AT A SECOND ATTEMPT, alone (${name}): ${before.path}\n${indented(before.said)}`);
 			return { ...counts, atSecond: before.failed };
 		};

@@ -1,4 +1,4 @@
-// Every check of both languages, in order, ending with one line of counts. `--only NAME` runs the steps whose name holds it.
+// Every check of both languages, ending with one line of counts. `--only NAME` runs the steps whose name holds it.
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";

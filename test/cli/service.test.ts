@@ -31,10 +31,12 @@ describe("the key", () => {
 		expect([without.status, without.stderr]).toEqual([3, expect.stringContaining("wants an API key")]);
 		const wrong = await cli.valence(["login", url, "wrong"]);
 		expect([wrong.status, wrong.stderr]).toEqual([3, expect.stringContaining("does not take the key given")]);
+		const [refusal = ""] = (await cli.valence(["login", url, "wrong", "--json"])).stderr.split("\n");
+		expect(JSON.parse(refusal)).toMatchObject({ status: 401, code: "unauthorized" });
 	});
 	it("is kept by login, used from then on, and forgotten", async () => {
 		const login = await cli.valence(["login", url, KEY, "--name", "shop", "--json"]);
-		expect(login).toMatchObject({ status: 0, stderr: expect.stringContaining("Commands speak to it from now on") });
+		expect(login).toMatchObject({ status: 0, stderr: "" });
 		expect(JSON.parse(login.stdout)).toEqual({
 			name: "shop",
 			url,

@@ -1,6 +1,7 @@
 // Our test files are modules of Node (ADR 0044). What we rely on in Jest holds all the same: a check that does not hold fails, what hangs ends.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const TRIED = `
@@ -39,32 +40,72 @@ describe("a broken hook", () => {
 	test("has nothing to stand on", () => undefined);
 });
 `;
+/** The one leaves everything as it should not; the other looks what is left. */
+const CARELESS = `
+test("leaves a spy, a clock and variables behind", () => {
+	jest.spyOn(Math, "random").mockReturnValue(7);
+	jest.useFakeTimers();
+	process.env.LEFT = "behind";
+	delete process.env.HOME;
+	expect(() => process.exit(0)).toThrow("would end all tests");
+});
+`;
+const AFTER = `
+import { setTimeout as sleep } from "node:timers/promises";
+test("finds none of it", async () => {
+	expect([Math.random() < 1, process.env.LEFT, typeof process.env.HOME]).toEqual([true, undefined, "string"]);
+	let rang = false;
+	setTimeout(() => { rang = true; }, 10);
+	await sleep(100);
+	expect(rang).toBe(true);
+});
+`;
+
 let folder: string;
 beforeAll(() => {
-	folder = mkdtempSync(join(process.cwd(), "test/deploy/tried-"));
+	folder = mkdtempSync(join(tmpdir(), "valence-jest-"));
+	symlinkSync(join(process.cwd(), "node_modules"), join(folder, "node_modules"));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** What became of the tests of these files, by name. */
+function tried(files: Record<string, string>): { status: number | null; outcomes: Record<string, string> } {
+	const roots = mkdtempSync(join(folder, "tried-"));
+	for (const [name, text] of Object.entries(files)) writeFileSync(join(roots, `${name}.test.ts`), text);
+	const report = join(roots, "report.json");
+	const given = ["run", "-s", "jest", "--", "--json", `--outputFile=${report}`, "--roots", roots];
+	const { status } = spawnSync("npm", given, { timeout: 50_000 });
+	const { testResults } = JSON.parse(readFileSync(report, "utf8")) as {
+		testResults: { assertionResults: { title: string; status: string }[] }[];
+	};
+	const all = testResults.flatMap(({ assertionResults }) => assertionResults);
+	return { status, outcomes: Object.fromEntries(all.map(({ title, status }) => [title, status])) };
+}
+
 test("each test comes to what it should", () => {
-	writeFileSync(join(folder, "tried.test.ts"), TRIED);
-	const report = join(folder, "report.json");
-	const { status } = spawnSync("npm", ["run", "-s", "jest", "--", "--json", `--outputFile=${report}`, folder]);
-	expect(status).toBe(1);
-	const [{ assertionResults }] = JSON.parse(readFileSync(report, "utf8")).testResults;
-	expect(
-		Object.fromEntries(assertionResults.map(({ title, status }: Record<string, string>) => [title, status])),
-	).toEqual({
-		passes: "passed",
-		differs: "failed",
-		"any of a kind": "passed",
-		rejects: "passed",
-		"rejects otherwise": "failed",
-		"asserts less than it says": "failed",
-		hangs: "failed",
-		"throws behind its back": "failed",
-		"a clock that stands": "passed",
-		"a spy": "passed",
-		skipped: "pending",
-		"has nothing to stand on": "failed",
+	expect(tried({ tried: TRIED })).toEqual({
+		status: 1,
+		outcomes: {
+			passes: "passed",
+			differs: "failed",
+			"any of a kind": "passed",
+			rejects: "passed",
+			"rejects otherwise": "failed",
+			"asserts less than it says": "failed",
+			hangs: "failed",
+			"throws behind its back": "failed",
+			"a clock that stands": "passed",
+			"a spy": "passed",
+			skipped: "pending",
+			"has nothing to stand on": "failed",
+		},
+	});
+});
+
+test("spies, clocks and variables of one file are none of the next", () => {
+	// Larger files are run first.
+	expect(tried({ careless: `${CARELESS}// ${"-".repeat(AFTER.length)}\n`, next: AFTER })).toEqual({
+		status: 0,
+		outcomes: { "leaves a spy, a clock and variables behind": "passed", "finds none of it": "passed" },
 	});
 });

@@ -420,19 +420,18 @@ asRoot(
 			const { status, stdout, stderr } = spawnSync(process.execPath, ["services/cli/dist/main.js", "homes", ...given], {
 				encoding: "utf8",
 			});
-			return { status, said: stdout + stderr };
+			return { status, said: stdout + stderr, stdout };
 		};
 		expect(homes().said).toMatch(
 			new RegExp(`${id} +claimed +\\d+ MiB +\\d{4}-\\d\\d-\\d\\d \\(0 days ago\\) +${home}`),
 		);
-		expect(
-			JSON.parse(
-				homes("--json")
-					.said.replace(/^[^{]*/, "")
-					.replace(/[^}]*$/, ""),
-			).items,
-		).toContainEqual(expect.objectContaining({ id, home, state: "claimed", size: expect.stringMatching(/^\d+ MiB$/) }));
-		expect(homes("--remove", id)).toEqual({ status: 1, said: expect.stringContaining(`is the database of ${home}`) });
+		expect(JSON.parse(homes("--json").stdout).items).toContainEqual(
+			expect.objectContaining({ id, home, state: "claimed", bytes: expect.any(Number), lastUsed: expect.any(String) }),
+		);
+		expect(homes("--remove", id)).toMatchObject({
+			status: 1,
+			said: expect.stringContaining(`is the database of ${home}`),
+		});
 		rmSync(home, { recursive: true });
 		// A home at the same path, and others beside it, begin with nothing, and leave it where it is.
 		const again = await Holder.start(home);
@@ -440,11 +439,11 @@ asRoot(
 		await again.stop();
 		expect(existsSync(join(OUTSIDE, id, "data/PG_VERSION"))).toBe(true);
 		expect(homes().said).toMatch(new RegExp(`${id} +unclaimed`));
-		expect(homes("--remove", basename(home))).toEqual({
+		expect(homes("--remove", basename(home))).toMatchObject({
 			status: 2,
 			said: expect.stringContaining("no database outside a home has the id"),
 		});
-		expect(homes("--remove", id)).toEqual({ status: 0, said: expect.stringContaining("Deleted") });
+		expect(homes("--remove", id)).toMatchObject({ status: 0, said: expect.stringContaining("Deleted") });
 		expect(existsSync(join(OUTSIDE, id))).toBe(false);
 	},
 	120_000,

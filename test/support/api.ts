@@ -2,12 +2,12 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import { Redis } from "ioredis";
+import { buildApp } from "../../services/api/src/app.js";
 import { readConfig } from "../../services/api/src/config.js";
 import type { JobState } from "../../services/api/src/generated/prisma/client.js";
 import { migrate } from "../../services/api/src/migrate.js";
 import type { Timings } from "../../services/api/src/timings.js";
 import { wrongAnswers } from "./answers.js";
-import { buildApp } from "./app.js";
 import { createDatabase } from "./database.js";
 import { type FakeRecommender, startFakeRecommender } from "./fake-recommender.js";
 import { type FakeTrainer, startFakeTrainer } from "./fake-trainer.js";

@@ -81,8 +81,8 @@ export interface FakeTrainer extends FakeServer {
 	previewed: PreviewDatasetRequest | null;
 	/** The file that a preview takes for one that an import goes without. */
 	needless: string;
-	/** The archive in which a preview finds train and test. */
-	ofParts: string;
+	/** The archive in which a preview finds these roles, and whether it says that there is more. */
+	packed: { name: string; roles: string[]; isWhole: boolean };
 	deleted: string[];
 	/** Bytes of finished exports, by key. */
 	exports: Map<string, Buffer>;
@@ -131,7 +131,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 		texts: new Map<string, string>(),
 		previewed: null as FakeTrainer["previewed"],
 		needless: "",
-		ofParts: "",
+		packed: { name: "", roles: [], isWhole: true },
 		deleted: [] as string[],
 		exports: new Map<string, Buffer>(),
 		reads: [] as FakeTrainer["reads"],
@@ -198,7 +198,7 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			const { files } = call.request;
 			const shown = files.filter((file) => !isNeedless(file));
 			const rolesIn = ({ role, displayName }: { role: string; displayName: string }) =>
-				displayName === state.ofParts ? ["train", "test"] : [role || "interactions"];
+				displayName === state.packed.name ? state.packed.roles : [role || "interactions"];
 			const all = shown.flatMap((file) => rolesIn(file).map((role) => ({ ...file, role })));
 			const tables = all.map(({ role, displayName, head }) => ({
 				file: displayName,
@@ -221,6 +221,8 @@ export async function startFakeTrainer(): Promise<FakeTrainer> {
 			const warnings = files
 				.filter(isNeedless)
 				.map(({ displayName: file }) => ({ ...problem, code: "not_needed", file }));
+			const { name, isWhole } = state.packed;
+			if (!isWhole) warnings.push({ ...problem, code: "not_shown", file: name });
 			done(null, { tables, problems: [problem], warnings });
 		},
 		async uploadFile(

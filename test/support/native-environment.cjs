@@ -11,11 +11,17 @@ module.exports = class NativeEnvironment extends TestEnvironment {
 		for (const constructor of COMPARED_BY) this.global[constructor.name] = constructor;
 		this.fakeTimersModern = new ModernFakeTimers({ config: config.projectConfig, global: globalThis });
 		this.environmentVariables = { ...process.env };
+		this.exit = process.exit;
+		process.exit = (status) => {
+			throw new Error(`process.exit(${status}) would end all tests of this process`);
+		};
 	}
 
 	/** The next file finds neither spies nor variables of this one. */
 	async teardown() {
+		process.exit = this.exit;
 		this.moduleMocker.restoreAllMocks();
+		this.fakeTimersModern.useRealTimers();
 		for (const name of Object.keys(process.env)) if (!(name in this.environmentVariables)) delete process.env[name];
 		Object.assign(process.env, this.environmentVariables);
 		await super.teardown();

@@ -1,9 +1,9 @@
 // A worker in this process on a database and a queue of its own, beside a scripted trainer; and work for it.
 import { randomBytes, randomUUID } from "node:crypto";
+import { buildApp } from "../../services/api/src/app.js";
 import { readConfig } from "../../services/api/src/config.js";
 import type { JobKind, Prisma } from "../../services/api/src/generated/prisma/client.js";
 import { isFinal } from "../../services/api/src/plugins/jobs.js";
-import { buildApp } from "./app.js";
 import { createDatabase } from "./database.js";
 import { until } from "./processes.js";
 import { startScriptedTrainer } from "./scripted-trainer.js";

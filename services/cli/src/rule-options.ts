@@ -32,7 +32,7 @@ export const ruleOptions = <T>(yargs: Argv<T>, further: string[] = []) =>
 		.option("split", {
 			choices: [...SPLITS, ...further],
 			requiresArg: true,
-			describe: "By chance, each user's last ones, by time, or users held out [ratio]",
+			describe: `By chance, each user's last ones, by time, or users held out${further.includes("given") ? "; given: by parts in an archive" : ""} [ratio]`,
 		})
 		.option("ratios", {
 			type: "string",

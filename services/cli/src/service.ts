@@ -5,7 +5,7 @@ import { bold, say } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { type Target, targetOf } from "./contexts.js";
 import { Failure, STATUS } from "./failure.js";
-import { jsonOf, jsonOption, printer } from "./json.js";
+import { inJson, jsonOption } from "./json.js";
 
 export interface RemoteOptions {
 	context: string | undefined;
@@ -21,23 +21,18 @@ export const remoteOptions = <T>(yargs: Argv<T>) =>
 	});
 
 /** With the service of the command line; what it answers is printed as JSON, or told by the command itself. */
-export async function withService(
+export const withService = (
 	{ context, json }: RemoteOptions,
 	work: (api: Client, target: Target) => Promise<unknown>,
-): Promise<void> {
-	const print = printer(json);
-	const target = targetOf(context);
-	try {
-		print(await work(connect(target.url, target.key), target));
-	} catch (error) {
-		const problem = error instanceof Failure ? error.cause : error;
-		if (json && problem instanceof Problem) {
-			const { status, code, detail, errors, instance } = problem;
-			process.stderr.write(`${jsonOf({ status, code, detail, errors, instance })}\n`);
-		} else if (json && problem !== error) process.stderr.write(`${jsonOf(problem)}\n`);
-		throw error instanceof Problem ? explained(error, target) : error;
-	}
-}
+): Promise<void> =>
+	inJson(json, async (print) => {
+		const target = targetOf(context);
+		try {
+			print(await work(connect(target.url, target.key), target));
+		} catch (error) {
+			throw error instanceof Problem ? explained(error, target) : error;
+		}
+	});
 
 /** After a Ctrl-C, of what the service does without us. */
 export const goesOn = (command: string) => () =>
@@ -54,15 +49,16 @@ const WAY_OUT: Record<string, string> = {
 };
 
 export function explained(problem: Problem, { url, from, isLocal, key }: Target): Failure {
+	const refused = (text: string, status: number) => new Failure(text, status, false, problem);
 	if (problem.status === 0) {
 		const way = isLocal
 			? "Start one with valence start, or name another with valence login URL KEY."
 			: "Is it running there? valence contexts shows and changes the service; valence start starts one here.";
-		return new Failure(`No service answers at ${url} (${from}).\n${way}`, STATUS.unreachable);
+		return refused(`No service answers at ${url} (${from}).\n${way}`, STATUS.unreachable);
 	}
 	if (problem.code === "unauthorized") {
 		const way = key ? "does not take the key given" : "wants an API key";
-		return new Failure(
+		return refused(
 			`The service at ${url} (${from}) ${way}.\nGive one with valence login ${quoted(url)} KEY, or as VALENCE_API_KEY.`,
 			STATUS.refused,
 		);
@@ -73,5 +69,5 @@ export function explained(problem: Problem, { url, from, isLocal, key }: Target)
 	const way = WAY_OUT[problem.code];
 	// The API says what to call; here it is what to type.
 	const detail = way === undefined ? problem.detail : (problem.detail.split(";")[0] as string).replace(/\.?$/, ".");
-	return new Failure([detail, ...places, ...(way ? [way] : [])].join("\n"), STATUS.refused);
+	return refused([detail, ...places, ...(way ? [way] : [])].join("\n"), STATUS.refused);
 }

@@ -10,6 +10,7 @@ export const SPLITS = [
 	{ kind: "leave_last", label: "The last of each user", fields: [] },
 	{ kind: "temporal", label: "What came last, of all users", fields: ["cuts"] },
 	{ kind: "strong", label: "Users held out", fields: ["ratios", "seed"] },
+	{ kind: "given", label: "As parts in an archive give it", fields: [] },
 ] as const satisfies { kind: string; label: string; fields: (keyof RuleTexts)[] }[];
 type Split = (typeof SPLITS)[number]["kind"];
 export const fieldsOf = (kind: Split): readonly string[] => SPLITS.find((one) => one.kind === kind)?.fields ?? [];

@@ -2,6 +2,7 @@
 
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
 import {
+	type Deployment,
 	type ExperimentDetail,
 	type ImportRule,
 	type JobState,
@@ -29,7 +30,8 @@ export interface Measured {
 export const keys = {
 	datasets: ["datasets"] as const,
 	deployments: ["deployments"] as const,
-	served: (name: string) => ["deployments", name, "history"] as const,
+	/** Others once something else is served. */
+	served: (name: string, since: string) => ["deployments", name, "history", since] as const,
 	disk: ["disk"] as const,
 	experiments: ["experiments"] as const,
 	exports: ["exports"] as const,
@@ -56,9 +58,9 @@ export const useSystem = () =>
 	});
 
 /** All that a name has served; a deployment itself says the newest. */
-export const useServed = (name: string, enabled: boolean) =>
+export const useServed = ({ name, deployedAt }: Pick<Deployment, "name" | "deployedAt">, enabled: boolean) =>
 	useQuery({
-		queryKey: keys.served(name),
+		queryKey: keys.served(name, deployedAt),
 		queryFn: async () => {
 			const all: ServedCheckpoint[] = [];
 			for (let cursor: string | null | undefined; cursor !== null; ) {

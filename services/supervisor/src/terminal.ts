@@ -5,10 +5,13 @@ import { Presets, SingleBar } from "cli-progress";
 /** Where people read. */
 let out: NodeJS.WriteStream = process.stdout;
 let isQuiet = false;
-/** From now on standard output is a program's: only what passes is shown, on a terminal that is standard error. */
-export function leaveStandardOutput(): void {
+/**
+ * From now on standard output is a program's: what people read is standard error, and there only what passes on a terminal unless all is to
+ * be told, as of what takes minutes.
+ */
+export function leaveStandardOutput({ isTold = false } = {}): void {
 	out = process.stderr;
-	isQuiet = true;
+	isQuiet = !isTold;
 }
 export const isTerminal = () => out.isTTY === true;
 

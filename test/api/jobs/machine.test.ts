@@ -1,9 +1,9 @@
 // A worker as a machine: its row, its name, and what becomes of both.
 import { randomUUID } from "node:crypto";
 import type { FastifyInstance } from "fastify";
+import { buildApp } from "../../../services/api/src/app.js";
 import { readConfig } from "../../../services/api/src/config.js";
 import { classOf, forgetMachines } from "../../../services/api/src/machines/registration.js";
-import { buildApp } from "../../support/app.js";
 import { until } from "../../support/processes.js";
 import { epoch, finished, forEver, refusal, started, startScriptedTrainer } from "../../support/scripted-trainer.js";
 import { startWorker, type TestWorker } from "../../support/worker.js";

@@ -136,17 +136,28 @@ test("tells it of the files that an import takes alone", async () => {
 	expect(body.problems.slice(1)).toEqual([expect.objectContaining({ message: expect.stringContaining("/test is") })]);
 });
 
-test("an archive holds parts as files are parts", async () => {
-	api.trainer.ofParts = "parts.zip";
+describe("an archive", () => {
+	afterEach(() => {
+		api.trainer.packed = { name: "", roles: [], isWhole: true };
+	});
 	const told = async (kind: string | null, role: string) => {
 		const rule: [string, string][] = kind ? [["rule", JSON.stringify({ split: { kind } })]] : [];
-		const { body } = await preview(...rule, [role, "PK", "parts.zip"]);
+		const { body } = await preview(...rule, [role, "PK", "packed.zip"]);
 		return body.problems.slice(1).map(({ message }: { message: string }) => message);
 	};
-	for (const role of ["file", "interactions"]) {
+	test.each(["file", "interactions"])("of parts, sent as %s, is what files of parts are", async (role) => {
+		api.trainer.packed = { name: "packed.zip", roles: ["train", "test", "items"], isWhole: true };
 		expect([await told(null, role), await told("given", role)]).toEqual([[], []]);
 		expect(await told("ratio", role)).toEqual(["/rule/split/kind must be given for these files."]);
-	}
+	});
+	test.each(["file", "interactions"])("that is not all shown, sent as %s, lacks nothing", async (role) => {
+		for (const roles of [["train"], ["items"], []]) {
+			api.trainer.packed = { name: "packed.zip", roles, isWhole: false };
+			expect([await told(null, role), await told("given", role), await told("ratio", role)]).toEqual([[], [], []]);
+		}
+		api.trainer.packed = { name: "packed.zip", roles: ["interactions", "items"], isWhole: false };
+		expect(await told("given", role)).toEqual([expect.stringContaining("/rule/split/kind must be ratio")]);
+	});
 });
 
 test("takes multipart bodies only", async () => {

@@ -1,7 +1,7 @@
 // Checkpoints, deployments and what is served from them.
 import { randomUUID } from "node:crypto";
+import { buildApp } from "../../../services/api/src/app.js";
 import { startApi, type TestApi } from "../../support/api.js";
-import { buildApp } from "../../support/app.js";
 import { refusal } from "../../support/grpc-server.js";
 import { until } from "../../support/processes.js";
 

@@ -1,6 +1,7 @@
 // What a person asked for is kept: it holds in every answer, follows its interests to a new checkpoint, and ends with its time.
+
+import { buildApp } from "../../../services/api/src/app.js";
 import { startApi, type TestApi } from "../../support/api.js";
-import { buildApp } from "../../support/app.js";
 import { UNKNOWN_USER, WORLD } from "../../support/fake-recommender.js";
 import { until } from "../../support/processes.js";
 

@@ -43,11 +43,8 @@ export async function importAgain(
 	if (!known) throw new ApiError("not_found", "There is no dataset with this id.");
 	const files = known.files as unknown as StoredFile[];
 	refuseWhatIsNotOver(known);
-	const { split } = known.rule as ImportRule;
-	// That an archive holds the parts was said once.
-	const isGiven = asked.split === undefined && split?.kind === "given" && mayHoldParts(files);
 	const rule = completeRule(
-		isGiven ? { ...asked, split } : asked,
+		asked,
 		files.map((file) => file.role),
 		mayHoldParts(files),
 	);

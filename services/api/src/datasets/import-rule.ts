@@ -139,7 +139,7 @@ export function wrongRule(errors: ErrorObject[] | null | undefined): ApiError {
 }
 
 /** By its name. What it holds is seen when it is imported. */
-const ARCHIVE = /\.(zip|tar|tgz|tar\.(gz|zst))$/i;
+const ARCHIVE = /\.(zip|tar|tgz|tzst)(\.(gz|zst))?$/i;
 export const mayHoldParts = (files: { role: string; displayName: string }[]): boolean =>
 	files.some(({ role, displayName }) => role === "interactions" && ARCHIVE.test(displayName));
 

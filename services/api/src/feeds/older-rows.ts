@@ -22,11 +22,11 @@ export function olderRowsOf(
 ) {
 	const asked = new Counter({
 		name: "valence_older_reads_total",
-		help: "Reads of what people did in a feed before the dataset that does not hold them, by outcome: read, late.",
+		help: "Reads of what people did in a feed before the dataset that does not hold them, by outcome: read, failed (or late), unasked (soon after that).",
 		labelNames: ["outcome"],
 		registers: [registry],
 	});
-	for (const outcome of ["read", "late"]) asked.inc({ outcome }, 0);
+	for (const outcome of ["read", "failed", "unasked"]) asked.inc({ outcome }, 0);
 	const kept = new LRUCache<string, Row[]>({
 		max: MOST_OLDER_PEOPLE,
 		maxSize: MOST_OLDER_ROWS,
@@ -39,7 +39,11 @@ export function olderRowsOf(
 		async of({ id, since }: { id: number; since: number }, user: string): Promise<Row[]> {
 			const key = JSON.stringify([id, since, user]);
 			const known = kept.get(key);
-			if (known || Date.now() < notAskedUntil) return known ?? [];
+			if (known) return known;
+			if (Date.now() < notAskedUntil) {
+				asked.inc({ outcome: "unasked" });
+				return [];
+			}
 			try {
 				const rows = await withDeadline(rowsOf(id, 0, [user]), OLDER_WAIT_MS, "the database does not answer");
 				const found = rows.filter(({ seq }) => seq <= since);
@@ -47,7 +51,7 @@ export function olderRowsOf(
 				asked.inc({ outcome: "read" });
 				return found;
 			} catch (err) {
-				asked.inc({ outcome: "late" });
+				asked.inc({ outcome: "failed" });
 				notAskedUntil = Date.now() + OLDER_PAUSE_MS;
 				log.warn({ err }, "answered without what people did before the dataset that does not hold them");
 				return [];

@@ -16,6 +16,8 @@ const MOST_BYTES = 2 ** 40;
 const ANY_ROLE = "file";
 /** Of one of those: it is none of the files to send. */
 const NOT_NEEDED = "not_needed";
+/** Code of a warning: the preview does not see all of an archive. */
+const NOT_SHOWN = "not_shown";
 
 const File = Type.Unsafe<Blob>({ type: "string", format: "binary" });
 const Upload = Type.Object(
@@ -129,17 +131,26 @@ const routes: FastifyPluginAsyncTypebox = async (app) => {
 			const { tables, problems, warnings } = preview;
 			const isNeeded = (name: string) => !warnings.some((one) => one.code === NOT_NEEDED && one.file === name);
 			const taken = files.filter(({ displayName }) => isNeeded(displayName));
-			return { files: tables.map(fileView), problems: [...problems, ...ofAll(taken, tables, rule ?? {})], warnings };
+			const isShown = (name: string) => !warnings.some((one) => one.code === NOT_SHOWN && one.file === name);
+			const ofThem = ofAll(taken, tables, rule ?? {}, isShown);
+			return { files: tables.map(fileView), problems: [...problems, ...ofThem], warnings };
 		},
 	);
 };
 export default routes;
 
 /** What an import would refuse of the files together and their rule; nothing while the role of one is unknown. */
-function ofAll(files: PreviewFile[], tables: PreviewedTable[], rule: ImportRule): Static<typeof ImportProblem>[] {
+function ofAll(
+	files: PreviewFile[],
+	tables: PreviewedTable[],
+	rule: ImportRule,
+	isShown: (file: string) => boolean,
+): Static<typeof ImportProblem>[] {
 	const roles = files.map(({ role, displayName }) => {
 		const found = tables.filter(({ file }) => file === displayName).map((table) => table.role);
 		if (role && role !== "interactions") return [role];
+		// What else an archive holds, further parts among it, is seen on import.
+		if (!isShown(displayName)) return found.filter((one) => one === "interactions");
 		return found.length > 0 || !role ? found : [role];
 	});
 	if (roles.some((found) => found.length === 0)) return [];

@@ -37,7 +37,7 @@ export const Served = Type.Object(
 );
 const History = Type.Array(Served, {
 	description:
-		"Newest first, the present one included, 100 of them: its `until` is null. `checkpointId` is null once the checkpoint is deleted; `removed`: not replaced by the next, but ended by the deployment's removal.",
+		"Newest first, the present one included, at most 100 of them: its `until` is null. `checkpointId` is null once the checkpoint is deleted; `removed`: not replaced by the next, but ended by the deployment's removal.",
 });
 export const DeploymentView = Type.Object(
 	{

@@ -4,7 +4,7 @@ import { bold, say, table } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { addressOf, type Context, contextsFile, HERE, readContexts, targetOf, writeContexts } from "../contexts.js";
 import { Failure, STATUS, wrongUsage } from "../failure.js";
-import { jsonOption, printer } from "../json.js";
+import { inJson, jsonOption } from "../json.js";
 import { explained } from "../service.js";
 
 const NAME = /^[\w.-]{1,64}$/;
@@ -23,25 +23,25 @@ export const login = (line: Argv) =>
 				})
 				.option("name", { type: "string", requiresArg: true, describe: "Of the context; its host without it" })
 				.example("$0 login https://valence.example.org $KEY --name shop", "then valence runs asks the shop's service"),
-		async (options) => {
-			const print = printer(options.json);
-			const url = addressOf(options.url);
-			const key = options.key ?? process.env.VALENCE_API_KEY;
-			const name = options.name ?? new URL(url).host.replace(/[^\w.-]/g, "-");
-			if (!NAME.test(name)) throw wrongUsage("--name takes letters, digits, dots and dashes");
-			if (name === HERE) throw wrongUsage(`${HERE} is the service of this checkout; give another --name`);
-			const context: Context = key ? { url, key } : { url };
-			const { version, device } = await connect(url, key)
-				.get("/system")
-				.catch((error) => {
-					throw error instanceof Problem ? explained(error, { ...context, from: "as given", isLocal: false }) : error;
-				});
-			const { contexts } = readContexts();
-			writeContexts({ current: name, contexts: { ...contexts, [name]: context } });
-			say(`  ${bold(name)} is the service at ${url}: Valence ${version ?? "?"}, device ${device ?? "?"}.`);
-			say(`  Commands speak to it from now on; ${contextsFile()} holds it.`);
-			print({ name, url, version, device });
-		},
+		(options) =>
+			inJson(options.json, async (print) => {
+				const url = addressOf(options.url);
+				const key = options.key ?? process.env.VALENCE_API_KEY;
+				const name = options.name ?? new URL(url).host.replace(/[^\w.-]/g, "-");
+				if (!NAME.test(name)) throw wrongUsage("--name takes letters, digits, dots and dashes");
+				if (name === HERE) throw wrongUsage(`${HERE} is the service of this checkout; give another --name`);
+				const context: Context = key ? { url, key } : { url };
+				const { version, device } = await connect(url, key)
+					.get("/system")
+					.catch((error) => {
+						throw error instanceof Problem ? explained(error, { ...context, from: "as given", isLocal: false }) : error;
+					});
+				const { contexts } = readContexts();
+				writeContexts({ current: name, contexts: { ...contexts, [name]: context } });
+				say(`  ${bold(name)} is the service at ${url}: Valence ${version ?? "?"}, device ${device ?? "?"}.`);
+				say(`  Commands speak to it from now on; ${contextsFile()} holds it.`);
+				print({ name, url, version, device });
+			}),
 	);
 
 export const contexts = (line: Argv) =>
@@ -62,23 +62,25 @@ export const contexts = (line: Argv) =>
 					describe: "Forget this one and its key",
 				})
 				.example("$0 contexts --use shop", "and valence contexts --use local goes back to the one here"),
-		({ use, remove, json }) => {
-			const print = printer(json);
-			const known = readContexts();
-			const name = use ?? remove;
-			if (name !== undefined && name !== HERE && !Object.hasOwn(known.contexts, name))
-				throw wrongUsage(`there is no context ${name}; there are ${[HERE, ...Object.keys(known.contexts)].join(", ")}`);
-			if (use !== undefined) writeContexts({ ...known, current: use === HERE ? null : use });
-			if (remove === HERE)
-				throw new Failure("local is the service of this checkout and cannot be forgotten", STATUS.usage);
-			if (remove !== undefined) {
-				const { [remove]: _, ...contexts } = known.contexts;
-				writeContexts({ current: known.current === remove ? null : known.current, contexts });
-			}
-			const items = list();
-			tell(items);
-			print({ items });
-		},
+		({ use, remove, json }) =>
+			inJson(json, (print) => {
+				const known = readContexts();
+				const name = use ?? remove;
+				if (name !== undefined && name !== HERE && !Object.hasOwn(known.contexts, name))
+					throw wrongUsage(
+						`there is no context ${name}; there are ${[HERE, ...Object.keys(known.contexts)].join(", ")}`,
+					);
+				if (use !== undefined) writeContexts({ ...known, current: use === HERE ? null : use });
+				if (remove === HERE)
+					throw new Failure("local is the service of this checkout and cannot be forgotten", STATUS.usage);
+				if (remove !== undefined) {
+					const { [remove]: _, ...contexts } = known.contexts;
+					writeContexts({ current: known.current === remove ? null : known.current, contexts });
+				}
+				const items = list();
+				tell(items);
+				print({ items });
+			}),
 	);
 
 interface Listed {

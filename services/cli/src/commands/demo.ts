@@ -2,7 +2,7 @@
 import type { Argv } from "yargs";
 import { pathOf } from "../arguments.js";
 import { wrongUsage } from "../failure.js";
-import { jsonOption, printer } from "../json.js";
+import { inJson, jsonOption } from "../json.js";
 
 export const demo = (line: Argv) =>
 	line.command(
@@ -45,11 +45,16 @@ export const demo = (line: Argv) =>
 				.example("$0 demo", "a minute or two; it removes all it made")
 				.example("$0 demo --keep", "and the dashboard stays open")
 				.example("$0 demo --live", "feeds, live answers and refreshes, one of which is refused"),
-		async ({ json, ...given }) => {
-			const options = { ...given, print: printer(json) };
-			if (options.live) await (await import("../demo/live.js")).playLive(options);
-			else await (await import("../demo/tour.js")).playTour(options);
-		},
+		({ json, ...given }) =>
+			inJson(
+				json,
+				async (print) => {
+					const options = { ...given, print };
+					if (options.live) await (await import("../demo/live.js")).playLive(options);
+					else await (await import("../demo/tour.js")).playTour(options);
+				},
+				{ isTold: true },
+			),
 	);
 
 function seedOf(text: string): number {

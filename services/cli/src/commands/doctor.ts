@@ -14,7 +14,7 @@ import { dim, green, red, say, size } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { targetOf } from "../contexts.js";
 import { Failure } from "../failure.js";
-import { jsonOption, printer } from "../json.js";
+import { inJson, jsonOption } from "../json.js";
 import { explained } from "../service.js";
 import { VERSION } from "../version.js";
 
@@ -47,19 +47,20 @@ export const doctor = (line: Argv) =>
 			jsonOption(yargs, "what was found")
 				.example("$0 doctor", "before a first start, or when something is wrong")
 				.epilogue("Ends with 1 where something keeps Valence from running."),
-		async ({ json }) => {
-			const print = printer(json);
-			const findings: Finding[] = [];
-			for (const look of CHECKS) {
-				const found = await look();
-				findings.push(found);
-				tell(found);
-			}
-			print({ findings });
-			const bad = findings.filter(({ state }) => state === "bad").length;
-			if (bad > 0) throw new Failure(`\n${bad === 1 ? "One thing keeps" : `${bad} things keep`} Valence from running.`);
-			say(`\n  ${green("Valence can run here.")}`);
-		},
+		({ json }) =>
+			inJson(json, async (print) => {
+				const findings: Finding[] = [];
+				for (const look of CHECKS) {
+					const found = await look();
+					findings.push(found);
+					tell(found);
+				}
+				print({ findings });
+				const bad = findings.filter(({ state }) => state === "bad").length;
+				if (bad > 0)
+					throw new Failure(`\n${bad === 1 ? "One thing keeps" : `${bad} things keep`} Valence from running.`);
+				say(`\n  ${green("Valence can run here.")}`);
+			}),
 	);
 
 function tell({ name, state, what, remedy }: Finding): void {

@@ -7,7 +7,7 @@ import { serverOn } from "@valence/supervisor/postgres/server";
 import { say, table } from "@valence/supervisor/terminal";
 import type { Argv } from "yargs";
 import { wrongUsage } from "../failure.js";
-import { jsonOption, printer } from "../json.js";
+import { inJson, jsonOption } from "../json.js";
 
 const INSIDE_NOTE = " A home that holds its database itself needs no place here.";
 
@@ -24,13 +24,14 @@ export const homes = (line: Argv) =>
 				})
 				.example("$0 homes", "id, size, last used, home")
 				.epilogue("They lie outside where Valence runs as root and PostgreSQL's account cannot enter the home."),
-		({ remove: id, json }) => {
-			const print = printer(json);
-			const all = outsideDatabases();
-			if (id !== undefined) return print(remove(all, id));
-			tell(all);
-			print({ items: all.map((one) => ({ ...one, state: stateOf(one), size: mebibytes(one.folder) })) });
-		},
+		({ remove: id, json }) =>
+			inJson(json, (print) => {
+				const all = outsideDatabases();
+				if (id !== undefined) return print(remove(all, id));
+				const items = all.map(listed);
+				tell(items);
+				print({ items });
+			}),
 	);
 
 function sizeOf(path: string): number {
@@ -40,29 +41,38 @@ function sizeOf(path: string): number {
 	return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
 }
 
-function mebibytes(folder: string): string {
+/** Null: another user's. */
+function bytesOf(folder: string): number | null {
 	try {
-		return `${Math.ceil(sizeOf(folder) / 2 ** 20)} MiB`;
+		return sizeOf(folder);
 	} catch {
-		return "?"; // another user's
+		return null;
 	}
 }
+const mebibytes = (bytes: number | null) => (bytes === null ? "?" : `${Math.ceil(bytes / 2 ** 20)} MiB`);
 
 /** PostgreSQL writes its control file at every start, checkpoint and end. */
-function lastUsed({ folder }: OutsideDatabase): string {
+function lastUsed({ folder }: OutsideDatabase): Date {
 	const control = join(folder, "data/global/pg_control");
-	const at = statSync(existsSync(control) ? control : folder).mtime;
+	return statSync(existsSync(control) ? control : folder).mtime;
+}
+function ago(at: Date): string {
 	const days = Math.floor((Date.now() - at.getTime()) / 86_400_000);
 	return `${at.toISOString().slice(0, 10)} (${days === 1 ? "1 day" : `${days} days`} ago)`;
 }
 
-function stateOf(one: OutsideDatabase): string {
-	if (serverOn(join(one.folder, "data"))) return "running";
-	if (one.home === null && mebibytes(one.folder) === "?") return "unknown";
-	return one.isClaimed ? "claimed" : "unclaimed";
+type State = "running" | "unknown" | "claimed" | "unclaimed";
+type Listed = OutsideDatabase & { state: State; bytes: number | null; lastUsed: Date };
+
+function listed(one: OutsideDatabase): Listed {
+	const bytes = bytesOf(one.folder);
+	const isRunning = serverOn(join(one.folder, "data"));
+	const claim = one.isClaimed ? "claimed" : "unclaimed";
+	const state = isRunning ? "running" : one.home === null && bytes === null ? "unknown" : claim;
+	return { ...one, state, bytes, lastUsed: lastUsed(one) };
 }
 
-function tell(all: OutsideDatabase[]): void {
+function tell(all: Listed[]): void {
 	if (all.length === 0) {
 		say(`No database lies outside its home (looked in ${OUTSIDE}).${INSIDE_NOTE}`);
 		return;
@@ -71,14 +81,14 @@ function tell(all: OutsideDatabase[]): void {
 		["id", "state", "size", "last used", "home"],
 		all.map((one) => [
 			one.id,
-			stateOf(one),
-			mebibytes(one.folder),
-			lastUsed(one),
+			one.state,
+			mebibytes(one.bytes),
+			ago(one.lastUsed),
 			one.home ? `${one.home}${existsSync(one.home) ? "" : " (gone)"}` : "unknown",
 		]),
 	);
 	say(`\n  Of every Valence of this machine.${INSIDE_NOTE}`);
-	const unclaimed = all.filter((one) => stateOf(one) === "unclaimed");
+	const unclaimed = all.filter(({ state }) => state === "unclaimed");
 	if (unclaimed.length === 0) return;
 	say(
 		`\n  ${unclaimed.length === 1 ? "One has" : `${unclaimed.length} have`} no home at the last known place. A home that was moved and not started since still needs its own: start it once, and
@@ -89,12 +99,12 @@ function tell(all: OutsideDatabase[]): void {
 function remove(all: OutsideDatabase[], id: string): OutsideDatabase {
 	const one = all.find((each) => each.id === id);
 	if (!one) throw wrongUsage(`no database outside a home has the id ${id}; valence homes lists them`);
-	if (stateOf(one) === "running") throw new Error(`${one.folder} is in use by a running server; stop that first`);
-	if (stateOf(one) === "unknown") throw new Error(`${one.folder} belongs to another user: ask as root`);
+	const { state, bytes } = listed(one);
+	if (state === "running") throw new Error(`${one.folder} is in use by a running server; stop that first`);
+	if (state === "unknown") throw new Error(`${one.folder} belongs to another user: ask as root`);
 	if (one.isClaimed)
 		throw new Error(`${one.folder} is the database of ${one.home}: delete that home first, if nobody needs it`);
-	const size = mebibytes(one.folder);
 	rmSync(one.folder, { recursive: true });
-	say(`Deleted ${one.folder}, ${size}.`);
+	say(`Deleted ${one.folder}, ${mebibytes(bytes)}.`);
 	return one;
 }

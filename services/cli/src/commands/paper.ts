@@ -4,7 +4,7 @@ import type { Argv } from "yargs";
 import { listOf, pathOf, seedsOf } from "../arguments.js";
 import { addressOf, type Target, targetOf } from "../contexts.js";
 import { wrongUsage } from "../failure.js";
-import { jsonOption, printer } from "../json.js";
+import { inJson, jsonOption } from "../json.js";
 import { recipeNames } from "../paper/recipe-names.js";
 
 export const paper = (line: Argv) =>
@@ -73,12 +73,16 @@ export const paper = (line: Argv) =>
 				.epilogue(
 					"Where no service is named, by options, VALENCE_URL or valence login, it starts one of its own, whose data lies in .valence/paper; delete that to start anew. Finished runs are not done again: the same command goes on where it stopped, and only prints once all is there.",
 				),
-		async (options) => {
-			const print = printer(options.json);
-			const service = serviceOf(options);
-			const { Reproduction } = await import("../paper/reproduction.js");
-			await new Reproduction({ ...options, service, print }).run();
-		},
+		(options) =>
+			inJson(
+				options.json,
+				async (print) => {
+					const service = serviceOf(options);
+					const { Reproduction } = await import("../paper/reproduction.js");
+					await new Reproduction({ ...options, service, print }).run();
+				},
+				{ isTold: true },
+			),
 	);
 
 interface Named {

@@ -55,7 +55,6 @@ async function tour(
 			run.trainSeconds?.toFixed(1) ?? "-",
 		]),
 	);
-	await tellFigures(options, figuresOf(folder, done, dataset.statistics));
 
 	say();
 	const { checkpoints } = await api.get("/runs/{id}", { path: { id: (done.runs[0] as Run).id } });
@@ -65,6 +64,7 @@ async function tour(
 		api.put("/deployments/{name}", { path: { name: "default" }, body: { checkpoint: best.id } }),
 	);
 	await showPeople(api, options.data ? PEOPLE.given : PEOPLE.sample);
+	await tellFigures(options, figuresOf(folder, done, dataset.statistics));
 }
 
 /** The top ten of three people: of `favourites` as far as the dataset has them, else of its first. */

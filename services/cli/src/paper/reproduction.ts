@@ -133,5 +133,5 @@ function inWords(error: unknown, service: Target | null): unknown {
 	if (!(error instanceof Problem)) return error;
 	return service
 		? explained(error, service)
-		: new Failure(error.detail, error.status === 0 ? STATUS.unreachable : STATUS.refused);
+		: new Failure(error.detail, error.status === 0 ? STATUS.unreachable : STATUS.refused, false, error);
 }

@@ -42,7 +42,10 @@ export function RuleFields({ texts, onChange, ofFeed = false, problems, refused 
 			))}
 			<NativeSelect
 				label="Split"
-				data={SPLITS.map(({ kind, label }) => ({ value: kind, label }))}
+				data={SPLITS.filter(({ kind }) => !ofFeed || kind !== "given").map(({ kind, label }) => ({
+					value: kind,
+					label,
+				}))}
 				value={texts.split}
 				onChange={(event) => change({ split: event.currentTarget.value as RuleTexts["split"] })}
 				error={refused("/rule/split/kind")}

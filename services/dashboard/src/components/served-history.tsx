@@ -17,7 +17,7 @@ const WITH_IT = 100;
 /** What a name has served: until when, who put it there and why, and the way back to it. */
 export function ServedHistory({ deployment }: { deployment: Deployment }) {
 	const [isWhole, wholeWanted] = useDisclosure();
-	const whole = useServed(deployment.name, isWhole);
+	const whole = useServed(deployment, isWhole);
 	return (
 		<Stack gap="xs">
 			<Rows deployment={deployment} served={whole.data ?? deployment.history} />
