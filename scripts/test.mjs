@@ -163,7 +163,7 @@ try {
 	await step("Python tests", () => pytest(["test/trainer"]));
 	// Each file after the other in two rows, one for each core, of about the same length: no core waits for a step's last file.
 	const [apiOnEmbedded, failureOnEmbedded, commands] = everyOn(EMBEDDED);
-	await Promise.all([row(endToEnd, ...everyOn(SERVICES), apiOnEmbedded, commands), row(alone, failureOnEmbedded)]);
+	await Promise.all([row(endToEnd, ...everyOn(SERVICES), commands), row(alone, apiOnEmbedded, failureOnEmbedded)]);
 	await jestOnceMore();
 } finally {
 	for (const { end } of served.values())
