@@ -14,6 +14,8 @@ const CHANNEL = "steering";
 /** An interest is the same as before when at least this share of what described it belongs to it now. */
 const SAME = 0.5;
 const MOST_MATCHED = 10_000;
+/** While the database is away a history may lack rows: what was matched by it does not stay for good. */
+const MATCHED_MS = 60_000;
 
 export interface KeptInterest {
 	interest: number;
@@ -38,7 +40,7 @@ export interface Applied {
 }
 
 export interface KeptSteering {
-	/** What holds now for a person; null when nothing is kept. Asks the recommender once after a new checkpoint. */
+	/** What holds now for a person; null when nothing is kept. Asks the recommender once a minute under another checkpoint than it was said to. */
 	of(deployed: Deployed, user: string): Promise<Applied | null> | null;
 	/** As it was said; null when nothing is kept, or its time is over. */
 	get(deployment: string, user: string): Kept | null;
@@ -71,7 +73,11 @@ const keptOf = ({ deploymentName: deployment, interests, ...row }: Row): Kept =>
 export default fp(
 	async (app) => {
 		const kept = new Map<string, Kept>();
-		const matched = new LRUCache<string, Promise<Applied>>({ max: MOST_MATCHED });
+		const matched = new LRUCache<string, Promise<Applied>>({
+			max: MOST_MATCHED,
+			ttl: MATCHED_MS,
+			perf: Date,
+		});
 
 		/** For each reading under way, what has been said since it began. */
 		const readings = new Set<Set<string>>();
