@@ -1,6 +1,7 @@
 // What the dataset and the feed know of a person as one list, newest first: what both hold, the same item at the same time, once. A page
 // goes on from the row before it: what comes or goes meanwhile moves no other row into the next page, nor out of it.
 import type { FastifyInstance } from "fastify";
+import { withDeadline } from "../deadline.js";
 import type { Row } from "../feeds/people.js";
 import type { ItemAt } from "../generated/proto/recommender/v1/recommender.js";
 import { cursorOfNumbers, numbersOf } from "../http/cursor.js";
@@ -19,6 +20,8 @@ interface Own {
 	/** Milliseconds since 1970; absent where unknown. */
 	atMs?: number | undefined;
 }
+/** A page waits no longer for titles that it can go without. */
+const TITLES_WAIT_MS = 1_000;
 /** Rows of a person that the recommender is asked about at once, at most: so many fit into a message, however long their ids are. */
 const MOST_ASKED = 4_000;
 
@@ -100,11 +103,11 @@ export async function feedItems(
 
 async function titlesOf(app: FastifyInstance, deployed: Deployed | null, ids: string[]) {
 	if (!deployed?.feed || ids.length === 0) return new Map<string, string | null>();
-	const items = await app.prisma.feedItem
-		.findMany({ where: { feedId: deployed.feed.id, id: { in: ids } }, select: { id: true, title: true } })
-		.catch((err) => {
-			app.log.warn({ err }, "answered without the titles of some items that no model knows yet");
-			return deployed.newItems;
-		});
+	const where = { feedId: deployed.feed.id, id: { in: ids } };
+	const asked = app.prisma.feedItem.findMany({ where, select: { id: true, title: true } });
+	const items = await withDeadline(asked, TITLES_WAIT_MS, "the database does not answer").catch((err) => {
+		app.log.warn({ err }, "answered without the titles of some items that no model knows yet");
+		return deployed.newItems;
+	});
 	return new Map(items.map(({ id, title }) => [id, title]));
 }
