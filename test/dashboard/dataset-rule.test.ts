@@ -85,8 +85,8 @@ it.each([
 	expect(splitTitle(rule)).toBe(title);
 });
 
-it("leaves the split of given parts to their files", () => {
-	expect(parseRule(textsOf({ split: { kind: "given" } })).rule).toEqual({});
+it("keeps the split of given parts: those of an archive are known by it alone", () => {
+	expect(parseRule(textsOf({ split: { kind: "given" } })).rule).toEqual({ split: { kind: "given" } });
 });
 
 it.each([
