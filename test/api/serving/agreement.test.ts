@@ -1,17 +1,13 @@
 // The real recommender behind the api: whatever is asked, the list tier and the model give the same answer. That the model's is that
 // of brute force is shown in test/trainer/serving.
-import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { freePort } from "../../../services/supervisor/src/ports.js";
-import { startApi, type TestApi } from "../../support/api.js";
-import { Process, until } from "../../support/processes.js";
+import type { TestApi } from "../../support/api.js";
+import { type Process, until } from "../../support/processes.js";
+import { startOnRecommender, trained, trainer } from "../../support/real-recommender.js";
 
-const TRAINER = join(process.cwd(), "services/trainer-py");
-const PYTHON = join(TRAINER, ".venv/bin/python");
 const TAGS = ["Jazz", "chess", "BIRDS", "Robotics", "no such tag"];
 
 const folder = mkdtempSync(join(tmpdir(), "valence-agreement-"));
@@ -21,35 +17,12 @@ let api: TestApi;
 let users: string[];
 let items: string[];
 
-/** Trains on the built-in sample, and tells where the checkpoint lies. */
-function train(): { key: string; sha256: string } {
-	const call = (...given: string[]) =>
-		execFileSync(PYTHON, ["-m", "trainer", ...given], { cwd: TRAINER, encoding: "utf8" });
-	call("sample", "--out", join(folder, "sample"));
-	const sets = ["k=4", "r=2", "epochs=2", "embedding_size=16", "encoder_size=32"].flatMap((set) => ["--set", set]);
-	call("train", "--model", "valid", "--data", join(folder, "sample"), "--out", artifacts, ...sets);
-	const run = readdirSync(join(artifacts, "runs"))[0] as string;
-	const epoch = readdirSync(join(artifacts, "runs", run))[0] as string;
-	const key = `runs/${run}/${epoch}`;
-	const manifest = readFileSync(join(artifacts, key, "manifest.json"));
-	return { key, sha256: createHash("sha256").update(manifest).digest("hex") };
-}
-
 beforeAll(async () => {
-	const checkpoint = train();
-	const address = `127.0.0.1:${await freePort()}`;
-	const env = { RECOMMENDER_LISTEN: address, VALENCE_ARTIFACTS: artifacts, EXIT_WITH_STDIN: "1" };
-	recommender = new Process("recommender", PYTHON, ["-m", "trainer", "serve-recommender"], env, TRAINER);
-	api = await startApi({ RECOMMENDER_ADDRESS: address });
-	await until(
-		"it answers",
-		() =>
-			api.app.recommender.reach().then(
-				() => true,
-				() => false,
-			),
-		60,
-	);
+	const sample = join(folder, "sample");
+	trainer("sample", "--out", sample);
+	const sets = ["k=4", "r=2", "epochs=2", "embedding_size=16", "encoder_size=32"];
+	const checkpoint = trained(artifacts, "valid", sample, ...sets);
+	({ api, recommender } = await startOnRecommender(artifacts));
 	const { runs } = await api.experiment(["SUCCEEDED"]);
 	const id = await api.checkpoint(runs[0] as string);
 	await api.app.prisma.checkpoint.update({ where: { id }, data: checkpoint });

@@ -1,16 +1,12 @@
 // The real recommender behind the api, with a checkpoint that was trained on the training part of a feed's snapshot: who and what came
 // after the last cut is known by every route alike.
-import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../../../services/supervisor/src/ports.js";
-import { startApi, type TestApi } from "../../support/api.js";
-import { Process, until } from "../../support/processes.js";
-import { TRAINER } from "../../support/real-trainer.js";
+import type { TestApi } from "../../support/api.js";
+import type { Process } from "../../support/processes.js";
+import { startOnRecommender, trained } from "../../support/real-recommender.js";
 
-const PYTHON = join(TRAINER, ".venv/bin/python");
 const AT = 1_700_000_000;
 type Row = [user: string, item: string, at: number];
 const people = Array.from({ length: 30 }, (_, n) => `c${n}`);
@@ -35,16 +31,6 @@ const artifacts = join(folder, "artifacts");
 let recommender: Process;
 let api: TestApi;
 
-/** Where the checkpoint lies. */
-function trained(model: string): { key: string; sha256: string } {
-	const known = new Set(readdirSync(artifacts).includes("runs") ? readdirSync(join(artifacts, "runs")) : []);
-	const given = ["train", "--model", model, "--data", join(folder, "shop"), "--out", artifacts];
-	execFileSync(PYTHON, ["-m", "trainer", ...given], { cwd: TRAINER, encoding: "utf8" });
-	const run = readdirSync(join(artifacts, "runs")).find((name) => !known.has(name)) as string;
-	const key = `runs/${run}/${readdirSync(join(artifacts, "runs", run))[0]}`;
-	const manifest = readFileSync(join(artifacts, key, "manifest.json"));
-	return { key, sha256: createHash("sha256").update(manifest).digest("hex") };
-}
 const sent = (rows: Row[]) =>
 	api.call(
 		"POST",
@@ -64,21 +50,11 @@ beforeAll(async () => {
 	const items = [...Array(20).keys()].map((n) => `i${n}\tItem ${n}\t${n % 2 ? "Rock" : "Jazz"}\n`);
 	const head = "item_id:token\ttitle:token_seq\ttags:token_seq\n";
 	writeFileSync(join(folder, "shop", "shop.item"), `${head}${items.join("")}late\tLate\tJazz, Rock\n`);
-	const checkpoints = { ease: trained("ease"), bpr: trained("bpr") };
-
-	const address = `127.0.0.1:${await freePort()}`;
-	const env = { RECOMMENDER_LISTEN: address, VALENCE_ARTIFACTS: artifacts, EXIT_WITH_STDIN: "1" };
-	recommender = new Process("recommender", PYTHON, ["-m", "trainer", "serve-recommender"], env, TRAINER);
-	api = await startApi({ RECOMMENDER_ADDRESS: address });
-	await until(
-		"it answers",
-		() =>
-			api.app.recommender.reach().then(
-				() => true,
-				() => false,
-			),
-		60,
-	);
+	const checkpoints = {
+		ease: trained(artifacts, "ease", join(folder, "shop")),
+		bpr: trained(artifacts, "bpr", join(folder, "shop")),
+	};
+	({ api, recommender } = await startOnRecommender(artifacts));
 	await api.call("PUT", "/feeds/shop");
 	const described = ["late", "new"].map((item) => ({ item, title: `${item} of the feed`, tags: ["Jazz", "Rock"] }));
 	await api.call("PUT", "/feeds/shop/items", { items: described });
